@@ -1,0 +1,56 @@
+# Thin on purpose: the logic is in `sinehil` and in docker/*.sh. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PORT ?= /dev/ttyACM0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: setup ## train, convert, compile, flash a virtual Uno, verify: the whole main job
+	@$(BIN)/sinehil demo
+
+train: setup ## make artifacts/: data, models, .tflite, C array, plots
+	@$(BIN)/sinehil train
+compile: setup ## generate the kernel and compile the sketch
+	@$(BIN)/sinehil compile
+flash: setup ## upload to PORT (default /dev/ttyACM0)
+	@$(BIN)/sinehil flash --port $(PORT)
+verify: setup ## compare the board on PORT with the interpreter, for every input
+	@$(BIN)/sinehil verify --port $(PORT)
+
+test: setup-test lint ## all checks and all tests
+	@$(BIN)/pytest
+check: setup-test lint ## lint, types, unit tests: the inner loop, under a minute
+	@$(BIN)/pytest -q -m "not board and not slow" tests/unit tests/report
+lint: setup-test ## format, lint, types, import rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet
+	@git ls-files '*.c' '*.h' '*.cpp' '*.ino' | xargs clang-format --dry-run --Werror
+	@shellcheck docker/*.sh .ci/run
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
+
+lock: setup ## renew the Python locks
+	@docker/lock.sh --upgrade
+
+clean: ## remove what was generated here, not the tools in the cache
+	rm -rf artifacts build reports
+
+setup: packages $(VENV)/.ready
+setup-test: packages-test $(VENV)/.ready
+packages:
+	@docker/install-debian-packages.sh docker/debian-packages.txt
+packages-test:
+	@docker/install-debian-packages.sh docker/debian-packages.txt docker/debian-packages-test.txt
+$(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
+	@echo "installing Python packages into $(VENV)" >&2
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes -r docker/requirements-dev.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: help demo train compile flash verify test check lint lock clean setup setup-test packages packages-test

@@ -1,0 +1,36 @@
+"""``sinehil flash``: compile if needed, upload through the board's bootloader."""
+
+import typer
+
+from sinehil.commands import options
+from sinehil.console import Console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("flash")(flash)
+
+
+def flash(
+    port: options.Port,
+    artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
+    model: options.Model = None,
+    fqbn: options.Fqbn = options.DEFAULT_FQBN,
+    oracle: options.Oracle = options.DEFAULT_ORACLE,
+    build: options.BuildDir = options.DEFAULT_BUILD,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compile the sketch if needed and upload it to the board on PORT."""
+    from sinehil.arduino import upload
+    from sinehil.commands import steps
+    from sinehil.transport import check_port
+
+    steps.check_oracle(oracle)
+    check_port(port)
+    console = Console(as_json)
+    loaded = steps.load_model(artifacts, model)
+    environment, firmware = steps.compile_firmware(console, loaded, oracle, fqbn, build)
+    with console.stage("flash") as stage:
+        upload(environment, firmware, port)
+        stage.note = f"{firmware.flash_bytes} bytes written and read back on {port}"
+    console.result({"port": port, "hex": str(firmware.hex), "flash_bytes": firmware.flash_bytes, "fqbn": fqbn})

@@ -1,0 +1,36 @@
+"""Options that several commands share, so that they are named and explained once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Artifacts = Annotated[
+    Path, typer.Option("--artifacts", metavar="DIR", help="Folder that `sinehil train` filled.")
+]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="X.tflite", help="Use this quantised .tflite instead of the artefact folder's."),
+]
+Port = Annotated[
+    str,
+    typer.Option(
+        "--port",
+        "-p",
+        metavar="PORT",
+        help="Serial port: /dev/ttyACM0, a virtual board's link, socket://host:port, rfc2217://host:port.",
+    ),
+]
+Fqbn = Annotated[str, typer.Option("--fqbn", metavar="FQBN", help="The board's name for arduino-cli.")]
+Oracle = Annotated[
+    str, typer.Option("--oracle", metavar="NAME", help="The interpreter that the kernel must equal: litert.")
+]
+BuildDir = Annotated[
+    Path, typer.Option("--build", metavar="DIR", help="Where sketches are staged and compiled.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")]
+
+DEFAULT_ARTIFACTS = Path("artifacts")
+DEFAULT_BUILD = Path("build")
+DEFAULT_FQBN = "arduino:avr:uno"
+DEFAULT_ORACLE = "litert"

@@ -1,0 +1,113 @@
+"""``sinehil verify``: hold a board against the interpreter."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sinehil.commands import options
+from sinehil.console import Console
+from sinehil.errors import ExitCode, UsageError
+from sinehil.verify.result import Mode, Verdict, VerifyResult
+
+if TYPE_CHECKING:
+    from sinehil.verify.run import Sample
+
+MAX_SAMPLES = 100_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify")(verify)
+
+
+def verify(
+    port: options.Port,
+    mode: Annotated[Mode, typer.Option(help="Which inputs are compared.")] = Mode.EXHAUSTIVE,
+    samples: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many x `--mode samples` streams.")] = 20,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and junit.xml here.")
+    ] = None,
+    artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
+    model: options.Model = None,
+    fqbn: options.Fqbn = options.DEFAULT_FQBN,
+    oracle: options.Oracle = options.DEFAULT_ORACLE,
+    build: options.BuildDir = options.DEFAULT_BUILD,
+    as_json: options.AsJson = False,
+) -> int:
+    """Check the board's identity, then compare its outputs bit for bit with the interpreter's.
+
+    exhaustive: every int8 code and both float neighbours of every quantiser step, which decides y for every x.
+    test-set: the 200 test samples. samples: evenly spaced x, one at a time, shown as they come.
+    """
+    from sinehil.commands import steps
+    from sinehil.report import result_json, summary_lines, write_report
+
+    steps.check_oracle(oracle)
+    console = Console(as_json)
+    if mode is Mode.TEST_SET and model is not None:
+        raise UsageError("--mode test-set needs the artefact folder's own model", "leave --model out")
+    result = _compare(console, port, mode, samples, artifacts, model, fqbn, oracle, build)
+    if mode is Mode.SAMPLES:
+        console.say()
+    for line in summary_lines(result):
+        console.say(line, style=("bold green" if result.verdict is Verdict.PASS else "bold red") if line.startswith(result.verdict) else "")
+    if report is not None:
+        console.say(f"report: {write_report(result, report)}")
+    console.result(result_json(result))
+    return ExitCode.OK if result.verdict is Verdict.PASS else ExitCode.FAIL
+
+
+def _compare(
+    console: Console,
+    port: str,
+    mode: Mode,
+    samples: int,
+    artifacts: Path,
+    model: Path | None,
+    fqbn: str,
+    oracle: str,
+    build: Path,
+) -> VerifyResult:
+    from dataclasses import replace
+
+    from sinehil import manifest
+    from sinehil.bench import measure_cycles
+    from sinehil.commands import steps
+    from sinehil.device import Device
+    from sinehil.transport import SerialTransport
+    from sinehil.verify import probes
+    from sinehil.verify.run import verify as run_verify
+
+    loaded = steps.load_model(artifacts, model)
+    expected, interpreter = steps.expectation(loaded, oracle)
+    if mode is Mode.EXHAUSTIVE:
+        x = probes.exhaustive_floats(loaded.input)
+    elif mode is Mode.TEST_SET:
+        x = probes.test_set(manifest.checked_file(artifacts, manifest.read_manifest(artifacts), manifest.SAMPLES))
+    else:
+        x = probes.evenly_spaced(samples)
+    with SerialTransport(port) as transport:
+        device = Device(transport)
+        on_sample = _printer(console) if mode is Mode.SAMPLES else None
+        result = run_verify(device, expected, interpreter, mode, x, on_sample)
+        cycles = measure_cycles(device)
+    size = steps.recorded_size(steps.build_folder(build, fqbn, loaded, oracle))
+    return replace(result, cycles=cycles, firmware=size)
+
+
+def _printer(console: Console) -> Callable[["Sample"], None]:
+    import math
+
+    console.say(f"{'x':>10} {'device y':>12} {'interpreter':>12} {'sin x':>10} {'y - sin x':>10}")
+
+    def show(sample: "Sample") -> None:
+        sine = math.sin(sample.x)
+        mark = "" if sample.equal else "  DIFFERS"
+        console.say(
+            f"{sample.x:10.6f} {sample.device_y:12.8f} {sample.oracle_y:12.8f} {sine:10.6f} "
+            f"{sample.device_y - sine:+10.6f}{mark}"
+        )
+
+    return show

@@ -1,0 +1,39 @@
+"""``sinehil virtual uno``: a board for people without one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sinehil.commands import options
+from sinehil.console import Console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(help="Virtual boards: the real firmware on a simulated chip.", rich_markup_mode=None)
+    group.callback()(_group)
+    group.command("uno")(uno)
+    app.add_typer(group, name="virtual")
+
+
+def _group() -> None:
+    """Virtual boards: the real firmware on a simulated chip, behind a port like any other."""
+
+
+def uno(
+    link: Annotated[Path | None, typer.Option(metavar="PATH", help="Where the port appears.")] = None,
+    flash: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the board's flash here between runs.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Run a virtual Uno (ATmega328P with Optiboot) in the foreground until Ctrl-C."""
+    from sinehil.virtual import VirtualUno
+
+    console = Console(as_json)
+    with VirtualUno.start(link=link, flash_image=flash) as board:
+        console.say(f"virtual Uno on {board.port} (Ctrl-C ends it)")
+        console.say(f"  next: sinehil flash --port {board.port}")
+        console.result({"port": board.port, "control": str(board.control.path)})
+        board.wait()

@@ -1,0 +1,63 @@
+"""What people and scripts see: talk, one line per stage, progress bars, one JSON object."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
+
+
+@dataclass
+class Stage:
+    """A piece of work under way. ``note`` is printed behind its time when it ends."""
+
+    update: Callable[[str, float | None], None]
+    note: str = ""
+
+
+class Console:
+    """Talk goes to stdout, with ``--json`` to stderr so that stdout carries the object alone.
+
+    Bars and colours appear only on a terminal.
+    """
+
+    def __init__(self, json_output: bool = False) -> None:
+        self.json_output = json_output
+        self._talk = RichConsole(stderr=json_output, highlight=False, soft_wrap=True)
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Print one line, as it is."""
+        self._talk.print(Text(text, style=style))
+
+    def result(self, document: Mapping[str, Any]) -> None:
+        """With ``--json``, print the command's one object."""
+        if self.json_output:
+            json.dump(document, sys.stdout, indent=1, allow_nan=False)
+            sys.stdout.write("\n")
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Show that ``name`` is under way; at its end print one line with its time and note."""
+        started = time.monotonic()
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}"),
+        )
+        with Progress(*columns, console=self._talk, transient=True, disable=not self._talk.is_terminal) as bar:
+            task = bar.add_task(name, total=None, detail="")
+
+            def update(detail: str, fraction: float | None = None) -> None:
+                total = None if fraction is None else 1.0
+                bar.update(task, detail=detail, completed=fraction or 0.0, total=total)
+
+            stage = Stage(update)
+            yield stage
+        self._talk.print(Text(f"{name:<10}{time.monotonic() - started:7.1f} s  {stage.note}".rstrip()))

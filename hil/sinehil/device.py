@@ -1,0 +1,309 @@
+"""A board that speaks the sinehil protocol: handshake, windowed requests, retries. See hil/PROTOCOL.md."""
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil import protocol
+from sinehil.deadline import Deadline
+from sinehil.errors import IdentityError, LinkError
+from sinehil.protocol import ErrorCode, Frame, MessageType
+from sinehil.transport import Transport
+
+HANDSHAKE_S = 5.0  # bootloader second, start-up and a slow host together
+HANDSHAKE_INTERVAL_S = 0.1
+REPLY_TIMEOUT_S = 1.0
+ATTEMPTS = 5
+STK_GET_SYNC, STK_IN_SYNC = b"0 ", b"\x14\x10"  # STK500: what Optiboot answers to
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A request in flight: which payload it carries and how much of the board's ring it may fill."""
+
+    index: int
+    wire_bytes: int
+
+
+@dataclass
+class LinkCounters:
+    """What the link cost so far."""
+
+    frames: int = 0
+    retries: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+class Device:
+    """The host's end of the link. Requests are pure, so a lost one is simply sent again."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._decoder = protocol.FrameDecoder()
+        self._received: deque[Frame] = deque()
+        self._session = 0
+        self._seq = 0
+        self._limits: protocol.IdentifyReply | None = None
+        self.counters = LinkCounters()
+
+    @property
+    def crc_errors(self) -> int:
+        """Damaged frames received so far."""
+        return self._decoder.crc_errors
+
+    @property
+    def port(self) -> str:
+        """The port's name."""
+        return self._transport.name
+
+    @property
+    def clock_hz(self) -> int:
+        """The board's CPU clock, as it says."""
+        return self._connected().clock_hz
+
+    def connect(self, timeout_s: float = HANDSHAKE_S) -> protocol.IdentifyReply:
+        """Wait until the sketch answers IDENTIFY and open a session.
+
+        Raises LinkError if nothing answers, IdentityError if something else does.
+        """
+        self._decoder = protocol.FrameDecoder()
+        self._session = _random_session()
+        request = self._safe_request(MessageType.IDENTIFY)
+        deadline = Deadline.after(timeout_s)
+        while not deadline.expired:
+            self._send(request)
+            interval = Deadline.after(HANDSHAKE_INTERVAL_S)
+            for frame in self._frames_until(interval):
+                if _answers(frame, request) and frame.session == self._session:
+                    self._limits = self._identity(frame.payload)
+                    return self._limits
+        raise self._nobody_there()
+
+    def identify(self) -> protocol.IdentifyReply:
+        """Ask a connected board again who it is; it computes its weight checksum anew."""
+        reply = self._identity(self._exchange(MessageType.IDENTIFY, [b""])[0])
+        if reply.previous_session != self._session:
+            raise self._was_reset()
+        return reply
+
+    def echo(self, payload: bytes) -> bytes:
+        """Return what the board sends back for ``payload``."""
+        return self._exchange(MessageType.ECHO, [payload])[0]
+
+    def infer_floats(self, x: NDArray[np.float32], progress: Progress | None = None) -> NDArray[np.float32]:
+        """Return the board's y for ``x``, both float32 of shape [n], NaN payloads included."""
+        chunks = self._chunks(x.astype("<f4").tobytes(), 4)
+        replies = self._exchange(MessageType.INFER_F32, chunks, progress)
+        return np.frombuffer(self._same_lengths(chunks, replies), dtype="<f4").astype(np.float32)
+
+    def infer_codes(self, x_q: NDArray[np.int8], progress: Progress | None = None) -> NDArray[np.int8]:
+        """Return the board's output codes for the input codes, int8 of shape [n]."""
+        chunks = self._chunks(x_q.tobytes(), 1)
+        replies = self._exchange(MessageType.INFER_I8, chunks, progress)
+        return np.frombuffer(self._same_lengths(chunks, replies), dtype=np.int8)
+
+    def bench(self, first_q: int, count: int) -> protocol.BenchReply:
+        """Return the cycles of ``count`` inferences for codes from ``first_q`` on, as the board measures them."""
+        payload = first_q.to_bytes(1, "little", signed=True) + bytes([count])
+        return protocol.BenchReply.unpack(self._exchange(MessageType.BENCH, [payload])[0])
+
+    def stats(self) -> protocol.StatsReply:
+        """Return the board's own counters."""
+        return protocol.StatsReply.unpack(self._exchange(MessageType.STATS, [b""])[0])
+
+    # -- requests in flight ---------------------------------------------------------------------------------
+
+    def _exchange(
+        self, kind: MessageType, payloads: Sequence[bytes], progress: Progress | None = None
+    ) -> list[bytes]:
+        """Send every payload and return the replies in the same order, a few requests in flight."""
+        limits = self._connected()
+        replies: dict[int, bytes] = {}
+        waiting = list(range(len(payloads)))[::-1]  # indices of payloads, the next one last
+        in_flight: dict[int, _Pending] = {}  # by sequence number
+        silences = 0
+        while waiting or in_flight:
+            self._fill_window(kind, payloads, waiting, in_flight, limits.window_bytes)
+            reply = self._next_reply(in_flight, kind)
+            if reply is None:
+                silences += 1
+                self._recover(silences)
+                self.counters.retries += len(in_flight)
+                waiting.extend(sorted((pending.index for pending in in_flight.values()), reverse=True))
+                in_flight.clear()
+                continue
+            silences = 0
+            replies[in_flight.pop(reply.seq).index] = reply.payload
+            if progress is not None:
+                progress(len(reply.payload))
+        return [replies[index] for index in range(len(payloads))]
+
+    def _fill_window(
+        self,
+        kind: MessageType,
+        payloads: Sequence[bytes],
+        waiting: list[int],
+        in_flight: dict[int, "_Pending"],
+        window_bytes: int,
+    ) -> None:
+        """Send from ``waiting`` until the board's receive ring could be full; one request always fits."""
+        used = sum(pending.wire_bytes for pending in in_flight.values())
+        while waiting:
+            request = self._request(kind, payloads[waiting[-1]])
+            size = len(protocol.encode_frame(request))
+            if in_flight and used + size > window_bytes:
+                return
+            self._send(request)
+            in_flight[request.seq] = _Pending(waiting.pop(), size)
+            used += size
+
+    def _next_reply(self, in_flight: dict[int, int], kind: MessageType) -> Frame | None:
+        """Return the next reply to a request in flight, or None when it takes too long."""
+        for frame in self._frames_until(Deadline.after(REPLY_TIMEOUT_S)):
+            self._check_session(frame)
+            if frame.session == self._session and frame.seq in in_flight:
+                if frame.type == kind | protocol.REPLY:
+                    return frame
+                if frame.type == MessageType.ERROR:
+                    raise self._refused(frame)
+        return None
+
+    def _recover(self, silences: int) -> None:
+        """After silence, ask with a frame that is harmless to a bootloader whether our session still lives."""
+        for _ in range(silences, ATTEMPTS):
+            ping = self._safe_request(MessageType.ECHO)
+            self._send(ping)
+            for frame in self._frames_until(Deadline.after(REPLY_TIMEOUT_S)):
+                self._check_session(frame)
+                if _answers(frame, ping) and frame.session == self._session:
+                    return
+        raise LinkError(
+            f"the board on {self.port} stopped answering",
+            "check cable and power, press the board's reset button, and run the command again",
+        )
+
+    def _check_session(self, frame: Frame) -> None:
+        """A board that was reset has forgotten our session and says so in every reply."""
+        if frame.type == MessageType.ERROR and frame.session != self._session:
+            if protocol.ErrorReply.unpack(frame.payload).code == ErrorCode.BAD_SESSION:
+                raise self._was_reset()
+
+    def _was_reset(self) -> LinkError:
+        return LinkError(
+            f"the board on {self.port} was reset in the middle of the run",
+            "nothing of this run counts; check the power supply and run the command again",
+        )
+
+    def _refused(self, frame: Frame) -> IdentityError:
+        error = protocol.ErrorReply.unpack(frame.payload)
+        return IdentityError(
+            f"the board on {self.port} refused a request: {error.code.name}",
+            "its firmware is of another version: run `sinehil flash`",
+        )
+
+    # -- frames ---------------------------------------------------------------------------------------------
+
+    def _frames_until(self, deadline: Deadline) -> Iterator[Frame]:
+        """Yield frames as they come; those not taken stay for the next call."""
+        while True:
+            while self._received:
+                yield self._received.popleft()
+            if deadline.expired:
+                return
+            data = self._transport.read(deadline.remaining_s)
+            self.counters.bytes_received += len(data)
+            self._received.extend(self._decoder.feed(data))
+
+    def _send(self, frame: Frame) -> None:
+        data = protocol.encode_frame(frame)
+        self._transport.write(data)
+        self.counters.frames += 1
+        self.counters.bytes_sent += len(data)
+
+    def _request(self, kind: MessageType, payload: bytes = b"") -> Frame:
+        self._seq = (self._seq + 1) & 0xFF
+        return Frame(kind, self._seq, self._session, payload)
+
+    def _safe_request(self, kind: MessageType) -> Frame:
+        """Return an empty request whose bytes no bootloader takes for a command.
+
+        About a quarter of the 256 sequence numbers give such a frame (the session has no such byte), so that
+        none among them has a probability below 1e-30.
+        """
+        requests = (self._request(kind) for _ in range(256))
+        return next(item for item in requests if protocol.is_bootloader_safe(protocol.encode_frame(item)))
+
+    def _chunks(self, data: bytes, item_bytes: int) -> list[bytes]:
+        """Cut ``data`` into payloads small enough for two requests to share the board's window."""
+        limits = self._connected()
+        overhead = len(protocol.encode_frame(Frame(MessageType.INFER_F32, 0, 0, b"")))
+        room = min(limits.max_payload, max(item_bytes, limits.window_bytes // 2 - overhead))
+        size = room // item_bytes * item_bytes
+        return [data[start : start + size] for start in range(0, len(data), size)]
+
+    def _same_lengths(self, requests: Sequence[bytes], replies: Sequence[bytes]) -> bytes:
+        if [len(item) for item in requests] != [len(item) for item in replies]:
+            raise IdentityError(
+                f"the board on {self.port} answers with another number of values than it was asked for",
+                "its firmware is of another version: run `sinehil flash`",
+            )
+        return b"".join(replies)
+
+    def _connected(self) -> protocol.IdentifyReply:
+        if self._limits is None:
+            raise AssertionError("connect() comes first")
+        return self._limits
+
+    def _identity(self, payload: bytes) -> protocol.IdentifyReply:
+        try:
+            return protocol.IdentifyReply.unpack(payload)
+        except protocol.ProtocolError as error:
+            raise IdentityError(
+                f"the firmware on {self.port} speaks another protocol version ({error})",
+                "run `sinehil flash` to put this version's firmware on it",
+            ) from error
+
+    # -- who is there instead -------------------------------------------------------------------------------
+
+    def _nobody_there(self) -> LinkError | IdentityError:
+        heard = self._decoder.discarded
+        if heard:
+            text = heard[-60:].decode("ascii", "backslashreplace").encode("unicode_escape").decode()
+            return IdentityError(
+                f"another sketch runs on {self.port}: it sent {text!r} instead of answering",
+                f"run `sinehil flash --port {self.port}` to put the sinehil sketch on it",
+            )
+        if self._bootloader_answers():
+            return IdentityError(
+                f"only the bootloader answers on {self.port}: there is no sinehil sketch on the board",
+                f"run `sinehil flash --port {self.port}`",
+            )
+        return LinkError(
+            f"the board on {self.port} does not answer",
+            "check that it is an Arduino with power, press its reset button, or try another cable and port",
+        )
+
+    def _bootloader_answers(self) -> bool:
+        self._transport.reopen()
+        heard, deadline = b"", Deadline.after(1.5)
+        while not deadline.expired and STK_IN_SYNC not in heard:
+            self._transport.write(STK_GET_SYNC)
+            heard += self._transport.read(min(HANDSHAKE_INTERVAL_S, deadline.remaining_s))
+        return STK_IN_SYNC in heard
+
+
+def _random_session() -> int:
+    """Return a session number, never 0, none of whose bytes a bootloader takes for a command."""
+    quiet = [byte for byte in range(1, 256) if not 0x40 <= byte <= 0x7F]
+    return int.from_bytes(bytes(secrets.choice(quiet) for _ in range(4)), "little")
+
+
+def _answers(frame: Frame, request: Frame) -> bool:
+    return frame.seq == request.seq and frame.type == request.type | protocol.REPLY

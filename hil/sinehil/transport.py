@@ -1,0 +1,129 @@
+"""Serial ports as plain byte pipes; the only place that opens one, and where its failures get names."""
+
+import errno
+import grp
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import serial
+
+from sinehil.errors import LinkError
+
+BAUD = 115200
+WRITE_TIMEOUT_S = 2.0
+
+
+class Transport(Protocol):
+    """A byte pipe to a board."""
+
+    name: str
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has arrived, at least one byte unless ``timeout_s`` passes first; LinkError if the port is gone."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``; LinkError if the port is gone."""
+
+    def reopen(self) -> None:
+        """Close and open again, which resets an Arduino."""
+
+    def close(self) -> None:
+        """Close the port; closing twice is fine."""
+
+
+class SerialTransport:
+    """A port that pyserial opens: ``/dev/ttyACM0``, ``COM3``, ``socket://host:port``, ``rfc2217://host:port``."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._port = _open(name)
+
+    def read(self, timeout_s: float) -> bytes:
+        """See Transport."""
+        try:
+            self._port.timeout = timeout_s
+            data: bytes = self._port.read(1)
+            waiting = self._port.in_waiting if data else 0
+            return data + self._port.read(waiting) if waiting else data
+        except (serial.SerialException, OSError, TypeError) as error:
+            # TypeError: pyserial on a descriptor that another thread's close has set to None
+            raise self._lost(error) from error
+
+    def write(self, data: bytes) -> None:
+        """See Transport."""
+        try:
+            self._port.write(data)
+        except serial.SerialTimeoutException as error:
+            raise LinkError(
+                f"{self.name} takes no more bytes", "check the cable, unplug the board and plug it in again"
+            ) from error
+        except (serial.SerialException, OSError) as error:
+            raise self._lost(error) from error
+
+    def reopen(self) -> None:
+        """See Transport."""
+        self.close()
+        self._port = _open(self.name)
+
+    def close(self) -> None:
+        """See Transport."""
+        self._port.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _lost(self, error: Exception) -> LinkError:
+        return LinkError(
+            f"{self.name} went away in the middle of the work ({error})",
+            "plug the board in again, find its port with `sinehil ports`, and repeat the command",
+        )
+
+
+def check_port(name: str) -> None:
+    """Open and close a port once; raise LinkError, saying why, if another tool could not use it either."""
+    SerialTransport(name).close()
+
+
+def _open(name: str) -> serial.SerialBase:
+    is_path = "://" not in name
+    try:
+        port = serial.serial_for_url(name, do_not_open=True)
+        port.baudrate = BAUD
+        port.write_timeout = WRITE_TIMEOUT_S
+        if is_path:
+            port.exclusive = True  # a second program would steal replies
+        port.open()
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise _open_error(name, is_path, error) from error
+    return port
+
+
+def _open_error(name: str, is_path: bool, error: Exception) -> LinkError:
+    code = getattr(error, "errno", None)
+    if is_path and not Path(name).exists():
+        return LinkError(f"there is no port {name}", "plug the board in and list the ports with `sinehil ports`")
+    if code == errno.EACCES or (is_path and not os.access(name, os.R_OK | os.W_OK)):
+        return LinkError(
+            f"no permission to open {name}",
+            f"join the group that owns it: `sudo usermod -aG {_group_of(name)} $USER`, then log in again",
+        )
+    if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error).lower():
+        return LinkError(
+            f"{name} is in use by another program", "close the serial monitor or the other sinehil that has it open"
+        )
+    return LinkError(f"cannot open {name}: {error}", "check the name with `sinehil ports`")
+
+
+def _group_of(name: str) -> str:
+    group_id = Path(name).stat().st_gid
+    try:
+        return grp.getgrgid(group_id).gr_name
+    except KeyError:
+        return str(group_id)

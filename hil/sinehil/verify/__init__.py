@@ -1,0 +1,1 @@
+"""Comparing a board with the interpreter it claims to equal."""

@@ -1,0 +1,149 @@
+"""What a verification found, as plain data; reports are made from this alone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32s = NDArray[np.float32]
+Codes = NDArray[np.int8]
+
+
+class Mode(StrEnum):
+    """Which inputs are compared."""
+
+    EXHAUSTIVE = "exhaustive"
+    TEST_SET = "test-set"
+    SAMPLES = "samples"
+
+
+class Verdict(StrEnum):
+    """PASS: every comparison was made and every one was equal."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class DeviceIdentity:
+    """What the board said of itself, already checked against the model."""
+
+    protocol_version: int
+    firmware: str
+    board: str
+    engine: str
+    oracle: str
+    model_sha256: str
+    weights_crc32: int
+    input_scale: float
+    input_zero_point: int
+    output_scale: float
+    output_zero_point: int
+
+
+@dataclass(frozen=True)
+class FloatComparison:
+    """Float inputs: ``x``, the board's and the interpreter's y, shape [n] float32, compared as bits."""
+
+    x: Float32s
+    device_y: Float32s
+    oracle_y: Float32s
+
+    @property
+    def equal(self) -> NDArray[np.bool_]:
+        """Whether each pair has the same 32 bits."""
+        return self.device_y.view(np.uint32) == self.oracle_y.view(np.uint32)
+
+
+@dataclass(frozen=True)
+class CodeComparison:
+    """Int8 inputs: ``x_q``, the board's and the interpreter's output codes, shape [n]."""
+
+    x_q: Codes
+    device_y_q: Codes
+    oracle_y_q: Codes
+
+    @property
+    def error_lsb(self) -> NDArray[np.int16]:
+        """Device minus interpreter, in output codes."""
+        return self.device_y_q.astype(np.int16) - self.oracle_y_q.astype(np.int16)
+
+
+@dataclass(frozen=True)
+class SineError:
+    """How far the board's y is from sin(x) over the in-range x of this run: information, never the verdict."""
+
+    max_abs_error: float
+    rmse: float
+    mae: float
+
+
+@dataclass(frozen=True)
+class LinkStatistics:
+    """What the link cost, counted by the host."""
+
+    frames: int
+    retries: int
+    crc_errors: int
+
+
+@dataclass(frozen=True)
+class FirmwareSize:
+    """What the compiler said of the image, where this machine compiled it."""
+
+    flash_bytes: int
+    flash_max_bytes: int
+    ram_bytes: int
+    ram_max_bytes: int
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Cycles per inference as the board measured them over all 256 codes, its own overhead taken off."""
+
+    mean: float
+    max: int
+    clock_hz: int
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """One run of verify. ``codes`` is None in the modes that send only floats."""
+
+    mode: Mode
+    oracle: str
+    oracle_version: str
+    port: str
+    identity: DeviceIdentity
+    floats: FloatComparison
+    codes: CodeComparison | None
+    sine: SineError
+    link: LinkStatistics
+    elapsed_s: float
+    firmware: FirmwareSize | None = None
+    cycles: Cycles | None = None
+
+    @property
+    def compared(self) -> int:
+        """How many outputs were compared."""
+        return len(self.floats.x) + (0 if self.codes is None else len(self.codes.x_q))
+
+    @property
+    def mismatches(self) -> int:
+        """How many of them differ."""
+        wrong_codes = 0 if self.codes is None else int(np.count_nonzero(self.codes.error_lsb))
+        return int(np.count_nonzero(~self.floats.equal)) + wrong_codes
+
+    @property
+    def max_error_lsb(self) -> int:
+        """The largest difference in output codes; float outputs count in steps of the output scale."""
+        steps = np.abs(self.floats.device_y.astype(np.float64) - self.floats.oracle_y) / self.identity.output_scale
+        worst = np.nanmax(steps, initial=0.0)
+        codes = 0 if self.codes is None else int(np.abs(self.codes.error_lsb).max(initial=0))
+        return max(codes, int(np.ceil(worst)) if np.isfinite(worst) else 255)
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS only if something was compared and nothing differs."""
+        return Verdict.PASS if self.compared > 0 and self.mismatches == 0 else Verdict.FAIL

@@ -1,0 +1,1 @@
+"""From noisy sine samples to .tflite files, their C array and a generated kernel."""
