@@ -13,7 +13,8 @@ from sinehil.commands import bench, compile_, demo, doctor, flash, ports, sketch
 from sinehil.errors import ExitCode, SinehilError, ToolError
 
 EPILOG = (
-    "Exit codes: 0 done or PASS, 1 FAIL, 2 usage, 3 link, 4 identity, 5 tool, 6 artefact, 7 quality, 130 interrupted."
+    "Exit codes: 0 done or PASS, 1 FAIL, 2 usage, 3 link, 4 identity, 5 tool, "
+    "6 artefact, 7 quality, 130 interrupted."
 )
 
 app = typer.Typer(

@@ -51,7 +51,9 @@ class Console:
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}"),
         )
-        with Progress(*columns, console=self._talk, transient=True, disable=not self._talk.is_terminal) as bar:
+        with Progress(
+            *columns, console=self._talk, transient=True, disable=not self._talk.is_terminal
+        ) as bar:
             task = bar.add_task(name, total=None, detail="")
 
             def update(detail: str, fraction: float | None = None) -> None:

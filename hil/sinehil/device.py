@@ -190,10 +190,10 @@ class Device:
         )
 
     def _check_session(self, frame: Frame) -> None:
-        """A board that was reset has forgotten our session and says so in every reply."""
-        if frame.type == MessageType.ERROR and frame.session != self._session:
-            if protocol.ErrorReply.unpack(frame.payload).code == ErrorCode.BAD_SESSION:
-                raise self._was_reset()
+        """Notice a reset: the board has forgotten our session and says so in every reply."""
+        foreign = frame.type == MessageType.ERROR and frame.session != self._session
+        if foreign and protocol.ErrorReply.unpack(frame.payload).code == ErrorCode.BAD_SESSION:
+            raise self._was_reset()
 
     def _was_reset(self) -> LinkError:
         return LinkError(

@@ -6,7 +6,10 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return where built tools are kept: ``$SINEHIL_CACHE``, else ``$XDG_CACHE_HOME/sinehil``, else ``~/.cache/sinehil``."""
+    """Return where built tools are kept.
+
+    ``$SINEHIL_CACHE``, else ``$XDG_CACHE_HOME/sinehil``, else ``~/.cache/sinehil``.
+    """
     own = os.environ.get("SINEHIL_CACHE")
     base = os.environ.get("XDG_CACHE_HOME")
     path = Path(own) if own else (Path(base) if base else Path.home() / ".cache") / "sinehil"

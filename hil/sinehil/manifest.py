@@ -81,7 +81,9 @@ def read_manifest(folder: Path) -> Manifest:
     next_step = "run `sinehil train` to make the artefacts again"
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ArtefactError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes: not a manifest", next_step)
+            raise ArtefactError(
+                f"{path} is larger than {MAX_MANIFEST_BYTES} bytes: not a manifest", next_step
+            )
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise ArtefactError(f"no {MANIFEST} in {folder}", next_step) from None
@@ -99,7 +101,9 @@ def checked_file(folder: Path, manifest: Manifest, name: str) -> Path:
     try:
         size = path.stat().st_size
         if size != entry.bytes or sha256_of(path) != entry.sha256:
-            raise ArtefactError(f"{path} is not the file that {MANIFEST} describes: altered or truncated", next_step)
+            raise ArtefactError(
+                f"{path} is not the file that {MANIFEST} describes: altered or truncated", next_step
+            )
     except OSError as error:
         raise ArtefactError(f"{path} cannot be read: {error.strerror}", next_step) from error
     return path
@@ -140,7 +144,7 @@ def _file(item: Mapping[str, Any]) -> FileEntry:
 
 
 def _safe(name: str) -> str:
-    """A manifest from elsewhere must not name files outside its folder."""
+    """Refuse names that leave the folder: a manifest may come from elsewhere."""
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"file name {name!r} leaves the folder")
     return name

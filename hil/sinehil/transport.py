@@ -21,7 +21,7 @@ class Transport(Protocol):
     name: str
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, at least one byte unless ``timeout_s`` passes first; LinkError if the port is gone."""
+        """Return what has arrived, at least a byte unless ``timeout_s`` passes first; LinkError if the port is gone."""
 
     def write(self, data: bytes) -> None:
         """Send all of ``data``; LinkError if the port is gone."""
@@ -108,7 +108,9 @@ def _open(name: str) -> serial.SerialBase:
 def _open_error(name: str, is_path: bool, error: Exception) -> LinkError:
     code = getattr(error, "errno", None)
     if is_path and not Path(name).exists():
-        return LinkError(f"there is no port {name}", "plug the board in and list the ports with `sinehil ports`")
+        return LinkError(
+            f"there is no port {name}", "plug the board in and list the ports with `sinehil ports`"
+        )
     if code == errno.EACCES or (is_path and not os.access(name, os.R_OK | os.W_OK)):
         return LinkError(
             f"no permission to open {name}",
@@ -116,7 +118,8 @@ def _open_error(name: str, is_path: bool, error: Exception) -> LinkError:
         )
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error).lower():
         return LinkError(
-            f"{name} is in use by another program", "close the serial monitor or the other sinehil that has it open"
+            f"{name} is in use by another program",
+            "close the serial monitor or the other sinehil that has it open",
         )
     return LinkError(f"cannot open {name}: {error}", "check the name with `sinehil ports`")
 

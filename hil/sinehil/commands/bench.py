@@ -45,7 +45,9 @@ def bench(port: options.Port, as_json: options.AsJson = False) -> None:
             f"cycles per inference: {cycles.mean:.1f} mean, {cycles.max} worst of 256 codes ({time_us:.1f} us mean)"
         )
     for name, cost in wire.items():
-        console.say(f"{name}: {cost['bytes_per_value']:.1f} bytes and {cost['us_per_value']:.0f} us per value on the wire")
+        console.say(
+            f"{name}: {cost['bytes_per_value']:.1f} bytes and {cost['us_per_value']:.0f} us per value on the wire"
+        )
     console.result(
         {
             "port": port,

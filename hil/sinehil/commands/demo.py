@@ -13,3 +13,43 @@ from sinehil.errors import ExitCode
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("demo")(demo)
+
+
+def demo(
+    artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
+    build: options.BuildDir = options.DEFAULT_BUILD,
+    report: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where report.html, report.json and junit.xml go.")
+    ] = Path("reports/demo"),
+    as_json: options.AsJson = False,
+) -> int:
+    """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
+    from sinehil.arduino import upload
+    from sinehil.commands import steps
+    from sinehil.commands.train import Trainer, run_training
+    from sinehil.report import result_json, write_report
+    from sinehil.verify.result import Mode, Verdict
+    from sinehil.virtual import VirtualUno
+
+    console = Console(as_json)
+    run_training(console, Trainer.PORTABLE, 137, artifacts)
+    model = steps.load_model(artifacts, None)
+    oracle = options.DEFAULT_ORACLE
+    environment, firmware = steps.compile_firmware(console, model, oracle, options.DEFAULT_FQBN, build)
+    with console.stage("board") as stage:
+        board = VirtualUno.start()
+        stage.note = f"virtual Uno on {board.port}"
+    with board:
+        with console.stage("flash") as stage:
+            upload(environment, firmware, board.port)
+            stage.note = f"{firmware.flash_bytes} bytes through Optiboot, read back"
+        with console.stage("verify") as stage:
+            x = steps.probe_inputs(Mode.EXHAUSTIVE, 0, model, artifacts)
+            folder = steps.build_folder(build, options.DEFAULT_FQBN, model, oracle)
+            result = steps.verify_port(board.port, model, oracle, Mode.EXHAUSTIVE, x, folder)
+            stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
+    page = write_report(result, report)
+    steps.say_summary(console, result)
+    console.say(f"report: {page}")
+    console.result({**result_json(result), "report": str(page), "artifacts": str(artifacts)})
+    return ExitCode.OK if result.verdict is Verdict.PASS else ExitCode.FAIL

@@ -33,4 +33,6 @@ def flash(
     with console.stage("flash") as stage:
         upload(environment, firmware, port)
         stage.note = f"{firmware.flash_bytes} bytes written and read back on {port}"
-    console.result({"port": port, "hex": str(firmware.hex), "flash_bytes": firmware.flash_bytes, "fqbn": fqbn})
+    console.result(
+        {"port": port, "hex": str(firmware.hex), "flash_bytes": firmware.flash_bytes, "fqbn": fqbn}
+    )

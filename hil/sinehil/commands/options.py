@@ -10,7 +10,9 @@ Artifacts = Annotated[
 ]
 Model = Annotated[
     Path | None,
-    typer.Option("--model", metavar="X.tflite", help="Use this quantised .tflite instead of the artefact folder's."),
+    typer.Option(
+        "--model", metavar="X.tflite", help="Use this quantised .tflite instead of the artefact folder's."
+    ),
 ]
 Port = Annotated[
     str,
@@ -28,7 +30,9 @@ Oracle = Annotated[
 BuildDir = Annotated[
     Path, typer.Option("--build", metavar="DIR", help="Where sketches are staged and compiled.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")
+]
 
 DEFAULT_ARTIFACTS = Path("artifacts")
 DEFAULT_BUILD = Path("build")

@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def sketch(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The sketch lands in DIR/arduino_sketch.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The sketch lands in DIR/arduino_sketch.")
+    ],
     artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
     model: options.Model = None,
     oracle: options.Oracle = options.DEFAULT_ORACLE,

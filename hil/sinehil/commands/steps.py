@@ -1,18 +1,25 @@
 """The stages that several commands share; here, and only here, the bench side meets the pipeline."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sinehil import manifest
 from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, prepare_environment, stage_sketch
+from sinehil.bench import measure_cycles
 from sinehil.console import Console
+from sinehil.device import Device
 from sinehil.errors import UsageError
 from sinehil.files import write_atomically
 from sinehil.oracle import LitertOracle
+from sinehil.report import summary_lines
 from sinehil.tflite_model import QuantizedModel, load_quantized_model
-from sinehil.verify.result import FirmwareSize
-from sinehil.verify.run import Expected
+from sinehil.transport import SerialTransport
+from sinehil.verify import probes
+from sinehil.verify.probes import Float32s
+from sinehil.verify.result import FirmwareSize, Mode, Verdict, VerifyResult
+from sinehil.verify.run import Expected, Sample, verify
 from sinehil_pipeline.codegen import GeneratedKernel, check_kernel_on_host, generate_kernel
 
 ORACLES = ("litert",)
@@ -108,3 +115,39 @@ def recorded_size(folder: Path) -> FirmwareSize | None:
         return FirmwareSize(*(int(record[name]) for name in FirmwareSize.__dataclass_fields__))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def probe_inputs(mode: Mode, samples: int, model: QuantizedModel, artifacts: Path) -> Float32s:
+    """Return the float inputs of a mode, shape [n] float32."""
+    if mode is Mode.EXHAUSTIVE:
+        return probes.exhaustive_floats(model.input)
+    if mode is Mode.SAMPLES:
+        return probes.evenly_spaced(samples)
+    listed = manifest.read_manifest(artifacts)
+    return probes.test_set(manifest.checked_file(artifacts, listed, manifest.SAMPLES))
+
+
+def verify_port(
+    port: str,
+    model: QuantizedModel,
+    oracle: str,
+    mode: Mode,
+    x: Float32s,
+    folder: Path,
+    on_sample: Callable[[Sample], None] | None = None,
+) -> VerifyResult:
+    """Verify the board on ``port``, let it count its cycles, and add the size of the image built in ``folder``."""
+    expected, interpreter = expectation(model, oracle)
+    with SerialTransport(port) as transport:
+        device = Device(transport)
+        result = verify(device, expected, interpreter, mode, x, on_sample)
+        cycles = measure_cycles(device)
+    return replace(result, cycles=cycles, firmware=recorded_size(folder))
+
+
+def say_summary(console: Console, result: VerifyResult) -> None:
+    """Print what a verification found, the verdict in colour."""
+    console.say()
+    for line in summary_lines(result):
+        colour = "green" if result.verdict is Verdict.PASS else "red"
+        console.say(line, style=f"bold {colour}" if line.startswith(result.verdict) else "")

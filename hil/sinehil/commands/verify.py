@@ -9,7 +9,7 @@ import typer
 from sinehil.commands import options
 from sinehil.console import Console
 from sinehil.errors import ExitCode, UsageError
-from sinehil.verify.result import Mode, Verdict, VerifyResult
+from sinehil.verify.result import Mode, Verdict
 
 if TYPE_CHECKING:
     from sinehil.verify.run import Sample
@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 def verify(
     port: options.Port,
     mode: Annotated[Mode, typer.Option(help="Which inputs are compared.")] = Mode.EXHAUSTIVE,
-    samples: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many x `--mode samples` streams.")] = 20,
+    samples: Annotated[
+        int, typer.Option(min=1, max=MAX_SAMPLES, help="How many x `--mode samples` streams.")
+    ] = 20,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and junit.xml here.")
     ] = None,
@@ -42,59 +44,23 @@ def verify(
     test-set: the 200 test samples. samples: evenly spaced x, one at a time, shown as they come.
     """
     from sinehil.commands import steps
-    from sinehil.report import result_json, summary_lines, write_report
+    from sinehil.report import result_json, write_report
 
     steps.check_oracle(oracle)
     console = Console(as_json)
     if mode is Mode.TEST_SET and model is not None:
         raise UsageError("--mode test-set needs the artefact folder's own model", "leave --model out")
-    result = _compare(console, port, mode, samples, artifacts, model, fqbn, oracle, build)
-    if mode is Mode.SAMPLES:
-        console.say()
-    for line in summary_lines(result):
-        console.say(line, style=("bold green" if result.verdict is Verdict.PASS else "bold red") if line.startswith(result.verdict) else "")
+    loaded = steps.load_model(artifacts, model)
+    x = steps.probe_inputs(mode, samples, loaded, artifacts)
+    on_sample = _printer(console) if mode is Mode.SAMPLES else None
+    result = steps.verify_port(
+        port, loaded, oracle, mode, x, steps.build_folder(build, fqbn, loaded, oracle), on_sample
+    )
+    steps.say_summary(console, result)
     if report is not None:
         console.say(f"report: {write_report(result, report)}")
     console.result(result_json(result))
     return ExitCode.OK if result.verdict is Verdict.PASS else ExitCode.FAIL
-
-
-def _compare(
-    console: Console,
-    port: str,
-    mode: Mode,
-    samples: int,
-    artifacts: Path,
-    model: Path | None,
-    fqbn: str,
-    oracle: str,
-    build: Path,
-) -> VerifyResult:
-    from dataclasses import replace
-
-    from sinehil import manifest
-    from sinehil.bench import measure_cycles
-    from sinehil.commands import steps
-    from sinehil.device import Device
-    from sinehil.transport import SerialTransport
-    from sinehil.verify import probes
-    from sinehil.verify.run import verify as run_verify
-
-    loaded = steps.load_model(artifacts, model)
-    expected, interpreter = steps.expectation(loaded, oracle)
-    if mode is Mode.EXHAUSTIVE:
-        x = probes.exhaustive_floats(loaded.input)
-    elif mode is Mode.TEST_SET:
-        x = probes.test_set(manifest.checked_file(artifacts, manifest.read_manifest(artifacts), manifest.SAMPLES))
-    else:
-        x = probes.evenly_spaced(samples)
-    with SerialTransport(port) as transport:
-        device = Device(transport)
-        on_sample = _printer(console) if mode is Mode.SAMPLES else None
-        result = run_verify(device, expected, interpreter, mode, x, on_sample)
-        cycles = measure_cycles(device)
-    size = steps.recorded_size(steps.build_folder(build, fqbn, loaded, oracle))
-    return replace(result, cycles=cycles, firmware=size)
 
 
 def _printer(console: Console) -> Callable[["Sample"], None]:

@@ -63,5 +63,7 @@ def _ends(input_: Quantization) -> Float32s:
 
 def _special_values() -> Float32s:
     info = np.finfo(np.float32)
-    positive = np.array([0, info.smallest_subnormal, info.tiny, info.eps, info.max, np.inf, np.nan], np.float32)
+    positive = np.array(
+        [0, info.smallest_subnormal, info.tiny, info.eps, info.max, np.inf, np.nan], np.float32
+    )
     return np.concatenate([positive, -positive]).astype(np.float32)

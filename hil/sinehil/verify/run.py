@@ -62,10 +62,7 @@ def verify(
     identity = check_identity(device.connect(), expected, device.port)
     codes = _compare_codes(device, oracle) if mode is Mode.EXHAUSTIVE else None
     oracle_y = oracle.predict(x)
-    if on_sample is None:
-        device_y = device.infer_floats(x)
-    else:
-        device_y = _stream(device, x, oracle_y, on_sample)
+    device_y = device.infer_floats(x) if on_sample is None else _stream(device, x, oracle_y, on_sample)
     check_identity(device.identify(), expected, device.port)
     return VerifyResult(
         mode=mode,
@@ -131,9 +128,7 @@ def _compare_codes(device: Device, oracle: LitertOracle) -> CodeComparison:
     return CodeComparison(x_q, device.infer_codes(x_q), oracle.predict_codes(x_q))
 
 
-def _stream(
-    device: Device, x: Float32s, oracle_y: Float32s, on_sample: Callable[[Sample], None]
-) -> Float32s:
+def _stream(device: Device, x: Float32s, oracle_y: Float32s, on_sample: Callable[[Sample], None]) -> Float32s:
     device_y = np.empty_like(x)
     for index in range(len(x)):
         device_y[index] = device.infer_floats(x[index : index + 1])[0]

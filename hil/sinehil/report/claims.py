@@ -1,0 +1,93 @@
+"""What a result proves and what it does not, in sentences that hold for exactly this run."""
+
+from sinehil.report.coverage import ALL_CODES, ALL_STEPS, Coverage
+from sinehil.report.text import count_text, number_text, oracle_label
+from sinehil.verify.result import Mode, Verdict, VerifyResult
+
+
+def headline(result: VerifyResult) -> str:
+    """Return the one sentence below the verdict."""
+    oracle = oracle_label(result.oracle, result.oracle_version)
+    if result.compared == 0:
+        return "Nothing was compared, so nothing is proven."
+    if result.verdict is Verdict.PASS:
+        return f"{result.compared:,} of {result.compared:,} outputs equal to {oracle} bit for bit."
+    verb = "differs" if result.mismatches == 1 else "differ"
+    return (
+        f"{result.mismatches:,} of {count_text(result.compared, 'output')} {verb} from {oracle}, "
+        f"by up to {result.max_error_lsb} LSB."
+    )
+
+
+def scope(result: VerifyResult, coverage: Coverage) -> str:
+    """Return in one sentence how far this run reaches."""
+    if result.verdict is Verdict.FAIL:
+        return (
+            "The board does not compute what the interpreter computes. This run proves nothing else about it."
+        )
+    if coverage.complete:
+        return f"Complete: this decides the output for all {ALL_CODES} int8 codes and for every float32 x."
+    if result.mode is Mode.EXHAUSTIVE:
+        return "Not complete: these inputs leave codes or quantiser steps undecided, see below."
+    return "A sample: equality is proven for the inputs that were sent, and for no others."
+
+
+def proven(result: VerifyResult, coverage: Coverage) -> list[str]:
+    """Return what follows from this run; nothing follows from a failed one but that it failed."""
+    oracle = oracle_label(result.oracle, result.oracle_version)
+    if result.verdict is Verdict.FAIL:
+        return [f"The board's outputs are not those of {oracle} for this model: the listed inputs show it."]
+    return [*_proven_of_outputs(result, coverage, oracle), _identity_claim(result)]
+
+
+def not_proven(result: VerifyResult, coverage: Coverage) -> list[str]:
+    """Return what must not be read into this run."""
+    worst = number_text(result.sine.max_abs_error, 3)
+    items = [] if coverage.complete else [_gap_claim(result, coverage)]
+    return [
+        *items,
+        f"That the model is a good sine: its largest distance from sin x here is {worst}. "
+        "The board is held against the interpreter; the sine error is information and no part of the verdict.",
+        "NaN with other bits than those sent.",
+        f"That {oracle_label(result.oracle, result.oracle_version)} is right, or that other interpreters give "
+        "the same codes: their roundings differ.",
+        "Timing. Cycles and seconds are measured and shown, but nothing is demanded of them.",
+        "Other boards, other firmware builds, or this board after its flash has changed.",
+        "Supply voltage, temperature, or anything analog, such as the LED's brightness.",
+    ]
+
+
+def _proven_of_outputs(result: VerifyResult, coverage: Coverage, oracle: str) -> list[str]:
+    floats = count_text(len(result.floats.x), "float32 input")
+    if coverage.complete:
+        specials = f" Also sent and equal: {', '.join(coverage.specials)}." if coverage.specials else ""
+        return [
+            f"Every int8 code: all {coverage.codes} were sent, and each answer is the code {oracle} gives.",
+            f"Every float32 x: the quantiser is a monotone step function, and both float32 neighbours of "
+            f"{coverage.steps} of its {ALL_STEPS} steps were sent. With equal outputs on both sides of each "
+            "step and for all codes, no x in between can give another y. This rests on the kernel being a pure "
+            "function that multiplies, rounds and clamps x, which is how it is generated.",
+            f"{floats} in all, y compared as 32 bits.{specials}",
+        ]
+    codes = f" and {count_text(len(result.codes.x_q), 'int8 code')}" if result.codes is not None else ""
+    return [
+        f"{floats}{codes} of mode {result.mode.value}: for these, the board's output is {oracle}'s, bit for bit."
+    ]
+
+
+def _identity_claim(result: VerifyResult) -> str:
+    identity = result.identity
+    return (
+        f"The firmware says it was made for the model with sha256 {identity.model_sha256}, and the checksum that "
+        f"the board computed over the weights in its flash was the expected {identity.weights_crc32:08x}, "
+        "before and after the comparison."
+    )
+
+
+def _gap_claim(result: VerifyResult, coverage: Coverage) -> str:
+    if result.mode is Mode.EXHAUSTIVE:
+        return (
+            f"Inputs between those sent: {coverage.codes} of {ALL_CODES} codes and both neighbours of "
+            f"{coverage.steps} of {ALL_STEPS} quantiser steps were compared."
+        )
+    return "Any input that was not sent. A wrong weight can leave all of these equal; mode exhaustive would show it."

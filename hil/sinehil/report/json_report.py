@@ -1,0 +1,91 @@
+"""The machine-readable forms of a result: strict JSON, in which no NaN or Infinity token occurs."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from sinehil.report.mismatches import float_error_lsb
+from sinehil.report.text import bits_text, float32_text
+from sinehil.verify.result import CodeComparison, Cycles, FloatComparison, VerifyResult
+
+SCHEMA = 1
+
+
+def result_json(result: VerifyResult) -> dict[str, Any]:
+    """Return the public keys of ``verify --json``; ``firmware`` and ``cycles`` only when known.
+
+    Numbers that JSON has no form for are the strings ``"NaN"``, ``"+inf"`` and ``"-inf"``.
+    """
+    document: dict[str, Any] = {
+        "verdict": result.verdict.value,
+        "oracle": result.oracle,
+        "oracle_version": result.oracle_version,
+        "mode": result.mode.value,
+        "port": result.port,
+        "compared": result.compared,
+        "mismatches": result.mismatches,
+        "max_error_lsb": result.max_error_lsb,
+        "sine": asdict(result.sine),
+        "device": asdict(result.identity) | {"weights_crc32": f"{result.identity.weights_crc32:08x}"},
+        "link": asdict(result.link),
+        "elapsed_s": result.elapsed_s,
+    }
+    if result.firmware is not None:
+        document["firmware"] = asdict(result.firmware)
+    if result.cycles is not None:
+        document["cycles"] = _cycles(result.cycles)
+    strict = _strict(document)
+    assert isinstance(strict, dict)
+    return strict
+
+
+def report_json(result: VerifyResult) -> str:
+    """Return ``report.json``: the public keys and every compared value, floats also as their bits."""
+    comparisons = {"floats": _floats(result.floats, result.identity.output_scale)}
+    if result.codes is not None:
+        comparisons["codes"] = _codes(result.codes)
+    document = {"schema": SCHEMA} | result_json(result) | {"comparisons": comparisons}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _cycles(cycles: Cycles) -> dict[str, Any]:
+    per_us = cycles.clock_hz / 1e6
+    if per_us <= 0:
+        return asdict(cycles)
+    return asdict(cycles) | {"mean_us": cycles.mean / per_us, "max_us": cycles.max / per_us}
+
+
+def _floats(floats: FloatComparison, output_scale: float) -> dict[str, list[Any]]:
+    columns = {"x": floats.x, "device_y": floats.device_y, "oracle_y": floats.oracle_y}
+    values = {name: [_float32(value) for value in column] for name, column in columns.items()}
+    bits = {f"{name}_bits": [bits_text(value) for value in column] for name, column in columns.items()}
+    error = [_strict(float(value)) for value in float_error_lsb(floats, output_scale)]
+    return values | bits | {"error_lsb": error, "equal": floats.equal.tolist()}
+
+
+def _codes(codes: CodeComparison) -> dict[str, list[Any]]:
+    columns = (codes.x_q, codes.device_y_q, codes.oracle_y_q, codes.error_lsb)
+    names = ("x_q", "device_y_q", "oracle_y_q", "error_lsb")
+    return {name: column.tolist() for name, column in zip(names, columns, strict=True)}
+
+
+def _float32(value: np.float32) -> float | str:
+    """Return the shortest decimal of a float32, so that 0.1 is not 0.10000000149."""
+    return float(str(value)) if np.isfinite(value) else float32_text(value)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return number if math.isfinite(number) else float32_text(number)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_strict(item) for item in value]
+    return value

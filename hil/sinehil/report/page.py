@@ -1,0 +1,204 @@
+"""``report.html``: everything a reader wants to know of one run, in one file that loads nothing."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from sinehil import __version__
+from sinehil.report import claims
+from sinehil.report.coverage import ALL_CODES, ALL_STEPS, COUNTED_ORACLE, Coverage, coverage_of
+from sinehil.report.mismatches import Row, first_mismatches, float_rows
+from sinehil.report.plots import plots_of
+from sinehil.report.text import number_text, oracle_label, visible
+from sinehil.verify.result import Verdict, VerifyResult
+
+LISTED = 50
+SHORT_SHA = 12
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure at a glance."""
+
+    name: str
+    value: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A part of a whole, in bytes."""
+
+    name: str
+    used: int
+    limit: int
+
+    @property
+    def percent(self) -> float:
+        """Return the share in percent, 0 to 100."""
+        return min(100.0, 100 * self.used / self.limit) if self.limit > 0 else 0.0
+
+
+Facts = list[tuple[str, str]]
+
+
+def page_html(result: VerifyResult) -> str:
+    """Return the page. Every string in it is escaped, and has its invisible characters spelled out."""
+    coverage = coverage_of(result)
+    rows = first_mismatches(result, LISTED)
+    style = _style()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            result=result,
+            passed=result.verdict is Verdict.PASS,
+            style=Markup(style),  # noqa: S704 (our own file: nothing of a result is in it)
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            headline=claims.headline(result),
+            scope=claims.scope(result, coverage),
+            proven=claims.proven(result, coverage),
+            not_proven=claims.not_proven(result, coverage),
+            short_sha=result.identity.model_sha256[:SHORT_SHA],
+            tiles=tiles(result),
+            mismatch_rows=rows,
+            mismatches_left=result.mismatches - len(rows),
+            sample_rows=_sample_rows(result),
+            plots=plots_of(result),
+            bars=bars(result),
+            coverage=coverage_facts(result, coverage),
+            identity=identity_facts(result),
+            run=run_facts(result),
+            version=__version__,
+        )
+    )
+
+
+def tiles(result: VerifyResult) -> list[Tile]:
+    """Return the figures at a glance, the decisive ones first."""
+    found = [
+        Tile("outputs compared", f"{result.compared:,}", ""),
+        Tile("that differ", f"{result.mismatches:,}", ""),
+        Tile("largest difference", str(result.max_error_lsb), "LSB"),
+        Tile("largest distance from sin x", number_text(result.sine.max_abs_error, 3), ""),
+    ]
+    if (cycles := result.cycles) is not None:
+        found.append(
+            Tile("cycles per inference", f"{cycles.mean:,.0f}", _microseconds(cycles.mean, cycles.clock_hz))
+        )
+    if (size := result.firmware) is not None:
+        found.append(Tile("flash", f"{size.flash_bytes:,}", "bytes"))
+        found.append(Tile("RAM", f"{size.ram_bytes:,}", "bytes"))
+    return [*found, Tile("time of the run", f"{result.elapsed_s:.2f}", "s")]
+
+
+def bars(result: VerifyResult) -> list[Bar]:
+    """Return how full the board's memories are, if the image is known."""
+    size = result.firmware
+    if size is None:
+        return []
+    return [
+        Bar("flash", size.flash_bytes, size.flash_max_bytes),
+        Bar("static RAM", size.ram_bytes, size.ram_max_bytes),
+    ]
+
+
+def coverage_facts(result: VerifyResult, coverage: Coverage) -> Facts:
+    """Return how complete the comparison is, as counted from its inputs."""
+    steps = (
+        f"{coverage.steps} of {ALL_STEPS}"
+        if result.oracle == COUNTED_ORACLE
+        else "not counted for this oracle"
+    )
+    return [
+        ("mode", result.mode.value),
+        ("int8 codes compared", f"{coverage.codes} of {ALL_CODES}"),
+        ("quantiser steps with both neighbours compared", steps),
+        ("float32 inputs compared", f"{len(result.floats.x):,}"),
+        ("special values among them", ", ".join(coverage.specials) or "none"),
+        ("decides every int8 code and every float32 x", "yes" if coverage.complete else "no"),
+    ]
+
+
+def identity_facts(result: VerifyResult) -> Facts:
+    """Return what the board said of itself."""
+    identity = result.identity
+    return [
+        ("board", identity.board),
+        ("port", result.port),
+        ("firmware", identity.firmware),
+        ("protocol", str(identity.protocol_version)),
+        ("engine", identity.engine),
+        ("made for oracle", identity.oracle),
+        ("compared with", oracle_label(result.oracle, result.oracle_version)),
+        ("model sha256", identity.model_sha256),
+        ("weights in flash, CRC-32", f"{identity.weights_crc32:08x}"),
+        ("input", f"scale {identity.input_scale!r}, zero point {identity.input_zero_point}"),
+        ("output", f"scale {identity.output_scale!r}, zero point {identity.output_zero_point}"),
+    ]
+
+
+def run_facts(result: VerifyResult) -> Facts:
+    """Return timings, link statistics and the sine error."""
+    link, sine = result.link, result.sine
+    facts = [("time of the run", f"{result.elapsed_s:.3f} s")]
+    if (cycles := result.cycles) is not None:
+        facts += [
+            ("cycles per inference, mean", _cycles_text(f"{cycles.mean:,.1f}", cycles.mean, cycles.clock_hz)),
+            ("cycles per inference, most", _cycles_text(f"{cycles.max:,}", cycles.max, cycles.clock_hz)),
+            ("clock", f"{cycles.clock_hz / 1e6:g} MHz"),
+        ]
+    return [
+        *facts,
+        ("frames on the link", f"{link.frames:,}"),
+        ("retries", f"{link.retries:,}"),
+        ("CRC errors", f"{link.crc_errors:,}"),
+        ("distance from sin x, max", number_text(sine.max_abs_error, 4)),
+        ("distance from sin x, rmse", number_text(sine.rmse, 4)),
+        ("distance from sin x, mean", number_text(sine.mae, 4)),
+    ]
+
+
+def _sample_rows(result: VerifyResult) -> list[Row]:
+    """Return all outputs as rows where they are few enough to be read one by one."""
+    if result.codes is not None or len(result.floats.x) > LISTED:
+        return []
+    indices = result.floats.x.argsort(kind="stable")
+    return list(float_rows(result.floats, indices, result.identity.output_scale))
+
+
+def _cycles_text(count: str, cycles: float, clock_hz: int) -> str:
+    time = _microseconds(cycles, clock_hz)
+    return f"{count} = {time}" if time else count
+
+
+def _microseconds(cycles: float, clock_hz: int) -> str:
+    return f"{cycles / clock_hz * 1e6:,.1f} \u00b5s" if clock_hz > 0 else ""
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("sinehil.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+
+
+def _finalize(value: Any) -> Any:
+    """Spell out invisible characters of whatever the template prints."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _style() -> str:
+    source, _, _ = _environment().loader.get_source(_environment(), "report.css")  # type: ignore[union-attr]
+    return source

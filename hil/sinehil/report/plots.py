@@ -1,0 +1,260 @@
+"""The four plots of a report, each drawn for a wide and for a narrow screen."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from sinehil.report import svg
+from sinehil.report.mismatches import float_error_lsb
+from sinehil.report.svg import Frame, Values
+from sinehil.report.text import number_text, oracle_label
+from sinehil.verify.result import CodeComparison, VerifyResult
+
+FEW = 120
+TWO_PI = 2 * math.pi
+HUGE = 1e9
+X_LABEL = "x in radians"
+
+
+@dataclass(frozen=True)
+class Legend:
+    """A swatch, by its class name, and its meaning."""
+
+    css: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure of the page: the same picture twice, of which the style sheet shows one."""
+
+    title: str
+    note: str
+    legend: tuple[Legend, ...]
+    wide: Markup
+    narrow: Markup
+
+
+@dataclass(frozen=True)
+class _Series:
+    """The float comparison by ascending x, without what has no place on an x axis."""
+
+    x: Values
+    device: Values
+    oracle: Values
+    error_lsb: Values
+    equal: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    left_out: int
+
+
+Draw = Callable[[int, int, str], Markup]
+
+
+def plots_of(result: VerifyResult) -> list[Plot]:
+    """Return the figures that this result has data for."""
+    series = _series(result)
+    figures = [output_plot(result, series), sine_error_plot(result, series), float_error_plot(result, series)]
+    if result.codes is not None and len(result.codes.x_q):
+        figures.append(code_error_plot(result.codes))
+    return figures
+
+
+def output_plot(result: VerifyResult, series: _Series) -> Plot:
+    """Device, interpreter and sin x over x."""
+    view = _view(result)
+    seen = np.concatenate([series.device, series.oracle])
+    low, high = _span(seen[np.isfinite(seen)], -1.1, 1.1)
+    few = len(series.x) <= FEW
+    sine_x = np.linspace(*view, 241)
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        frame = Frame(width, height, svg.pi_axis(*view, X_LABEL), svg.nice_axis(low, high, "y"))
+        if few:
+            data = [
+                svg.dots(frame, "oracle-dots", series.x, series.oracle, 6),
+                svg.dots(frame, "device-dots", series.x, series.device, 3),
+            ]
+        else:
+            data = [
+                svg.curve(frame, "oracle", series.x, series.oracle),
+                svg.curve(frame, "device", series.x, series.device),
+            ]
+        sine = svg.curve(frame, "sine", sine_x, np.sin(sine_x))
+        wrong = svg.crosses(frame, *_wrong(series, series.device))
+        title = "Board, interpreter and sin x"
+        return svg.svg(frame, identifier, title, _describe(result, "y over x"), [sine, *data, wrong])
+
+    legend = [
+        Legend("device-dots" if few else "device", "board"),
+        Legend("oracle-dots" if few else "oracle", oracle_label(result.oracle, result.oracle_version)),
+        Legend("sine", "sin x"),
+    ]
+    note = "Where board and interpreter agree, the thin line lies on the wide one."
+    if few:
+        note = "Where board and interpreter agree, the dot lies in the middle of the disc."
+    return _plot("Output y", note + _left_out(series), [*legend, *_wrong_legend(series)], draw, "output", 340)
+
+
+def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
+    """How far the board's y is from sin x, with half an output step for scale."""
+    inside = (series.x >= 0) & (series.x <= np.float64(np.float32(TWO_PI))) & np.isfinite(series.device)
+    x, error = series.x[inside], series.device[inside] - np.sin(series.x[inside])
+    half = result.identity.output_scale / 2
+    low, high = _span(np.append(error, [-half, half]), -0.01, 0.01)
+    worst = int(np.argmax(np.abs(error))) if len(error) else None
+    note = "Information about the model, no part of the verdict."
+    if worst is not None:
+        note += f" Largest: {number_text(float(error[worst]), 3)} at x = {number_text(float(x[worst]), 4)}."
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        frame = Frame(
+            width, height, svg.pi_axis(*_view(result), X_LABEL), svg.nice_axis(low, high, "y \u2212 sin x")
+        )
+        band = frame.py(np.array([half, -half]))
+        parts = [svg.rectangle("band", svg.LEFT, band[0], width - svg.LEFT - svg.RIGHT, band[1] - band[0])]
+        parts.append(_zero(frame))
+        if len(x) > FEW:
+            parts.append(svg.curve(frame, "device", x, error))
+        else:
+            parts.append(svg.dots(frame, "device-dots", x, error, 3))
+        if worst is not None:
+            parts.append(svg.dots(frame, "ring", x[[worst]], error[[worst]], 5))
+        return svg.svg(
+            frame, identifier, "Board minus sin x", _describe(result, "y minus sin x over x"), parts
+        )
+
+    legend = [
+        Legend("device" if len(x) > FEW else "device-dots", "board \u2212 sin x"),
+        Legend("ring", "largest"),
+        Legend("band", "\u00b1 half an output LSB: int8 cannot do better everywhere"),
+    ]
+    return _plot("Distance from sin x", note, legend, draw, "sine-error", 270)
+
+
+def float_error_plot(result: VerifyResult, series: _Series) -> Plot:
+    """Device minus interpreter in output steps over x."""
+    wrong_all = int(np.count_nonzero(~result.floats.equal))
+    note = f"{len(result.floats.x) - wrong_all:,} of {len(result.floats.x):,} float outputs have equal bits."
+    view, equal = _view(result), series.equal
+    low, high = _lsb_span(series.error_lsb)
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        frame = Frame(width, height, svg.pi_axis(*view, X_LABEL), _lsb_axis(low, high))
+        drawn = svg.dots(frame, "device-dots", series.x[equal], np.zeros(int(equal.sum())), 2)
+        x, error = _wrong(series, series.error_lsb)
+        wrong = svg.crosses(frame, x, error)
+        title = "Board minus interpreter over x"
+        return svg.svg(
+            frame,
+            identifier,
+            title,
+            _describe(result, "difference in LSB over x"),
+            [_zero(frame), drawn, wrong],
+        )
+
+    legend = [Legend("device-dots", "equal bits"), *_wrong_legend(series)]
+    return _plot(
+        "Board \u2212 interpreter, float x", note + _left_out(series), legend, draw, "float-error", 270
+    )
+
+
+def code_error_plot(codes: CodeComparison) -> Plot:
+    """Device minus interpreter over the input code."""
+    x, error = codes.x_q.astype(np.float64), codes.error_lsb.astype(np.float64)
+    wrong = error != 0
+    equal = int(np.count_nonzero(~wrong))
+    note = f"{equal:,} of {len(x):,} output codes are equal."
+    low, high = _lsb_span(error)
+    ticks = tuple(svg.Tick(k, str(k).replace("-", "\u2212")) for k in (-128, -64, 0, 64, 127))
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        frame = Frame(width, height, svg.Axis(-134, 133, "input code (int8)", ticks), _lsb_axis(low, high))
+        stems = Markup("").join(_stem(frame, cx, cy) for cx, cy in zip(x[wrong], error[wrong], strict=True))
+        drawn = svg.dots(frame, "device-dots", x[~wrong], error[~wrong], 2)
+        parts = [_zero(frame), stems, drawn, svg.crosses(frame, x[wrong], error[wrong])]
+        return svg.svg(frame, identifier, "Board minus interpreter over the input code", note, parts)
+
+    legend = [Legend("device-dots", "equal"), *([Legend("wrong", "differs")] if wrong.any() else [])]
+    return _plot("Board \u2212 interpreter, int8 codes", note, legend, draw, "code-error", 270)
+
+
+def _plot(title: str, note: str, legend: list[Legend], draw: Draw, name: str, height: int) -> Plot:
+    width = 1160 if name == "output" else 570
+    wide, narrow = draw(width, height, f"{name}-w"), draw(360, 270, f"{name}-n")
+    return Plot(title, note, tuple(legend), wide, narrow)
+
+
+def _series(result: VerifyResult) -> _Series:
+    floats = result.floats
+    drawable = np.flatnonzero(np.isfinite(floats.x) & (np.abs(floats.x) < HUGE))
+    order = drawable[np.argsort(floats.x[drawable], kind="stable")]
+    low, high = _view(result)
+    seen = order[(floats.x[order] >= low) & (floats.x[order] <= high)]
+    error = float_error_lsb(floats, result.identity.output_scale)
+    columns = (floats.x[seen], floats.device_y[seen], floats.oracle_y[seen])
+    x, device, oracle = (column.astype(np.float64) for column in columns)
+    return _Series(x, device, oracle, error[seen], floats.equal[seen], len(floats.x) - len(seen))
+
+
+def _view(result: VerifyResult) -> tuple[float, float]:
+    """Return the x range worth showing: the sine's period and what the input codes can represent."""
+    identity = result.identity
+    low, high = ((code - identity.input_zero_point) * identity.input_scale for code in (-128, 127))
+    ends = [0.0, TWO_PI, *(end for end in (low, high) if math.isfinite(end) and abs(end) < HUGE)]
+    margin = 0.02 * (max(ends) - min(ends))
+    return min(ends) - margin, max(ends) + margin
+
+
+def _wrong(series: _Series, y: Values) -> tuple[Values, Values]:
+    """Return the differing points; what has no number is put at the top edge."""
+    wrong = ~series.equal
+    return series.x[wrong], np.nan_to_num(y[wrong], nan=HUGE, posinf=HUGE, neginf=-HUGE)
+
+
+def _span(values: Values, low: float, high: float) -> tuple[float, float]:
+    low, high = float(values.min(initial=low)), float(values.max(initial=high))
+    low, high = max(low, -HUGE), min(high, HUGE)
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
+
+
+def _lsb_span(error: Values) -> tuple[float, float]:
+    worst = np.abs(error[np.isfinite(error)]).max(initial=2.0)
+    worst = min(float(worst), 255.0)
+    return -1.15 * worst, 1.15 * worst
+
+
+def _lsb_axis(low: float, high: float) -> svg.Axis:
+    return svg.nice_axis(low, high, "difference in LSB", whole=True)
+
+
+def _zero(frame: Frame) -> Markup:
+    y = float(frame.py(np.array([0.0]))[0])
+    return svg.line("zero", svg.LEFT, y, frame.width - svg.RIGHT, y)
+
+
+def _stem(frame: Frame, x: float, y: float) -> Markup:
+    px = float(frame.px(np.array([x]))[0])
+    top, zero = frame.py(np.array([y, 0.0]))
+    return svg.line("stem", px, float(top), px, float(zero))
+
+
+def _wrong_legend(series: _Series) -> list[Legend]:
+    return [Legend("wrong", "differs")] if not series.equal.all() else []
+
+
+def _left_out(series: _Series) -> str:
+    if not series.left_out:
+        return ""
+    return f" {series.left_out} inputs beyond the x axis (far numbers, infinities, NaN) are compared but not drawn."
+
+
+def _describe(result: VerifyResult, what: str) -> str:
+    return (
+        f"Plot of {what}. {result.compared - result.mismatches:,} of {result.compared:,} outputs equal to "
+        f"{oracle_label(result.oracle, result.oracle_version)}; the largest distance from sin x is "
+        f"{number_text(result.sine.max_abs_error, 3)}."
+    )

@@ -1,0 +1,48 @@
+"""The result on a terminal: plain ASCII, aligned, most important line first."""
+
+from sinehil.report.claims import headline, scope
+from sinehil.report.coverage import coverage_of
+from sinehil.report.mismatches import first_mismatches
+from sinehil.report.text import number_text, visible
+from sinehil.verify.result import VerifyResult
+
+SHOWN_MISMATCHES = 5
+
+
+def summary_lines(result: VerifyResult) -> list[str]:
+    """Return the lines to print; the first starts with the verdict."""
+    lines = [f"{result.verdict.value}  {headline(result)}"]
+    lines += [f"      {row.sentence}" for row in first_mismatches(result, SHOWN_MISMATCHES)]
+    rest = result.mismatches - SHOWN_MISMATCHES
+    if rest > 0:
+        lines.append(f"      and {rest} more")
+    return [visible(line) for line in lines + [f"  {name:<8}{text}" for name, text in _facts(result)]]
+
+
+def _facts(result: VerifyResult) -> list[tuple[str, str]]:
+    identity, link, sine = result.identity, result.link, result.sine
+    errors = (sine.max_abs_error, sine.rmse, sine.mae)
+    worst, rmse, mae = (number_text(value, 3) for value in errors)
+    return [
+        ("scope", scope(result, coverage_of(result))),
+        (
+            "board",
+            f"{identity.board} on {result.port}, firmware {identity.firmware}, engine {identity.engine}",
+        ),
+        ("model", f"sha256 {identity.model_sha256}"),
+        ("sin x", f"max error {worst}, rmse {rmse}, mae {mae} (information, not the verdict)"),
+        *_size_and_cycles(result),
+        ("link", f"{link.frames} frames, {link.retries} retries, {link.crc_errors} crc errors"),
+        ("time", f"{result.elapsed_s:.2f} s"),
+    ]
+
+
+def _size_and_cycles(result: VerifyResult) -> list[tuple[str, str]]:
+    facts = []
+    if (size := result.firmware) is not None:
+        flash = f"{size.flash_bytes:,} of {size.flash_max_bytes:,} bytes flash"
+        facts.append(("size", f"{flash}, {size.ram_bytes:,} of {size.ram_max_bytes:,} bytes RAM"))
+    if (cycles := result.cycles) is not None:
+        at = f" = {cycles.mean / cycles.clock_hz * 1e6:,.1f} us" if cycles.clock_hz > 0 else ""
+        facts.append(("speed", f"{cycles.mean:,.0f} cycles{at} per inference, at most {cycles.max:,}"))
+    return facts

@@ -1,0 +1,61 @@
+"""Numbers and foreign strings as text, the same way in every kind of report."""
+
+import math
+import unicodedata
+
+import numpy as np
+
+# Cc, Cf: control and bidirectional characters; Cs: undecodable bytes of a port's name; Co, Cn: no known glyph;
+# Zl, Zp: line breaks in disguise. Each could hide or reorder what a reader sees, or is not valid XML.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_ORACLE_NAMES = {
+    "litert": "LiteRT",
+    "litert-ref": "LiteRT (reference kernels)",
+    "tflm": "TensorFlow Lite Micro",
+}
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with every character that has no shape of its own written as a backslash escape."""
+    return "".join(_escape(char) if unicodedata.category(char) in _INVISIBLE else char for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def oracle_label(oracle: str, version: str) -> str:
+    """Return how people call an interpreter: ``LiteRT 2.3.0``."""
+    return f"{_ORACLE_NAMES.get(oracle, oracle)} {version}".strip()
+
+
+def float32_text(value: np.float32 | float) -> str:
+    """Return the shortest decimal that reads back as the same float32; infinities carry their sign."""
+    number = np.float32(value)
+    if np.isinf(number):
+        return "+inf" if number > 0 else "-inf"
+    return "NaN" if np.isnan(number) else str(number)
+
+
+def bits_text(value: np.float32 | float) -> str:
+    """Return the 32 bits of a float32 as ``0x3f800000``."""
+    return f"0x{int(np.float32(value).view(np.uint32)):08x}"
+
+
+def number_text(value: float, digits: int = 4) -> str:
+    """Return a measured number with ``digits`` significant digits and thousands separators."""
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}" if decimals < 10 else f"{value:.{digits - 1}e}"
+
+
+def count_text(count: int, noun: str) -> str:
+    """Return ``1 output``, ``2,304 outputs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,24 @@
+"""The three report files of one run, written whole or not at all."""
+
+from pathlib import Path
+
+from sinehil.files import write_atomically
+from sinehil.report.json_report import report_json
+from sinehil.report.junit import junit_xml
+from sinehil.report.page import page_html
+from sinehil.verify.result import VerifyResult
+
+
+def write_report(result: VerifyResult, folder: Path) -> Path:
+    """Write ``report.json``, ``junit.xml`` and, last, ``report.html``; return the page's path.
+
+    Everything is rendered before anything is written. Raises ArtefactError if a file cannot be written.
+    """
+    files = {
+        "report.json": report_json(result).encode(),
+        "junit.xml": junit_xml(result),
+        "report.html": page_html(result).encode(),
+    }
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    return folder / "report.html"
