@@ -1,6 +1,7 @@
 /* What the sketch asks of an inference engine, be it a generated kernel or an interpreter.
  *
- * Exactly one engine is linked into a firmware. Codes are int8 as in the .tflite; real = (code - zero_point) * scale.
+ * Exactly one engine is linked into a firmware. Codes are int8 as in the .tflite; real = (code - zero_point)
+ * * scale.
  */
 #ifndef SINEHIL_ENGINE_H
 #define SINEHIL_ENGINE_H

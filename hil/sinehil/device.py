@@ -301,7 +301,7 @@ class Device:
 
 def _random_session() -> int:
     """Return a session number, never 0, none of whose bytes a bootloader takes for a command."""
-    quiet = [byte for byte in range(1, 256) if not 0x40 <= byte <= 0x7F]
+    quiet = [byte for byte in range(1, 256) if not 0x40 <= byte <= 0x7F and byte != 0x20]
     return int.from_bytes(bytes(secrets.choice(quiet) for _ in range(4)), "little")
 
 

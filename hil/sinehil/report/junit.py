@@ -42,7 +42,8 @@ def junit_xml(result: VerifyResult) -> bytes:
             root.append(_suite(name, cases, result))
     _count(root, [case for cases in suites.values() for case in cases])
     ET.indent(root, " ")
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
 
 
 def _suite(name: str, cases: list[_Case], result: VerifyResult) -> ET.Element:

@@ -36,6 +36,7 @@ class Plot:
     legend: tuple[Legend, ...]
     wide: Markup
     narrow: Markup
+    full_width: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def output_plot(result: VerifyResult, series: _Series) -> Plot:
     note = "Where board and interpreter agree, the thin line lies on the wide one."
     if few:
         note = "Where board and interpreter agree, the dot lies in the middle of the disc."
-    return _plot("Output y", note + _left_out(series), [*legend, *_wrong_legend(series)], draw, "output", 340)
+    return _plot("Output y", note + _left_out(series), [*legend, *_wrong_legend(series)], draw, "output", 340, full=True)
 
 
 def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
@@ -131,7 +132,7 @@ def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
         Legend("ring", "largest"),
         Legend("band", "\u00b1 half an output LSB: int8 cannot do better everywhere"),
     ]
-    return _plot("Distance from sin x", note, legend, draw, "sine-error", 270)
+    return _plot("Distance from sin x", note, legend, draw, "sine-error", 270, full=result.codes is not None)
 
 
 def float_error_plot(result: VerifyResult, series: _Series) -> Plot:
@@ -181,10 +182,11 @@ def code_error_plot(codes: CodeComparison) -> Plot:
     return _plot("Board \u2212 interpreter, int8 codes", note, legend, draw, "code-error", 270)
 
 
-def _plot(title: str, note: str, legend: list[Legend], draw: Draw, name: str, height: int) -> Plot:
-    width = 1160 if name == "output" else 570
+def _plot(title: str, note: str, legend: list[Legend], draw: Draw, name: str, height: int, full: bool = False
+) -> Plot:
+    width = 1160 if full else 570
     wide, narrow = draw(width, height, f"{name}-w"), draw(360, 270, f"{name}-n")
-    return Plot(title, note, tuple(legend), wide, narrow)
+    return Plot(title, note, tuple(legend), wide, narrow, full)
 
 
 def _series(result: VerifyResult) -> _Series:

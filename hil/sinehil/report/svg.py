@@ -149,8 +149,8 @@ def pi_axis(low: float, high: float, label: str) -> Axis:
 
 
 def nice_axis(low: float, high: float, label: str, whole: bool = False) -> Axis:
-    """Return an axis with about five round ticks; ``whole`` keeps them at whole numbers."""
-    step = _nice_step((high - low) / 5)
+    """Return an axis with four to eight round ticks; ``whole`` keeps them at whole numbers."""
+    step = _nice_step((high - low) / 6)
     step = max(step, 1.0) if whole else step
     ticks = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))

@@ -1,0 +1,78 @@
+#ifdef ARDUINO
+
+#include <Arduino.h>
+
+#include "board.h"
+
+namespace sinehil {
+
+#if defined(ARDUINO_AVR_UNO)
+const char kBoardName[kBoardNameBytes] PROGMEM = "uno";
+#elif defined(ARDUINO_AVR_MEGA2560)
+const char kBoardName[kBoardNameBytes] PROGMEM = "mega";
+#else
+const char kBoardName[kBoardNameBytes] PROGMEM = "arduino";
+#endif
+
+uint32_t board_clock_hz() { return F_CPU; }
+
+uint32_t board_uptime_ms() { return millis(); }
+
+#ifdef __AVR__
+
+extern "C" char __heap_start;
+
+uint16_t board_free_ram_bytes() {
+  /* No heap: everything between the static data and the stack is free. */
+  return static_cast<uint16_t>(SP - reinterpret_cast<uint16_t>(&__heap_start));
+}
+
+namespace {
+
+constexpr uint8_t kByOne = _BV(CS10);
+constexpr uint8_t kBySixtyFour = _BV(CS11) | _BV(CS10);
+
+void do_nothing(const int8_t *, int8_t *) { __asm__ volatile("" ::: "memory"); }
+
+/* Timer1 ticks of one call with interrupts off. Timer1 drives only the PWM of pins 9 and 10 in the Arduino
+ * core. */
+uint32_t ticks(uint8_t prescaler, Inference inference, const int8_t *x_q, int8_t *y_q) {
+  const uint8_t status = SREG, mode_a = TCCR1A, mode_b = TCCR1B;
+  cli();
+  TCCR1A = 0;
+  TCCR1B = 0;
+  TCNT1 = 0;
+  TIFR1 = _BV(TOV1);
+  TCCR1B = prescaler;
+  inference(x_q, y_q);
+  TCCR1B = 0;
+  const uint16_t low = TCNT1;
+  const bool overflowed = TIFR1 & _BV(TOV1);
+  TCCR1A = mode_a;
+  TCCR1B = mode_b;
+  SREG = status;
+  return low + (overflowed ? 65536UL : 0);
+}
+
+}  // namespace
+
+uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_q) {
+  /* The exact count sees one overflow only, so a call of more than 131,071 cycles is told from a coarse one.
+   */
+  const uint32_t coarse = ticks(kBySixtyFour, inference, x_q, y_q) * 64;
+  if (coarse > 130000UL) return coarse;
+  volatile Inference nothing = do_nothing; /* volatile, or the call that is to be measured would be inlined */
+  return ticks(kByOne, inference, x_q, y_q) - ticks(kByOne, nothing, x_q, y_q);
+}
+
+#else
+
+uint16_t board_free_ram_bytes() { return 0; }
+
+uint32_t board_measure_cycles(Inference, const int8_t *, int8_t *) { return 0; }
+
+#endif
+
+}  // namespace sinehil
+
+#endif

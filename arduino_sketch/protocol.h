@@ -1,0 +1,88 @@
+/* Frames on the wire, see hil/PROTOCOL.md: a decoder fed byte by byte and an encoder. No I/O, no heap. */
+#ifndef SINEHIL_PROTOCOL_H
+#define SINEHIL_PROTOCOL_H
+
+#include <stdint.h>
+
+namespace sinehil {
+
+constexpr uint8_t kProtocolVersion = 1;
+constexpr uint8_t kHeaderBytes = 6;
+constexpr uint8_t kCrcBytes = 4;
+constexpr uint8_t kMaxRequestPayload = 50;
+constexpr uint8_t kMaxReplyPayload = 112;
+constexpr uint8_t kWindowBytes = 63; /* what the Arduino core's receive ring holds */
+constexpr uint8_t kMaxRequestFrame = kHeaderBytes + kMaxRequestPayload + kCrcBytes;
+constexpr uint8_t kMaxReplyFrame = kHeaderBytes + kMaxReplyPayload + kCrcBytes;
+
+static_assert(kMaxRequestFrame + 3 <= kWindowBytes, "a request with COBS byte and delimiters fits the ring");
+static_assert(kMaxReplyFrame < 254, "COBS adds exactly one byte");
+
+enum MessageType : uint8_t {
+  kIdentify = 0x01,
+  kEcho = 0x02,
+  kInferF32 = 0x03,
+  kInferI8 = 0x04,
+  kBench = 0x05,
+  kStats = 0x06,
+  kReply = 0x80,
+  kError = 0xFF
+};
+
+enum ErrorCode : uint8_t { kUnknownType = 1, kBadLength = 2, kBadSession = 3 };
+
+struct Header {
+  uint8_t type;
+  uint8_t seq;
+  uint32_t session;
+};
+
+/* Turns bytes into frames. What is damaged is dropped and counted; a zero byte always resynchronises. */
+class Decoder {
+ public:
+  /* Take one byte. True when it completes a frame, which stays valid until the next call. */
+  bool feed(uint8_t byte);
+
+  Header header() const;
+  const uint8_t *payload() const { return frame_ + kHeaderBytes; }
+  uint8_t payload_length() const { return frame_length_ - kHeaderBytes - kCrcBytes; }
+
+  uint32_t crc_errors() const { return crc_errors_; }
+  uint32_t framing_errors() const { return framing_errors_; }
+
+ private:
+  void append(uint8_t byte);
+  bool finish();
+  void restart();
+
+  uint8_t frame_[kMaxRequestFrame];
+  uint8_t frame_length_ = 0;
+  uint8_t length_ = 0;
+  uint8_t code_ = 0; /* the current COBS block's; 0 before the first one */
+  uint8_t left_ = 0; /* bytes the block still brings */
+  bool overlong_ = false;
+  uint32_t crc_errors_ = 0;
+  uint32_t framing_errors_ = 0;
+};
+
+/* A reply under construction: write the payload, then seal it with header and checksum. */
+class Reply {
+ public:
+  uint8_t *payload() { return frame_ + kHeaderBytes; }
+  void seal(const Header &header, uint8_t payload_length);
+
+  /* Send the sealed frame, stuffed and delimited, byte by byte. */
+  void send(void (*put)(uint8_t byte)) const;
+
+ private:
+  uint8_t frame_[kMaxReplyFrame];
+  uint8_t length_ = 0;
+};
+
+uint32_t crc32(const uint8_t *data, uint8_t length);
+void store_u32(uint8_t *to, uint32_t value);
+uint32_t load_u32(const uint8_t *from);
+
+}  // namespace sinehil
+
+#endif

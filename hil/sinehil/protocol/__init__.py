@@ -1,0 +1,21 @@
+"""The wire protocol as pure functions and one decoder: bytes in, frames out, no I/O. See hil/PROTOCOL.md."""
+
+from sinehil.protocol.decode import FrameDecoder
+from sinehil.protocol.encode import encode_frame, is_bootloader_safe
+from sinehil.protocol.frame import REPLY, ErrorCode, Frame, MessageType, ProtocolError
+from sinehil.protocol.messages import BenchReply, ErrorReply, IdentifyReply, StatsReply
+
+__all__ = [
+    "REPLY",
+    "BenchReply",
+    "ErrorCode",
+    "ErrorReply",
+    "Frame",
+    "FrameDecoder",
+    "IdentifyReply",
+    "MessageType",
+    "ProtocolError",
+    "StatsReply",
+    "encode_frame",
+    "is_bootloader_safe",
+]

@@ -1,0 +1,45 @@
+"""What a frame is; the numbers stand in hil/PROTOCOL.md."""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+REPLY = 0x80
+HEADER = struct.Struct("<BBI")
+CRC = struct.Struct("<I")
+MAX_REPLY_PAYLOAD = 112
+MAX_FRAME = HEADER.size + MAX_REPLY_PAYLOAD + CRC.size
+
+
+class MessageType(IntEnum):
+    """Requests; a reply is ``request | REPLY``."""
+
+    IDENTIFY = 0x01
+    ECHO = 0x02
+    INFER_F32 = 0x03
+    INFER_I8 = 0x04
+    BENCH = 0x05
+    STATS = 0x06
+    ERROR = 0xFF
+
+
+class ErrorCode(IntEnum):
+    """Why a board refuses a request."""
+
+    UNKNOWN_TYPE = 1
+    BAD_LENGTH = 2
+    BAD_SESSION = 3
+
+
+class ProtocolError(ValueError):
+    """A frame with a right checksum whose payload makes no sense."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One request or reply; ``type`` is a MessageType, for replies with REPLY set."""
+
+    type: int
+    seq: int
+    session: int
+    payload: bytes = b""

@@ -1,0 +1,114 @@
+"""Payloads of replies, unpacked and checked; offsets stand in hil/PROTOCOL.md."""
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sinehil.protocol.frame import ErrorCode, ProtocolError
+
+VERSION = 1
+_IDENTIFY = struct.Struct("<BBHIII12s12s12s12s32sffbbBB")
+_BENCH = struct.Struct("<BIII")
+_STATS = struct.Struct("<IIIIH")
+
+
+@dataclass(frozen=True)
+class IdentifyReply:
+    """Who the board says it is. Strings are printable ASCII; scales are finite and positive."""
+
+    protocol_version: int
+    max_payload: int
+    window_bytes: int
+    clock_hz: int
+    previous_session: int
+    weights_crc32: int
+    firmware: str
+    board: str
+    engine: str
+    oracle: str
+    model_sha256: str
+    input_scale: float
+    output_scale: float
+    input_zero_point: int
+    output_zero_point: int
+    inputs: int
+    outputs: int
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Self:
+        """Raise ProtocolError for another version, length or impossible values."""
+        if not payload or payload[0] != VERSION:
+            raise ProtocolError(f"version {payload[0] if payload else 'missing'}, this host speaks {VERSION}")
+        _, room, window, clock, previous, crc, *rest = _unpack(_IDENTIFY, payload, "IDENTIFY")
+        names, (sha, input_scale, output_scale, *codes) = rest[:4], rest[4:]
+        if room < 4 or window < 32 or clock == 0 or not _is_scale(input_scale) or not _is_scale(output_scale):
+            raise ProtocolError("IDENTIFY with impossible limits or scales")
+        texts = [_text(name) for name in names]
+        limits = (VERSION, room, window, clock, previous, crc)
+        return cls(*limits, *texts, sha.hex(), input_scale, output_scale, *codes)
+
+
+@dataclass(frozen=True)
+class BenchReply:
+    """Cycles of ``count`` inferences; count 0 means that the board has no cycle counter."""
+
+    count: int
+    sum_cycles: int
+    max_cycles: int
+    min_cycles: int
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Self:
+        """Raise ProtocolError for another length."""
+        return cls(*_unpack(_BENCH, payload, "BENCH"))
+
+
+@dataclass(frozen=True)
+class StatsReply:
+    """The board's own counters since its last reset."""
+
+    frames: int
+    crc_errors: int
+    framing_errors: int
+    uptime_ms: int
+    free_ram_bytes: int
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Self:
+        """Raise ProtocolError for another length."""
+        return cls(*_unpack(_STATS, payload, "STATS"))
+
+
+@dataclass(frozen=True)
+class ErrorReply:
+    """Why the board refused a request of type ``request_type``."""
+
+    code: ErrorCode
+    request_type: int
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Self:
+        """Raise ProtocolError for another length or an unknown code."""
+        code, request_type = _unpack(struct.Struct("<BB"), payload, "ERROR")
+        try:
+            return cls(ErrorCode(code), request_type)
+        except ValueError as error:
+            raise ProtocolError(f"ERROR with unknown code {code}") from error
+
+
+def _unpack(layout: struct.Struct, payload: bytes, name: str) -> tuple[Any, ...]:
+    if len(payload) != layout.size:
+        raise ProtocolError(f"{name} reply of {len(payload)} bytes, expected {layout.size}")
+    return layout.unpack(payload)
+
+
+def _text(padded: bytes) -> str:
+    text = padded.rstrip(b"\0")
+    if not all(0x20 <= byte < 0x7F for byte in text):
+        raise ProtocolError(f"text {text!r} is not printable ASCII")
+    return text.decode("ascii")
+
+
+def _is_scale(value: float) -> bool:
+    return math.isfinite(value) and value > 0

@@ -1,0 +1,64 @@
+"""What is trained: every number of a run in one place, as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """A chain of Dense layers: ``hidden`` relu layers of that many neurons, then one linear neuron."""
+
+    name: str
+    hidden: tuple[int, ...]
+    epochs: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class GateRecipe:
+    """The quality gate: validation mse after the last epoch, and how many initialisations may be tried."""
+
+    max_val_mse: float
+    max_tries: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run, complete. ``baseline`` is trained once for comparison; ``final`` is gated and converted.
+
+    ``data_seed`` makes the samples, ``init_seed`` the first initialisation; later tries count on from it.
+    """
+
+    name: str
+    samples: int
+    data_seed: int
+    noise: float
+    train_fraction: float
+    validation_fraction: float
+    baseline: ModelRecipe
+    final: ModelRecipe
+    init_seed: int
+    gate: GateRecipe
+    representative_samples: int
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """Return the recipe as JSON-able data, for the manifest."""
+        return asdict(self)
+
+
+# TinyML (Warden, Situnayake), chapter 4. The gate and the representative dataset are ours: about one
+# initialisation in ten ends useless, and the book's representative dataset (x_test) stops short of 2 pi.
+BOOK = Recipe(
+    name="book",
+    samples=1000,
+    data_seed=137,
+    noise=0.1,
+    train_fraction=0.6,
+    validation_fraction=0.2,
+    baseline=ModelRecipe("model_1", hidden=(16,), epochs=1000, batch_size=16),
+    final=ModelRecipe("model_2", hidden=(16, 16), epochs=600, batch_size=16),
+    init_seed=137,
+    gate=GateRecipe(max_val_mse=0.015, max_tries=5),
+    representative_samples=500,
+)
