@@ -21,6 +21,8 @@ def headline(result: VerifyResult) -> str:
 
 def scope(result: VerifyResult, coverage: Coverage) -> str:
     """Return in one sentence how far this run reaches."""
+    if result.compared == 0:
+        return "A verdict needs at least one output to compare."
     if result.verdict is Verdict.FAIL:
         return (
             "The board does not compute what the interpreter computes. This run proves nothing else about it."
@@ -35,6 +37,8 @@ def scope(result: VerifyResult, coverage: Coverage) -> str:
 def proven(result: VerifyResult, coverage: Coverage) -> list[str]:
     """Return what follows from this run; nothing follows from a failed one but that it failed."""
     oracle = oracle_label(result.oracle, result.oracle_version)
+    if result.compared == 0:
+        return ["Nothing: no output was compared."]
     if result.verdict is Verdict.FAIL:
         return [f"The board's outputs are not those of {oracle} for this model: the listed inputs show it."]
     return [*_proven_of_outputs(result, coverage, oracle), _identity_claim(result)]
@@ -42,19 +46,28 @@ def proven(result: VerifyResult, coverage: Coverage) -> list[str]:
 
 def not_proven(result: VerifyResult, coverage: Coverage) -> list[str]:
     """Return what must not be read into this run."""
-    worst = number_text(result.sine.max_abs_error, 3)
-    items = [] if coverage.complete else [_gap_claim(result, coverage)]
+    if result.verdict is Verdict.FAIL:
+        return [
+            "Anything about inputs that were not sent, not even between those whose outputs were equal.",
+            "Where the fault lies: in the kernel, the compiler, the flash or the chip. Codes that differ point "
+            "to the kernel; floats that differ where all codes are equal point to quantising x or dequantising y.",
+        ]
     return [
-        *items,
-        f"That the model is a good sine: its largest distance from sin x here is {worst}. "
+        "NaN with other bits than those sent." if coverage.complete else _gap_claim(result, coverage),
+        f"That the model is a good sine: {_sine_distance(result)} "
         "The board is held against the interpreter; the sine error is information and no part of the verdict.",
-        "NaN with other bits than those sent.",
         f"That {oracle_label(result.oracle, result.oracle_version)} is right, or that other interpreters give "
         "the same codes: their roundings differ.",
         "Timing. Cycles and seconds are measured and shown, but nothing is demanded of them.",
         "Other boards, other firmware builds, or this board after its flash has changed.",
         "Supply voltage, temperature, or anything analog, such as the LED's brightness.",
     ]
+
+
+def _sine_distance(result: VerifyResult) -> str:
+    return (
+        f"its largest distance from sin x at the compared x is {number_text(result.sine.max_abs_error, 3)}."
+    )
 
 
 def _proven_of_outputs(result: VerifyResult, coverage: Coverage, oracle: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sinehil.report.mismatches import float_error_lsb
 from sinehil.report.text import bits_text, float32_text
@@ -68,7 +69,12 @@ def _floats(floats: FloatComparison, output_scale: float) -> dict[str, list[Any]
 
 
 def _codes(codes: CodeComparison) -> dict[str, list[Any]]:
-    columns = (codes.x_q, codes.device_y_q, codes.oracle_y_q, codes.error_lsb)
+    columns: tuple[NDArray[np.signedinteger[Any]], ...] = (
+        codes.x_q,
+        codes.device_y_q,
+        codes.oracle_y_q,
+        codes.error_lsb,
+    )
     names = ("x_q", "device_y_q", "oracle_y_q", "error_lsb")
     return {name: column.tolist() for name, column in zip(names, columns, strict=True)}
 

@@ -121,7 +121,7 @@ def coverage_facts(result: VerifyResult, coverage: Coverage) -> Facts:
         ("quantiser steps with both neighbours compared", steps),
         ("float32 inputs compared", f"{len(result.floats.x):,}"),
         ("special values among them", ", ".join(coverage.specials) or "none"),
-        ("decides every int8 code and every float32 x", "yes" if coverage.complete else "no"),
+        ("these inputs decide every int8 code and every float32 x", "yes" if coverage.complete else "no"),
     ]
 
 

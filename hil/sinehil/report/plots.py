@@ -96,7 +96,15 @@ def output_plot(result: VerifyResult, series: _Series) -> Plot:
     note = "Where board and interpreter agree, the thin line lies on the wide one."
     if few:
         note = "Where board and interpreter agree, the dot lies in the middle of the disc."
-    return _plot("Output y", note + _left_out(series), [*legend, *_wrong_legend(series)], draw, "output", 340, full=True)
+    return _plot(
+        "Output y",
+        note + _left_out(series),
+        [*legend, *_wrong_legend(series)],
+        draw,
+        "output",
+        340,
+        full=True,
+    )
 
 
 def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
@@ -182,7 +190,8 @@ def code_error_plot(codes: CodeComparison) -> Plot:
     return _plot("Board \u2212 interpreter, int8 codes", note, legend, draw, "code-error", 270)
 
 
-def _plot(title: str, note: str, legend: list[Legend], draw: Draw, name: str, height: int, full: bool = False
+def _plot(
+    title: str, note: str, legend: list[Legend], draw: Draw, name: str, height: int, full: bool = False
 ) -> Plot:
     width = 1160 if full else 570
     wide, narrow = draw(width, height, f"{name}-w"), draw(360, 270, f"{name}-n")

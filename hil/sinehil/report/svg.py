@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sinehil.report.text import visible
 
 Values = NDArray[np.float64]
+FEW_CROSSES = 40
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 46
 
 
@@ -134,10 +135,14 @@ def crosses(frame: Frame, x: Values, y: Values) -> Markup:
     """Return a cross at each point, pulled to the edge of the plot area where it lies beyond."""
     x, y = np.clip(x, frame.x.low, frame.x.high), np.clip(y, frame.y.low, frame.y.high)
     places = zip(frame.px(x), frame.py(y), strict=True)
+    css, r = ("wrong", 4) if len(x) <= FEW_CROSSES else ("wrong many", 2)
     path = "".join(
-        dict.fromkeys(f"M{_n(px - 4)} {_n(py - 4)}l8 8M{_n(px - 4)} {_n(py + 4)}l8 -8" for px, py in places)
+        dict.fromkeys(
+            f"M{_n(px - r)} {_n(py - r)}l{2 * r} {2 * r}M{_n(px - r)} {_n(py + r)}l{2 * r} -{2 * r}"
+            for px, py in places
+        )
     )
-    return Markup('<path class="wrong" d="{}"/>').format(path)
+    return Markup('<path class="{}" d="{}"/>').format(css, path)
 
 
 def pi_axis(low: float, high: float, label: str) -> Axis:

@@ -58,7 +58,7 @@ class FloatComparison:
     @property
     def equal(self) -> NDArray[np.bool_]:
         """Whether each pair has the same 32 bits."""
-        return self.device_y.view(np.uint32) == self.oracle_y.view(np.uint32)
+        return np.equal(self.device_y.view(np.uint32), self.oracle_y.view(np.uint32))
 
 
 @dataclass(frozen=True)

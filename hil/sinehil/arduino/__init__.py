@@ -1,0 +1,21 @@
+"""arduino-cli and what it needs, found or built, and driven: compile, upload, list."""
+
+from sinehil.arduino.build import Firmware, compile_sketch
+from sinehil.arduino.doctor import ToolStatus, check_tools
+from sinehil.arduino.environment import ArduinoEnvironment, prepare_environment
+from sinehil.arduino.ports import BoardPort, list_ports
+from sinehil.arduino.sketch import stage_sketch
+from sinehil.arduino.upload import upload
+
+__all__ = [
+    "ArduinoEnvironment",
+    "BoardPort",
+    "Firmware",
+    "ToolStatus",
+    "check_tools",
+    "compile_sketch",
+    "list_ports",
+    "prepare_environment",
+    "stage_sketch",
+    "upload",
+]

@@ -1,0 +1,190 @@
+"""report.html: one file that loads nothing, and in which every figure comes from the result."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import report_cases as cases
+
+from sinehil.report.page import page_html
+from sinehil.verify.result import Cycles, FirmwareSize, LinkStatistics, SineError, VerifyResult
+
+HOSTILE = "<script>document.title='owned'</script>\"><img src=x onerror=\"document.title='owned'\">\x00\x1b\u202e\udc80"
+VOID = {"meta", "img", "link", "br", "input"}
+LOADING = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}
+
+
+class Page(HTMLParser):
+    """The elements, attributes and visible text of a page; checks that tags are balanced."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+RESULTS = {
+    "pass": cases.exhaustive(),
+    "fail": cases.exhaustive(cases.wrong_net),
+    "samples": cases.samples(12),
+    "one": cases.samples(1),
+    "none": cases.samples(0),
+    "not finite": cases.with_device_y(cases.exhaustive(), {2: np.nan, 3: np.inf, 4: -np.inf, 5: 3e38}),
+    "hostile": cases.hostile(cases.exhaustive(cases.wrong_net), HOSTILE),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_the_page_is_whole_and_loads_nothing(name: str) -> None:
+    page = Page(page_html(RESULTS[name]))
+    assert not {"script", "img", "link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert not [pair for pair in page.attributes if pair[0] in LOADING or pair[0].startswith("on")]
+    identifiers = [value for key, value in page.attributes if key == "id"]
+    assert len(identifiers) == len(set(identifiers))
+    assert page.tags.count("title") > page.tags.count("desc") > 0
+    assert not re.search(r"\b(nan|inf)\b", " ".join(value for key, value in page.attributes if key == "d"))
+
+
+def test_a_page_that_loads_something_is_noticed() -> None:
+    assert ("src", "x") in Page('<img src="x">').attributes
+
+
+def test_the_style_loads_nothing() -> None:
+    assert not re.search(r"url\(|@import|https?:", page_html(RESULTS["pass"]))
+
+
+@pytest.mark.parametrize("name", ["fail", "none", "not finite", "hostile"])
+def test_no_page_of_a_failed_run_says_pass(name: str) -> None:
+    source = page_html(RESULTS[name])
+    assert "FAIL" in source
+    assert "PASS" not in source
+    assert 'class="banner fail"' in source and 'class="banner pass"' not in source
+
+
+def test_one_differing_bit_turns_the_page() -> None:
+    passed = RESULTS["pass"]
+    assert "PASS" in page_html(passed) and "FAIL" not in page_html(passed)
+    value = np.nextafter(passed.floats.device_y[100], np.float32(9))
+    assert "FAIL" in page_html(cases.with_device_y(passed, {100: float(value)}))
+
+
+CHANGES: dict[str, tuple[VerifyResult, str]] = {
+    "frames": (replace(RESULTS["pass"], link=LinkStatistics(4321, 0, 0)), "4,321"),
+    "retries": (replace(RESULTS["pass"], link=LinkStatistics(61, 977, 0)), "977"),
+    "crc errors": (replace(RESULTS["pass"], link=LinkStatistics(61, 0, 978)), "978"),
+    "elapsed": (replace(RESULTS["pass"], elapsed_s=9.876), "9.876 s"),
+    "cycles": (replace(RESULTS["pass"], cycles=Cycles(1600.0, 3201, 16_000_000)), "100.0 \u00b5s"),
+    "flash": (replace(RESULTS["pass"], firmware=FirmwareSize(16128, 32256, 9, 2048)), "50.0 %"),
+    "sine": (replace(RESULTS["pass"], sine=SineError(0.4321, 0.01, 0.01)), "0.4321"),
+    "port": (replace(RESULTS["pass"], port="socket://rig7:3333"), "socket://rig7:3333"),
+    "oracle version": (replace(RESULTS["pass"], oracle_version="9.8.7"), "LiteRT 9.8.7"),
+    "output scale": (
+        replace(RESULTS["pass"], identity=replace(RESULTS["pass"].identity, output_scale=0.03125)),
+        "0.03125",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_number_comes_from_the_result(name: str) -> None:
+    changed, shown = CHANGES[name]
+    assert shown in Page(page_html(changed)).text
+    assert shown not in Page(page_html(RESULTS["pass"])).text
+
+
+def test_the_curves_come_from_the_result() -> None:
+    def curves(result: VerifyResult) -> list[str]:
+        return re.findall(r'class="device" d="([^"]{200,})"', page_html(result))
+
+    passed, failed = curves(RESULTS["pass"]), curves(RESULTS["fail"])
+    assert len(passed) == len(failed) == 4
+    assert not set(passed) & set(failed)
+
+
+def test_mismatches_come_first_and_at_most_fifty() -> None:
+    source = page_html(RESULTS["fail"])
+    assert source.index("What differs") < source.index(">Plots<")
+    assert source.count('<tr><th scope="row">code ') + source.count('<tr><th scope="row">x ') == 50
+    assert "and 199 more" in source
+
+
+def test_hostile_strings_are_shown_as_text() -> None:
+    page = Page(page_html(RESULTS["hostile"]))
+    assert "<script>document.title='owned'</script>" in page.text
+    assert "\\x00\\x1b\\u202e\\udc80" in page.text
+
+
+def chromium(*arguments: str, profile: Path) -> str:
+    program = shutil.which("chromium")
+    assert program, "the browser test needs Debian's chromium"
+    quiet = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    )
+    command = [
+        program,
+        *quiet.split(),
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={profile}",
+    ]
+    run = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True, timeout=120)
+    return run.stdout
+
+
+@pytest.mark.slow
+def test_a_browser_runs_nothing_of_a_hostile_board(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(page_html(RESULTS["hostile"]), encoding="utf-8")
+    dom = Page(chromium("--dump-dom", page.as_uri(), profile=tmp_path / "profile"))
+    assert not {"script", "img"} & set(dom.tags)
+    assert dom.text.lstrip().startswith("FAIL: <script>")
+    bare = tmp_path / "bare.html"
+    bare.write_text(f"<!doctype html><title>x</title><p>{HOSTILE[:-1]}</p>", encoding="utf-8")
+    assert "<title>owned</title>" in chromium("--dump-dom", bare.as_uri(), profile=tmp_path / "other")
+
+
+PROBE = """<!doctype html><iframe id="f" src="report.html" width="390" height="900"></iframe><p id="p"></p><script>
+document.getElementById("f").onload = (event) => {
+  const page = event.target.contentDocument, root = page.documentElement;
+  const margin = event.target.contentWindow.getComputedStyle(page.body).marginTop;
+  document.getElementById("p").textContent = `WIDTH ${root.scrollWidth} MARGIN ${margin}`;
+};</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pass", "fail", "samples", "hostile"])
+def test_a_phone_needs_no_sideways_scrolling_and_the_style_applies(name: str, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(page_html(RESULTS[name]), encoding="utf-8")
+    probe = tmp_path / "probe.html"
+    probe.write_text(PROBE)
+    allow = "--allow-file-access-from-files"
+    dom = chromium(allow, "--dump-dom", probe.as_uri(), profile=tmp_path / "profile")
+    found = re.search(r"WIDTH (\d+) MARGIN 0px", dom)
+    assert found, dom[-300:]
+    assert int(found[1]) <= 390
