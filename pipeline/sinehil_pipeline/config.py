@@ -27,18 +27,17 @@ class GateRecipe:
 class Recipe:
     """One run, complete. ``baseline`` is trained once for comparison; ``final`` is gated and converted.
 
-    ``data_seed`` makes the samples, ``init_seed`` the first initialisation; later tries count on from it.
+    ``seed`` makes the samples and the first initialisation; later tries count on from it.
     """
 
     name: str
     samples: int
-    data_seed: int
+    seed: int
     noise: float
     train_fraction: float
     validation_fraction: float
     baseline: ModelRecipe
     final: ModelRecipe
-    init_seed: int
     gate: GateRecipe
     representative_samples: int
 
@@ -52,13 +51,12 @@ class Recipe:
 BOOK = Recipe(
     name="book",
     samples=1000,
-    data_seed=137,
+    seed=137,
     noise=0.1,
     train_fraction=0.6,
     validation_fraction=0.2,
     baseline=ModelRecipe("model_1", hidden=(16,), epochs=1000, batch_size=16),
     final=ModelRecipe("model_2", hidden=(16, 16), epochs=600, batch_size=16),
-    init_seed=137,
     gate=GateRecipe(max_val_mse=0.015, max_tries=5),
     representative_samples=500,
 )

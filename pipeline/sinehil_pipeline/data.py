@@ -36,7 +36,7 @@ class Dataset:
 
 def draw_samples(recipe: Recipe) -> tuple[Float64s, Float64s]:
     """Return x and noisy y as the book draws them: uniform, shuffle, sin, randn, from one legacy stream."""
-    stream = np.random.RandomState(recipe.data_seed)
+    stream = np.random.RandomState(recipe.seed)
     x = stream.uniform(low=0, high=2 * math.pi, size=recipe.samples)
     stream.shuffle(x)
     y = np.sin(x)

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class History:
-    """One value an epoch, float32, shape [epochs]; mse is the loss. As in Keras, the training values are
-    means over the batches as they were met, the validation values are taken after the epoch.
+    """One value an epoch, float32, shape [epochs]; mse is the loss.
+
+    As in Keras, the training values are means over the batches as they were met, the validation values are taken
+    after the epoch.
     """
 
     mse: NDArray[np.float32]

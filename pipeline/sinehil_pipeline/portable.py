@@ -8,6 +8,7 @@ A layer of n inputs and m neurons is one block of shape [n + 1, m]: the kernel's
 an input that is always 1. All blocks are views of one flat vector, so that the optimizer is a few calls.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -36,8 +37,7 @@ class Fit:
 
 def layer_shapes(recipe: ModelRecipe) -> list[tuple[int, int]]:
     """Return [inputs, neurons] of each layer."""
-    sizes = [1, *recipe.hidden, 1]
-    return list(zip(sizes[:-1], sizes[1:], strict=True))
+    return list(itertools.pairwise([1, *recipe.hidden, 1]))
 
 
 def initial_weights(recipe: ModelRecipe, stream: np.random.RandomState) -> tuple[Float32s, ...]:
@@ -54,7 +54,7 @@ def fit(
     recipe: ModelRecipe,
     data: Dataset,
     seed: int,
-    on_epoch: OnEpoch = lambda epoch, val_mse: None,
+    on_epoch: OnEpoch | None = None,
     initial: Sequence[Float32s] | None = None,
     shuffle: bool = True,
 ) -> Fit:
@@ -70,7 +70,8 @@ def fit(
         for first in range(0, recipe.epochs, EPOCHS_PER_REPORT):
             epochs = min(EPOCHS_PER_REPORT, recipe.epochs - first)
             records.append(_run_epochs(trainer, data, epochs, stream if shuffle else None))
-            on_epoch(first + epochs, records[-1].final_val_mse)
+            if on_epoch is not None:
+                on_epoch(first + epochs, records[-1].final_val_mse)
             if not np.isfinite(records[-1].final_val_mse):
                 break
     return Fit(trainer.weights(), joined(records))
@@ -97,9 +98,7 @@ class _Trainer:
         self.gradient = np.zeros_like(self.flat)
         self._velocity, self._square, self._root = (np.zeros_like(self.flat) for _ in range(3))
         # As arrays: NumPy takes longer to broadcast a scalar than to multiply.
-        self._constants = [
-            np.full_like(self.flat, value) for value in (1 - RHO, RHO, EPSILON, LEARNING_RATE)
-        ]
+        self._constants = [np.full_like(self.flat, value) for value in (1 - RHO, RHO, EPSILON, LEARNING_RATE)]
         starts = range(0, rows, recipe.batch_size)
         self._batches = [slice(start, min(start + recipe.batch_size, rows)) for start in starts]
         self._steps = {size: _Step(self, size) for size in {part.stop - part.start for part in self._batches}}
@@ -172,19 +171,19 @@ class _Step:
         columns = x.T[:, :, None]
         for layer in self._hidden:
             np.multiply(columns, layer.kernel_rows, layer.forward)
-            np.add.reduce(layer.forward, 0, None, layer.sums)
+            np.add.reduce(layer.forward, axis=0, out=layer.sums)
             np.maximum(layer.sums, layer.zeros, out=layer.sums)
             layer.active[...] = layer.sums
             columns = layer.output_columns
         last = self._last
         np.multiply(columns, last.kernel_rows, last.forward)
-        np.add.reduce(last.forward, 0, None, last.sums)
+        np.add.reduce(last.forward, axis=0, out=last.sums)
         np.subtract(last.sums, y, errors)
         np.multiply(errors, self._mean_factor, last.delta)
         for below, layer in self._backwards:
             _sum_outer(below.output_rows, layer)
             np.multiply(layer.delta_columns, layer.kernel_columns, layer.back)
-            np.add.reduce(layer.back, 0, None, below.delta)
+            np.add.reduce(layer.back, axis=0, out=below.delta)
             np.sign(below.sums, below.sums)
             np.multiply(below.delta, below.sums, below.delta)
         _sum_outer(x[:, :, None], self._hidden[0])
@@ -192,7 +191,7 @@ class _Step:
 
 def _sum_outer(value_rows: Float32s, layer: _Layer) -> None:
     np.multiply(value_rows, layer.delta_rows, layer.outer)
-    np.add.reduce(layer.outer, 0, None, layer.gradient)
+    np.add.reduce(layer.outer, axis=0, out=layer.gradient)
 
 
 def _run_epochs(
@@ -218,7 +217,7 @@ def _mse_mae(errors: Float32s) -> Iterator[Float32s]:
 
 
 def _ordered_sum(values: Float64s) -> Float64s:
-    total = np.zeros_like(values[0])
+    total: Float64s = np.zeros_like(values[0])
     for row in values:
         total += row
     return total

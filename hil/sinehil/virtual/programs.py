@@ -1,0 +1,68 @@
+"""The two programs behind a virtual Uno, compiled into the cache: the simulator and the bootloader."""
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sinehil.arduino.environment import CORE
+from sinehil.arduino.process import run, tail
+from sinehil.errors import ToolError
+from sinehil.folders import cache_dir
+from sinehil.resources import resource
+
+TARGET = "TARGET"  # stands for the file to be made
+BOARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra")
+BOARD_LIBRARIES = ("-lsimavr", "-lelf", "-lutil", "-lpthread")
+# Debian's ready-made optiboot_atmega328.hex overflows its section and never starts; these are the Makefile's flags.
+OPTIBOOT_FLAGS = (
+    *("-Os", "-fno-inline-small-functions", "-fno-split-wide-types", "-mrelax", "-fno-tree-scev-cprop"),
+    *("-fno-move-loop-invariants", "-mmcu=atmega328p", "-DF_CPU=16000000L", "-DLED_START_FLASHES=3"),
+    *("-DBAUD_RATE=115200", "-Wl,--section-start=.text=0x7e00", "-Wl,--section-start=.version=0x7ffe"),
+    *("-Wl,--relax", "-nostartfiles", "-nostdlib", "-w"),
+)
+
+
+def build_virtual_board() -> Path:
+    """Return the simulator program, compiled first if its sources changed."""
+    folder = resource("hil/virtual_board")
+    sources = sorted(folder.glob("*.c"))
+    name = f"vboard-{_fingerprint([*sources, *sorted(folder.glob('*.h'))], BOARD_FLAGS)}"
+    command = ["cc", *BOARD_FLAGS, *sources, "-o", TARGET, *BOARD_LIBRARIES]
+    return _built(name, command, "gcc libsimavr-dev libelf-dev")
+
+
+def build_optiboot() -> Path:
+    """Return the Uno's bootloader as Intel HEX, compiled from the core's source."""
+    source = CORE / "bootloaders" / "optiboot" / "optiboot.c"
+    if not source.exists():
+        raise ToolError(f"there is no {source}", "sudo apt-get install arduino-core-avr")
+    key = _fingerprint([source], OPTIBOOT_FLAGS)
+    compile_ = ["avr-gcc", *OPTIBOOT_FLAGS, source, "-o", TARGET]
+    elf = _built(f"optiboot-{key}.elf", compile_, "gcc-avr avr-libc")
+    sections = ["-j", ".text", "-j", ".data", "-j", ".version", "--set-section-flags", ".version=alloc,load"]
+    to_hex = ["avr-objcopy", *sections, "-O", "ihex", elf, TARGET]
+    return _built(f"optiboot-{key}.hex", to_hex, "binutils-avr")
+
+
+def _built(name: str, command: Sequence[str | Path], packages: str) -> Path:
+    target = cache_dir() / "bin" / name
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        beside = Path(folder) / name
+        done = run([beside if word is TARGET else word for word in command])
+        if done.code != 0:
+            raise ToolError(
+                f"{name} does not compile", f"sudo apt-get install {packages}", output=tail(done.stderr, 10)
+            )
+        beside.replace(target)
+    return target
+
+
+def _fingerprint(sources: Sequence[Path], flags: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join(flags).encode())
+    for source in sources:
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vboard.h"
+
+static struct board *the_board; /* simavr's reset hook has no room for a pointer of ours */
+
+/* avr_reset() drops every cycle timer, and the watchdog calls it too. */
+static void on_reset(avr_t *avr) {
+  if (the_board->core_reset) the_board->core_reset(avr);
+  uart_after_reset(the_board);
+  if (!the_board->external_reset) the_board->count.watchdog_resets++;
+}
+
+/* Time is kept by the main loop; simavr's own sleep would wait for real. */
+static void no_sleep(avr_t *avr, avr_cycle_count_t how_long) {
+  (void)avr;
+  (void)how_long;
+}
+
+static void quiet(avr_t *avr, const int level, const char *format, va_list arguments) {
+  (void)avr;
+  if (level <= LOG_ERROR) vfprintf(stderr, format, arguments);
+}
+
+static void load_flash(struct board *b) {
+  memset(b->avr->flash, 0xFF, b->avr->flashend + 1);
+  FILE *file = b->flash_path ? fopen(b->flash_path, "rb") : NULL;
+  if (!file) return;
+  if (fread(b->avr->flash, 1, b->avr->flashend + 1, file) == 0)
+    fprintf(stderr, "%s is empty\n", b->flash_path);
+  fclose(file);
+}
+
+bool chip_init(struct board *b, const char *bootloader) {
+  avr_global_logger_set(quiet);
+  b->avr = avr_make_mcu_by_name("atmega328p");
+  if (!b->avr) return false;
+  avr_init(b->avr);
+  the_board = b;
+  b->avr->frequency = CPU_HZ;
+  b->avr->log = LOG_ERROR;
+  b->avr->sleep = no_sleep;
+  b->core_reset = b->avr->reset;
+  b->avr->reset = on_reset;
+  load_flash(b);
+  const int64_t start = hex_load(bootloader, b->avr->flash, b->avr->flashend + 1);
+  if (start < 0) return false;
+  b->avr->reset_pc = (uint32_t)start;
+  b->avr->codeend = b->avr->flashend;
+  return uart_init(b);
+}
+
+void chip_reset(struct board *b) {
+  const uint64_t cycle = b->avr->cycle;
+  b->external_reset = true;
+  avr_reset(b->avr);
+  b->external_reset = false;
+  b->avr->cycle = cycle; /* time goes on */
+  avr_regbit_set(b->avr, b->avr->reset_flags.extrf);
+  b->avr->pc = b->avr->reset_pc;
+  b->halted = false;
+  b->count.resets++;
+  ring_clear(&b->to_chip);
+  ring_clear(&b->to_host);
+}
+
+void chip_run(struct board *b, uint64_t cycles) {
+  const uint64_t end = b->avr->cycle + cycles;
+  while (b->avr->cycle < end && !b->halted) {
+    const int state = avr_run(b->avr);
+    if (state == cpu_Done || state == cpu_Crashed) {
+      b->halted = true; /* blank flash, say: a real chip runs in circles; both wait for a reset */
+      b->count.crashes++;
+    }
+  }
+  if (b->halted) b->avr->cycle = end;
+}
+
+bool chip_flip(struct board *b, uint32_t address, unsigned bit) {
+  if (address > b->avr->flashend || bit > 7) return false;
+  b->avr->flash[address] ^= (uint8_t)(1u << bit);
+  return true;
+}
+
+bool chip_save_flash(const struct board *b) {
+  char beside[4096];
+  if (!b->flash_path) return true;
+  if (snprintf(beside, sizeof beside, "%s.part", b->flash_path) >= (int)sizeof beside) return false;
+  FILE *file = fopen(beside, "wb");
+  if (!file) return false;
+  const bool written = fwrite(b->avr->flash, 1, b->avr->flashend + 1, file) == b->avr->flashend + 1;
+  if (fclose(file) != 0 || !written || rename(beside, b->flash_path) != 0) {
+    unlink(beside);
+    return false;
+  }
+  return true;
+}

@@ -1,0 +1,53 @@
+"""From trained weights to the two .tflite files, by TensorFlow's own converter."""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.data import Float32s
+from sinehil_pipeline.keras_models import build_model
+
+MODEL_NAME = "sine"
+
+
+@dataclass(frozen=True)
+class TfliteFiles:
+    """``quantized`` takes and gives float32 and computes in int8, as the book has it."""
+
+    float: bytes
+    quantized: bytes
+
+
+def representative_x(recipe: Recipe) -> Float32s:
+    """Return evenly spaced x from 0 to 2 pi, both ends included: beyond what calibration saw, x saturates."""
+    return np.linspace(0, 2 * math.pi, recipe.representative_samples, dtype=np.float32)
+
+
+def convert(recipe: Recipe, weights: Sequence[Float32s]) -> TfliteFiles:
+    """Convert the final model with these weights, batch fixed to 1."""
+    return TfliteFiles(_convert(recipe, weights, None), _convert(recipe, weights, representative_x(recipe)))
+
+
+def _convert(recipe: Recipe, weights: Sequence[Float32s], representative: Float32s | None) -> bytes:
+    import tensorflow as tf
+
+    # A fresh graph each time: names are made unique within one, and they end up in the file.
+    tf.keras.backend.clear_session()
+    model = build_model(recipe.final, MODEL_NAME, batch_size=1)
+    model.set_weights(list(weights))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if representative is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: _single_inputs(representative)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "Statistics for quantized inputs": they come from the dataset
+        return bytes(converter.convert())
+
+
+def _single_inputs(x: Float32s) -> Iterator[list[Float32s]]:
+    for value in x:
+        yield [value.reshape(1, 1)]

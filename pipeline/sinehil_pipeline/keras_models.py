@@ -1,0 +1,122 @@
+"""What Keras does in both trainers: define, summarise, evaluate and save the models; and ``Model.fit``.
+
+TensorFlow is imported when a function needs it, never with this module.
+"""
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sinehil_pipeline import portable
+from sinehil_pipeline.config import ModelRecipe
+from sinehil_pipeline.data import Dataset, Float32s, Split
+from sinehil_pipeline.history import History
+
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class TestScore:
+    """What ``Model.evaluate`` says on the test set."""
+
+    mse: float
+    mae: float
+
+
+def import_keras() -> Any:
+    """Import Keras on TensorFlow, float32, without their chatter as far as they let themselves be told."""
+    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="Agg")
+    # oneDNN picks other kernels on other CPUs; without it Keras' own results differ less between machines.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    import keras
+
+    keras.config.set_floatx("float32")
+    return keras
+
+
+def build_model(recipe: ModelRecipe, name: str, batch_size: int | None = None) -> Any:
+    """Return the uncompiled Keras model. Every layer is named, because names end up in the .tflite."""
+    layers = import_keras().layers
+    hidden = [
+        layers.Dense(neurons, activation="relu", name=f"hidden_{number}")
+        for number, neurons in enumerate(recipe.hidden, 1)
+    ]
+    inputs = layers.Input(shape=(1,), batch_size=batch_size, name="x")
+    return import_keras().Sequential([inputs, *hidden, layers.Dense(1, name="y")], name=name)
+
+
+def compiled_model(recipe: ModelRecipe, weights: Sequence[Float32s] | None = None) -> Any:
+    """Return the model as the book compiles it, with ``weights`` if given."""
+    model = build_model(recipe, recipe.name)
+    model.compile(optimizer="rmsprop", loss="mse", metrics=["mae"])
+    if weights is not None:
+        model.set_weights(list(weights))
+    return model
+
+
+def fit(recipe: ModelRecipe, data: Dataset, seed: int, on_epoch: portable.OnEpoch) -> portable.Fit:
+    """Train with ``Model.fit``, literally the book; repeats on one machine, differs between CPU types."""
+    keras = import_keras()
+    keras.utils.set_random_seed(seed)
+    model = compiled_model(recipe)
+    report = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, float(logs["val_loss"]))
+    )
+    logs = model.fit(
+        data.train.x,
+        data.train.y,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        validation_data=(data.validation.x, data.validation.y),
+        callbacks=[report, keras.callbacks.TerminateOnNaN()],
+        verbose=0,
+    ).history
+    columns = (np.asarray(logs[name], np.float32) for name in ("loss", "mae", "val_loss", "val_mae"))
+    return portable.Fit(tuple(model.get_weights()), History(*columns))
+
+
+def summary_text(model: Any) -> str:
+    """Return the table of ``Model.summary``."""
+    lines: list[str] = []
+    model.summary(line_length=76, print_fn=lines.append)
+    return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()).strip("\n") + "\n"
+
+
+def evaluate(model: Any, test: Split) -> TestScore:
+    """Run ``Model.evaluate`` on the test set."""
+    score = model.evaluate(test.x, test.y, batch_size=len(test.x), verbose=0, return_dict=True)
+    return TestScore(float(score["loss"]), float(score["mae"]))
+
+
+def predict(model: Any, x: Float32s) -> Float32s:
+    """Return the model's y, shape [n], for x of shape [n]."""
+    return np.asarray(model(x[:, None]), np.float32)[:, 0]
+
+
+def saved_bytes(model: Any) -> bytes:
+    """Return the ``.keras`` file of a model, with its times taken out, so that equal models give equal bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return _without_times(path.read_bytes())
+
+
+def _without_times(archive: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(target, "w") as out:
+        for name in sorted(source.namelist()):
+            data = source.read(name)
+            if name == "metadata.json":
+                metadata = json.loads(data)
+                metadata.pop("date_saved", None)
+                data = json.dumps(metadata, sort_keys=True).encode()
+            out.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data)
+    return target.getvalue()

@@ -1,0 +1,182 @@
+"""The book's pictures, as PNG bytes by artefact name. Matplotlib is imported when something is drawn."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.data import Dataset, Float32s, Split, make_dataset
+from sinehil_pipeline.history import History
+from sinehil_pipeline.plot_style import (
+    BLACK,
+    BLUE,
+    DOT,
+    GREEN,
+    GREY,
+    GRID_IN,
+    ORANGE,
+    SINGLE_IN,
+    VERMILION,
+    WIDE_IN,
+    png,
+    radians_axis,
+    style,
+)
+from sinehil_pipeline.worker import Channel
+
+LATE_EPOCH = 100
+Pngs = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What is drawn over the data: y of shape [n] for the split named."""
+
+    baseline_train: Float32s
+    final_test: Float32s
+    float_test: Float32s
+    quantized_test: Float32s
+
+
+def draw_all(channel: Channel, recipe: Recipe, histories: Mapping[str, History]) -> Pngs:
+    """Draw data and histories, wait for the Predictions, draw them too."""
+    data = make_dataset(recipe)
+    with style():
+        pngs = draw_data(recipe, data)
+        for name, history in histories.items():
+            pngs[f"plots/{name}_history.png"] = draw_history(name, history)
+        return pngs | draw_predictions(recipe, data, channel.receive())
+
+
+def draw_data(recipe: Recipe, data: Dataset) -> Pngs:
+    """Draw the samples without and with noise, and the split."""
+    x = np.concatenate([split.x for _, split in data.splits()])
+    y = np.concatenate([split.y for _, split in data.splits()])
+    return {
+        "plots/samples.png": _samples(x, y, recipe.noise),
+        "plots/split.png": _split(data),
+    }
+
+
+def draw_predictions(recipe: Recipe, data: Dataset, predictions: Predictions) -> Pngs:
+    """Draw predicted against actual values of both models, and the three forms of the final one."""
+    baseline, final = recipe.baseline.name, recipe.final.name
+    return {
+        f"plots/{baseline}_predictions.png": _predicted(
+            f"{baseline} on its training data", data.train, predictions.baseline_train
+        ),
+        f"plots/{final}_predictions.png": _predicted(
+            f"{final} on the test data", data.test, predictions.final_test
+        ),
+        "plots/comparison.png": _comparison(final, data.test, predictions),
+    }
+
+
+def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size_in)
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def _samples(x: Float32s, y: Float32s, noise: float) -> bytes:
+    figure, (left, right) = _figure(WIDE_IN, 1, 2, sharey=True)
+    left.scatter(x, np.sin(x), DOT, BLUE, linewidths=0, label=f"{len(x)} samples of sin(x)")
+    left.set_title("Without noise")
+    right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"sin(x) + {noise:g} · normal noise")
+    _draw_sine(right)
+    right.set_title("With noise: what the models are trained on")
+    for axes in (left, right):
+        radians_axis(axes)
+        axes.legend(loc="lower left")
+    right.set_ylabel("")
+    return png(figure)
+
+
+def _split(data: Dataset) -> bytes:
+    figure, axes = _figure(SINGLE_IN)
+    looks = {"train": (BLUE, "o"), "validation": (ORANGE, "s"), "test": (VERMILION, "^")}
+    for name, split in data.splits():
+        colour, marker = looks[name]
+        label = f"{name} ({len(split.x)})"
+        axes.scatter(split.x, split.y, 16, colour, marker=marker, linewidths=0, alpha=0.75, label=label)
+    axes.set_title("The samples, split by role")
+    radians_axis(axes)
+    axes.legend(loc="lower left")
+    return png(figure)
+
+
+def draw_history(name: str, history: History) -> bytes:
+    """Draw loss and mae of one model, whole and, where there are so many epochs, from epoch 100 on."""
+    figure, grid = _figure(GRID_IN, 2, 2)
+    epochs = np.arange(1, len(history.mse) + 1)
+    late = LATE_EPOCH if len(epochs) > LATE_EPOCH else 1
+    rows = (
+        ("Loss", "mean squared error", history.mse, history.val_mse),
+        ("Mean absolute error", "mean absolute error", history.mae, history.val_mae),
+    )
+    for (title, unit, training, validation), axes_row in zip(rows, grid, strict=True):
+        for axes, first in zip(axes_row, (1, late), strict=True):
+            _curve(axes, epochs[first - 1 :], training[first - 1 :], validation[first - 1 :])
+            axes.set_title(f"{title}, {'all epochs' if first == 1 else f'from epoch {first}'}")
+            axes.set_ylabel(unit)
+    figure.suptitle(f"{name}: training and validation")
+    return png(figure)
+
+
+def _curve(axes: Any, epochs: Any, training: Float32s, validation: Float32s) -> None:
+    axes.plot(epochs, validation, color=ORANGE, linewidth=1.0, label="validation")
+    axes.plot(epochs, training, color=BLUE, label="training")
+    axes.set_xlabel("epoch")
+    axes.set_xlim(epochs[0], max(epochs[-1], epochs[0] + 1))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc="upper right")
+
+
+def _predicted(title: str, split: Split, predicted: Float32s) -> bytes:
+    figure, axes = _figure(SINGLE_IN)
+    axes.scatter(split.x, split.y, DOT, BLUE, linewidths=0, alpha=0.5, label="actual (noisy sample)")
+    _draw_sine(axes)
+    order = np.argsort(split.x, kind="stable")
+    axes.plot(split.x[order], predicted[order], ".-", color=VERMILION, markersize=4, label="predicted")
+    axes.set_title(f"Predicted and actual values: {title}")
+    radians_axis(axes)
+    axes.legend(loc="lower left")
+    return png(figure)
+
+
+def _comparison(name: str, test: Split, predictions: Predictions) -> bytes:
+    figure, (upper, lower) = _figure((8.5, 7.6), 2, 1, height_ratios=[2, 1], sharex=True)
+    order = np.argsort(test.x, kind="stable")
+    x, sine = test.x[order], np.sin(test.x[order])
+    upper.scatter(test.x, test.y, DOT, GREY, linewidths=0, alpha=0.7, label="actual (noisy sample)")
+    forms = (
+        ("Keras", predictions.final_test, {"color": BLUE, "linewidth": 5.0, "alpha": 0.35}),
+        ("Lite, float32", predictions.float_test, {"color": GREEN, "linewidth": 1.8}),
+        (
+            "Lite, quantized to int8",
+            predictions.quantized_test,
+            {"color": VERMILION, "linestyle": "none", "marker": "x", "markersize": 4.5},
+        ),
+    )
+    for label, y, look in forms:
+        upper.plot(x, y[order], label=label, **look)
+        lower.plot(x, y[order] - sine, **look)
+    _draw_sine(upper)
+    lower.axhline(0, color=BLACK, linewidth=0.8, linestyle="--")
+    upper.set_title(f"{name} on the test data, in its three forms")
+    lower.set_title("How far each form is from sin(x)")
+    for axes in (upper, lower):
+        radians_axis(axes)
+    upper.set_xlabel("")
+    lower.set_ylabel("y - sin(x)")
+    upper.legend(loc="lower left")
+    return png(figure)
+
+
+def _draw_sine(axes: Any) -> None:
+    x = np.linspace(0, 2 * math.pi, 200)
+    axes.plot(x, np.sin(x), color=BLACK, linewidth=1.0, linestyle="--", label="sin(x)")

@@ -1,0 +1,206 @@
+"""The pipeline: data, training, evaluation, conversion, export, plots, in one artefact folder.
+
+TensorFlow is imported in a worker while NumPy trains in two others; the plots have one of their own. All files are
+written by this process, into a staging folder that becomes the artefact folder at the very end.
+"""
+
+import hashlib
+import importlib.util
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from sinehil import manifest
+from sinehil.errors import ToolError, UsageError
+from sinehil.files import staged_folder
+from sinehil_pipeline import evaluation, export, plots, training
+from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.data import make_dataset, samples_csv
+from sinehil_pipeline.evaluation import Evaluation
+from sinehil_pipeline.history import history_csv
+from sinehil_pipeline.progress import Progress
+from sinehil_pipeline.summary import ModelForm, TrainingSummary
+from sinehil_pipeline.training import Trained
+from sinehil_pipeline.workers import Workers
+
+ORACLE = "litert"
+
+Files = dict[str, bytes]
+
+
+class Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a block."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - started, 2)
+
+    def stop(self) -> dict[str, float]:
+        """Return all stages and the total."""
+        return self.seconds | {"total": round(time.monotonic() - self._started, 2)}
+
+
+def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> TrainingSummary:
+    """Run the whole pipeline into ``out``, which changes only if all of it succeeds.
+
+    Raises UsageError (no such trainer), ToolError (something is not installed, a worker died), QualityError (gate),
+    ArtefactError (``out`` cannot be written).
+    """
+    if trainer not in training.TRAINERS:
+        raise UsageError(f"there is no trainer {trainer!r}", f"choose one of: {', '.join(training.TRAINERS)}")
+    _check_installed()
+    watch = Stopwatch()
+    with staged_folder(out, last=manifest.MANIFEST) as staging:
+        with Workers(progress) as workers:
+            models, results, pngs = _work(workers, recipe, trainer, progress, watch)
+        with watch.stage("write"):
+            files = _data_files(recipe, models) | _model_files(results) | pngs
+            _write(staging, files)
+            array = export.c_array(staging / manifest.QUANTIZED_MODEL)
+            _write(staging, {manifest.C_ARRAY: array})
+            manifest.write_manifest(staging, _manifest(staging, recipe, trainer, models[1], results))
+    return _summary(recipe, trainer, models[1], results, len(array), watch.stop())
+
+
+def _check_installed() -> None:
+    for name in ("tensorflow", "matplotlib"):
+        if importlib.util.find_spec(name) is None:
+            raise ToolError(
+                f"{name} is not installed, and training needs it",
+                'install the training extra: pip install "sinehil[train]"',
+            )
+
+
+def _work(
+    workers: Workers, recipe: Recipe, trainer: str, progress: Progress, watch: Stopwatch
+) -> tuple[tuple[Trained, Trained], Evaluation, Files]:
+    evaluating = workers.start(evaluation.evaluate, recipe)
+    with watch.stage("training"):
+        jobs = [
+            workers.start(job, recipe, trainer) for job in (training.train_final, training.train_baseline)
+        ]
+        workers.wait_for(*jobs)
+        final, baseline = (job.result() for job in jobs)
+    progress.stage("evaluating and converting")
+    histories = {model.name: model.history for model in (baseline, final)}
+    drawing = workers.start(plots.draw_all, recipe, histories)
+    with watch.stage("evaluation and conversion"):
+        evaluating.send((baseline.weights, final.weights))
+        workers.wait_for(evaluating)
+        results = evaluating.result()
+    progress.stage("drawing plots")
+    with watch.stage("rest of plots"):
+        drawing.send(_predictions(results))
+        workers.wait_for(drawing)
+    return (baseline, final), results, drawing.result()
+
+
+def _predictions(results: Evaluation) -> plots.Predictions:
+    return plots.Predictions(
+        baseline_train=results.baseline.train_y,
+        final_test=results.final.test_y,
+        float_test=results.float_y,
+        quantized_test=results.quantized_y,
+    )
+
+
+def _data_files(recipe: Recipe, models: tuple[Trained, Trained]) -> Files:
+    files = {manifest.SAMPLES: samples_csv(make_dataset(recipe)).encode()}
+    for model in models:
+        files[f"{model.name}/history.csv"] = history_csv(model.history).encode()
+    return files
+
+
+def _model_files(results: Evaluation) -> Files:
+    files = {manifest.FLOAT_MODEL: results.files.float, manifest.QUANTIZED_MODEL: results.files.quantized}
+    for model in (results.baseline, results.final):
+        files[f"{model.name}/model.keras"] = model.saved
+        files[f"{model.name}/summary.txt"] = model.summary.encode()
+    files[manifest.METRICS] = (json.dumps(_metrics(results), indent=1, sort_keys=True) + "\n").encode()
+    return files
+
+
+def _metrics(results: Evaluation) -> Mapping[str, object]:
+    """Return what ``metrics.json`` holds: errors on the test set by model and form, sizes in bytes."""
+    baseline, final = results.baseline, results.final
+    return {
+        "test": {
+            baseline.name: {"keras": asdict(baseline.metrics)},
+            final.name: {
+                "keras": asdict(final.metrics),
+                "litert_float": asdict(results.float_metrics),
+                "litert_quantized": asdict(results.quantized_metrics),
+            },
+        },
+        "bytes": {
+            manifest.FLOAT_MODEL: len(results.files.float),
+            manifest.QUANTIZED_MODEL: len(results.files.quantized),
+        },
+    }
+
+
+def _write(folder: Path, files: Files) -> None:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _manifest(
+    staging: Path, recipe: Recipe, trainer: str, final: Trained, results: Evaluation
+) -> manifest.Manifest:
+    from sinehil.tflite_model import Quantization, load_quantized_model
+
+    def entry(quantization: Quantization) -> manifest.QuantizationEntry:
+        return manifest.QuantizationEntry(float(quantization.scale), int(quantization.zero_point))
+
+    model = load_quantized_model(staging / manifest.QUANTIZED_MODEL)
+    return manifest.Manifest(
+        recipe=recipe.as_dict(),
+        trainer=trainer,
+        init_seed=final.seed,
+        tries=final.tries,
+        oracle=ORACLE,
+        input=entry(model.input),
+        output=entry(model.output),
+        versions=results.versions,
+        files=manifest.describe_files(staging),
+    )
+
+
+def _summary(
+    recipe: Recipe,
+    trainer: str,
+    final: Trained,
+    results: Evaluation,
+    c_array_bytes: int,
+    seconds: dict[str, float],
+) -> TrainingSummary:
+    name = recipe.final.name
+
+    def form(model: str, text: str, metrics: evaluation.Metrics, data: bytes) -> ModelForm:
+        return ModelForm(model, text, metrics, len(data), hashlib.sha256(data).hexdigest())
+
+    return TrainingSummary(
+        trainer=trainer,
+        init_seed=final.seed,
+        tries=final.tries,
+        gate=recipe.gate,
+        baseline=form(recipe.baseline.name, "Keras", results.baseline.metrics, results.baseline.saved),
+        keras=form(name, "Keras", results.final.metrics, results.final.saved),
+        lite=form(name, "Lite float32", results.float_metrics, results.files.float),
+        quantized=form(name, "Lite int8", results.quantized_metrics, results.files.quantized),
+        c_array_bytes=c_array_bytes,
+        model_summaries={model.name: model.summary for model in (results.baseline, results.final)},
+        seconds=seconds,
+    )

@@ -1,0 +1,79 @@
+"""Training jobs for workers: either trainer, under the same quality gate."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sinehil.errors import QualityError
+from sinehil.manifest import TrainingTry
+from sinehil_pipeline import portable
+from sinehil_pipeline.config import ModelRecipe, Recipe
+from sinehil_pipeline.data import Dataset, Float32s, make_dataset
+from sinehil_pipeline.history import History
+from sinehil_pipeline.worker import Channel, EpochDone
+
+PORTABLE = "portable"
+KERAS = "keras"
+TRAINERS = (PORTABLE, KERAS)
+SEEDS = 2**32
+
+Fitter = Callable[[ModelRecipe, Dataset, int, portable.OnEpoch], portable.Fit]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model as it left training, with every initialisation that was tried; ``seed`` is the last one's."""
+
+    name: str
+    weights: tuple[Float32s, ...]
+    history: History
+    seed: int
+    tries: tuple[TrainingTry, ...]
+
+
+def train_baseline(channel: Channel, recipe: Recipe, trainer: str) -> Trained:
+    """Train the ungated model once."""
+    model, seed = recipe.baseline, recipe.seed
+    fit = _fit(channel, model, make_dataset(recipe), seed, trainer)
+    return Trained(
+        model.name, fit.weights, fit.history, seed, (TrainingTry(seed, fit.history.final_val_mse, True),)
+    )
+
+
+def train_final(channel: Channel, recipe: Recipe, trainer: str) -> Trained:
+    """Train the model that is converted; QualityError when no try passes the gate."""
+    model, gate, data = recipe.final, recipe.gate, make_dataset(recipe)
+    tries: list[TrainingTry] = []
+    for number in range(gate.max_tries):
+        seed = (recipe.seed + number) % SEEDS
+        fit = _fit(channel, model, data, seed, trainer)
+        val_mse = fit.history.final_val_mse
+        tries.append(TrainingTry(seed, val_mse, val_mse <= gate.max_val_mse))
+        if tries[-1].accepted:
+            return Trained(model.name, fit.weights, fit.history, seed, tuple(tries))
+    raise QualityError(
+        f"{model.name} stayed above the gate of {gate.max_val_mse} validation mse in {len(tries)} tries: "
+        + ", ".join(f"seed {item.seed} {item.val_mse:.4f}" for item in tries),
+        f"start from another seed, for example `sinehil train --seed {(tries[-1].seed + 1) % SEEDS}`",
+    )
+
+
+def _fit(channel: Channel, model: ModelRecipe, data: Dataset, seed: int, trainer: str) -> portable.Fit:
+    def on_epoch(epoch: int, val_mse: float) -> None:
+        channel.report(EpochDone(model.name, epoch, model.epochs, val_mse))
+
+    fit = _fitter(trainer)(model, data, seed, on_epoch)
+    if not math.isfinite(fit.history.final_val_mse):
+        raise QualityError(
+            f"training of {model.name} from seed {seed} diverged: its validation mse is no longer a number",
+            "another seed will not help; look at the recipe's noise and epochs",
+        )
+    return fit
+
+
+def _fitter(trainer: str) -> Fitter:
+    if trainer == PORTABLE:
+        return portable.fit
+    from sinehil_pipeline import keras_models
+
+    return keras_models.fit

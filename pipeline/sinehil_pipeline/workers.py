@@ -1,0 +1,129 @@
+"""The parent side: start functions in processes of their own, hear their progress, leave none behind."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import IO, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from sinehil.errors import ToolError
+from sinehil_pipeline.progress import Progress
+from sinehil_pipeline.worker import Call, Channel, Done, EpochDone, Failed
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+OUTPUT_TAIL_BYTES = 4000
+
+
+class Task(Generic[Result]):
+    """A function running in a worker."""
+
+    def __init__(self, call: Call[Result]) -> None:
+        ours, theirs = socket.socketpair()
+        self._chatter: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in end)
+        with theirs:
+            command = [sys.executable, "-m", "sinehil_pipeline.worker", str(theirs.fileno())]
+            self.process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._chatter,
+                stderr=self._chatter,
+            )
+        self.connection: Connection[Any, Any] = Connection(ours.detach())
+        self.connection.send(call)
+        self._name = call.function.__name__
+        self._answer: Done[Result] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the result is there."""
+        return self._answer is not None
+
+    def send(self, message: object) -> None:
+        """Give the function what its ``Channel.receive`` waits for."""
+        # A worker that died says why in its answer, or by leaving none.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(message)
+
+    def result(self) -> Result:
+        """Return what the function returned."""
+        if self._answer is None:
+            raise RuntimeError(f"{self._name} has not been waited for")
+        return self._answer.result
+
+    def hear(self, progress: Progress) -> None:
+        """Take one message; raise what the function raised."""
+        try:
+            message = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            code = self.process.wait()
+            raise self._failure(f"ended with code {code}", "") from None
+        if isinstance(message, EpochDone):
+            progress.epoch(message.model, message.epoch, message.epochs, message.val_mse)
+        elif isinstance(message, Done):
+            self._answer = message
+        elif isinstance(message, Failed):
+            raise message.error or self._failure("failed", message.traceback)
+
+    def _failure(self, what: str, trace: str) -> ToolError:
+        size = os.fstat(self._chatter.fileno()).st_size
+        tail = os.pread(self._chatter.fileno(), OUTPUT_TAIL_BYTES, max(0, size - OUTPUT_TAIL_BYTES))
+        return ToolError(
+            f"the worker process for {self._name} {what}",
+            "its own words are above; is there enough memory, and is `sinehil[train]` installed whole?",
+            output=tail.decode(errors="replace") + trace,
+        )
+
+    def end(self) -> None:
+        """Kill the process if it still runs."""
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+        self._chatter.close()
+
+
+class Workers:
+    """All tasks of one run. At the end of the ``with`` block no process is left, whatever happened."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: list[Task[Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(
+        self,
+        function: Callable[Concatenate[Channel, Arguments], Result],
+        *arguments: Arguments.args,
+        **_: Arguments.kwargs,
+    ) -> Task[Result]:
+        """Run ``function(channel, *arguments)``, a module-level function, in a process of its own."""
+        task = Task(Call(function, arguments))
+        self._tasks.append(task)
+        return task
+
+    def wait_for(self, *tasks: Task[Any]) -> None:
+        """Pass on all progress until ``tasks`` have their results; raise the first error of any task."""
+        while not all(task.done for task in tasks):
+            for task in self._ready():
+                task.hear(self._progress)
+
+    def _ready(self) -> Iterator[Task[Any]]:
+        running = {task.connection: task for task in self._tasks if not task.done}
+        for connection in wait(list(running)):
+            if isinstance(connection, Connection):
+                yield running[connection]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.end()
