@@ -45,9 +45,8 @@ uint32_t ticks(uint8_t prescaler, Inference inference, const int8_t *x_q, int8_t
   TIFR1 = _BV(TOV1);
   TCCR1B = prescaler;
   inference(x_q, y_q);
-  TCCR1B = 0;
-  const uint16_t low = TCNT1;
-  const bool overflowed = TIFR1 & _BV(TOV1);
+  const uint16_t low = TCNT1; /* read while it runs: the time that takes is part of the overhead */
+  const bool overflowed = (TIFR1 & _BV(TOV1)) && low < 0xFF00; /* else it overflowed after the reading */
   TCCR1A = mode_a;
   TCCR1B = mode_b;
   SREG = status;

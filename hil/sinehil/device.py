@@ -15,7 +15,7 @@ from sinehil.protocol import ErrorCode, Frame, MessageType
 from sinehil.transport import Transport
 
 HANDSHAKE_S = 5.0  # bootloader second, start-up and a slow host together
-HANDSHAKE_INTERVAL_S = 0.1
+HANDSHAKE_INTERVAL_S = 0.05
 REPLY_TIMEOUT_S = 1.0
 ATTEMPTS = 5
 STK_GET_SYNC, STK_IN_SYNC = b"0 ", b"\x14\x10"  # STK500: what Optiboot answers to

@@ -12,11 +12,11 @@ VERMILION, BLACK, GREY = "#D55E00", "#222222", "#8C8C8C"
 WIDE_IN = (10.0, 4.4)
 SINGLE_IN = (7.5, 4.6)
 GRID_IN = (10.0, 7.4)
+TALL_IN = (8.5, 7.6)
 DPI = 100
 DOT = 12.0
 
 _STYLE = {
-    "figure.constrained_layout.use": True,
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.grid": True,

@@ -19,6 +19,7 @@ from sinehil_pipeline.plot_style import (
     GRID_IN,
     ORANGE,
     SINGLE_IN,
+    TALL_IN,
     VERMILION,
     WIDE_IN,
     png,
@@ -43,6 +44,7 @@ class Predictions:
 
 def draw_all(channel: Channel, recipe: Recipe, histories: Mapping[str, History]) -> Pngs:
     """Draw data and histories, wait for the Predictions, draw them too."""
+    channel.step_back()
     data = make_dataset(recipe)
     with style():
         pngs = draw_data(recipe, data)
@@ -79,7 +81,17 @@ def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **opt
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size_in)
-    return figure, figure.subplots(rows, columns, **options)
+    width_in, height_in = size_in
+    # Margins in inches, for two lines of text each: what a layout engine finds too, at three times the cost.
+    margins = {
+        "left": 0.75 / width_in,
+        "right": 1 - 0.2 / width_in,
+        "bottom": 0.55 / height_in,
+        "top": 1 - (0.75 if rows * columns == 4 else 0.4) / height_in,
+        "wspace": 0.2,
+        "hspace": 0.32,
+    }
+    return figure, figure.subplots(rows, columns, gridspec_kw=margins, **options)
 
 
 def _samples(x: Float32s, y: Float32s, noise: float) -> bytes:
@@ -149,7 +161,7 @@ def _predicted(title: str, split: Split, predicted: Float32s) -> bytes:
 
 
 def _comparison(name: str, test: Split, predictions: Predictions) -> bytes:
-    figure, (upper, lower) = _figure((8.5, 7.6), 2, 1, height_ratios=[2, 1], sharex=True)
+    figure, (upper, lower) = _figure(TALL_IN, 2, 1, height_ratios=[2, 1], sharex=True)
     order = np.argsort(test.x, kind="stable")
     x, sine = test.x[order], np.sin(test.x[order])
     upper.scatter(test.x, test.y, DOT, GREY, linewidths=0, alpha=0.7, label="actual (noisy sample)")

@@ -26,6 +26,8 @@ from sinehil_pipeline.summary import ModelForm, TrainingSummary
 from sinehil_pipeline.training import Trained
 from sinehil_pipeline.workers import Workers
 
+__all__ = ["TrainingSummary", "train"]
+
 ORACLE = "litert"
 
 Files = dict[str, bytes]

@@ -33,6 +33,7 @@ class Trained:
 
 def train_baseline(channel: Channel, recipe: Recipe, trainer: str) -> Trained:
     """Train the ungated model once."""
+    channel.step_back()
     model, seed = recipe.baseline, recipe.seed
     fit = _fit(channel, model, make_dataset(recipe), seed, trainer)
     return Trained(
@@ -42,6 +43,7 @@ def train_baseline(channel: Channel, recipe: Recipe, trainer: str) -> Trained:
 
 def train_final(channel: Channel, recipe: Recipe, trainer: str) -> Trained:
     """Train the model that is converted; QualityError when no try passes the gate."""
+    channel.step_back()
     model, gate, data = recipe.final, recipe.gate, make_dataset(recipe)
     tries: list[TrainingTry] = []
     for number in range(gate.max_tries):

@@ -4,6 +4,7 @@ Run as ``python -m sinehil_pipeline.worker FD`` by ``workers.Workers`` alone. A 
 and its chatter out of the caller, uses the second core, and can be ended at any moment.
 """
 
+import os
 import signal
 import sys
 import traceback
@@ -15,6 +16,8 @@ from typing import Any, Generic, TypeVar
 from sinehil.errors import SinehilError
 
 Result = TypeVar("Result")
+
+BACKGROUND_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class Channel:
 
     def __init__(self, connection: "Connection[Any, Any]") -> None:
         self._connection = connection
+
+    def step_back(self) -> None:
+        """Let the worker that imports TensorFlow go first: everything else waits for it in the end."""
+        os.nice(BACKGROUND_NICENESS)
 
     def report(self, message: EpochDone) -> None:
         """Send progress. Raises BrokenPipeError when the parent is gone, which ends the worker."""
