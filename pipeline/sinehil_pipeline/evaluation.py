@@ -9,6 +9,7 @@ import numpy as np
 from sinehil_pipeline import convert, interpret, keras_models
 from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.data import Dataset, Float32s, Split, make_dataset
+from sinehil_pipeline.keras_file import saved_bytes
 from sinehil_pipeline.worker import Channel
 
 Weights = Sequence[Float32s]
@@ -104,7 +105,7 @@ def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset) -> KerasM
     return KerasModel(
         name=recipe.name,
         summary=keras_models.summary_text(model),
-        saved=keras_models.saved_bytes(model),
+        saved=saved_bytes(model),
         metrics=Metrics(
             _rounded(score.mse), _rounded(score.mae), own.max_abs_error, own.max_abs_error_to_sine
         ),

@@ -1,16 +1,11 @@
-"""What Keras does in both trainers: define, summarise, evaluate and save the models; and ``Model.fit``.
+"""What Keras does in both trainers: define, summarise and evaluate the models; and ``Model.fit``.
 
 TensorFlow is imported when a function needs it, never with this module.
 """
 
-import io
-import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +14,6 @@ from sinehil_pipeline import portable
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data import Dataset, Float32s, Split
 from sinehil_pipeline.history import History
-
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -99,24 +92,3 @@ def evaluate(model: Any, test: Split) -> TestScore:
 def predict(model: Any, x: Float32s) -> Float32s:
     """Return the model's y, shape [n], for x of shape [n]."""
     return np.asarray(model(x[:, None]), np.float32)[:, 0]
-
-
-def saved_bytes(model: Any) -> bytes:
-    """Return the ``.keras`` file of a model, with its times taken out, so that equal models give equal bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        return _without_times(path.read_bytes())
-
-
-def _without_times(archive: bytes) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(target, "w") as out:
-        for name in sorted(source.namelist()):
-            data = source.read(name)
-            if name == "metadata.json":
-                metadata = json.loads(data)
-                metadata.pop("date_saved", None)
-                data = json.dumps(metadata, sort_keys=True).encode()
-            out.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data)
-    return target.getvalue()

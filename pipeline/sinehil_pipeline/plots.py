@@ -85,11 +85,11 @@ def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **opt
     # Margins in inches, for two lines of text each: what a layout engine finds too, at three times the cost.
     margins = {
         "left": 0.75 / width_in,
-        "right": 1 - 0.2 / width_in,
+        "right": 1 - 0.3 / width_in,
         "bottom": 0.55 / height_in,
         "top": 1 - (0.75 if rows * columns == 4 else 0.4) / height_in,
         "wspace": 0.2,
-        "hspace": 0.32,
+        "hspace": 0.32 if columns > 1 else 0.15,
     }
     return figure, figure.subplots(rows, columns, gridspec_kw=margins, **options)
 
@@ -110,7 +110,7 @@ def _samples(x: Float32s, y: Float32s, noise: float) -> bytes:
 
 def _split(data: Dataset) -> bytes:
     figure, axes = _figure(SINGLE_IN)
-    looks = {"train": (BLUE, "o"), "validation": (ORANGE, "s"), "test": (VERMILION, "^")}
+    looks = {"train": (BLUE, "o"), "validation": (ORANGE, "s"), "test": (BLACK, "^")}
     for name, split in data.splits():
         colour, marker = looks[name]
         label = f"{name} ({len(split.x)})"
@@ -144,6 +144,8 @@ def _curve(axes: Any, epochs: Any, training: Float32s, validation: Float32s) -> 
     axes.plot(epochs, training, color=BLUE, label="training")
     axes.set_xlabel("epoch")
     axes.set_xlim(epochs[0], max(epochs[-1], epochs[0] + 1))
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top + 0.25 * (top - bottom))  # room for the legend above the curves
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="upper right")
 

@@ -49,7 +49,7 @@ class Done(Generic[Result]):
 class Failed:
     """The function raised: an expected error as it is, anything else as ``traceback`` text."""
 
-    error: SinehilError | OSError | None
+    error: SinehilError | None
     traceback: str
 
 
@@ -76,7 +76,7 @@ def _answer(connection: "Connection[Any, Any]") -> Done[Any] | Failed:
     try:
         call: Call[Any] = connection.recv()
         return Done(call.function(Channel(connection), *call.arguments))
-    except (SinehilError, OSError) as error:
+    except SinehilError as error:
         return Failed(error, traceback.format_exc())
     except Exception:  # the parent raises it again, as a ToolError
         return Failed(None, traceback.format_exc())

@@ -1,0 +1,55 @@
+"""Compile the firmware's sources for this machine, strictly and with both sanitizers."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from native_link import Build, NativeLink
+
+HERE = Path(__file__).parent
+SKETCH = HERE.parents[1] / "arduino_sketch"
+FLAGS = ["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+COMPILERS = [pair for pair in (("gcc", "g++"), ("clang", "clang++"), ("clang-14", "clang++-14")) if shutil.which(pair[1])]
+
+
+def compile_native(out: Path, compiler: tuple[str, str], sources: list[Path], defines: tuple[str, ...] = ()) -> Path:
+    out.mkdir()
+    objects = []
+    for source in sources:
+        language = [compiler[0], "-std=gnu11"] if source.suffix == ".c" else [compiler[1], "-std=gnu++11"]
+        objects.append(str(out / f"{source.stem}.o"))
+        flags = [*FLAGS, *(f"-D{define}" for define in defines), f"-I{SKETCH}"]
+        subprocess.run([*language, *flags, "-c", str(source), "-o", objects[-1]], check=True)
+    program = out / "program"
+    subprocess.run([compiler[1], *FLAGS, *objects, "-o", str(program)], check=True)
+    return program
+
+
+@pytest.fixture(scope="session", params=COMPILERS, ids=[pair[1] for pair in COMPILERS])
+def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Return a function that compiles sketch sources and test sources into one program."""
+
+    def compile_sources(sketch: list[str], tests: list[str], defines: tuple[str, ...] = ()) -> Path:
+        sources = [SKETCH / name for name in sketch] + [HERE / name for name in tests]
+        return compile_native(tmp_path_factory.mktemp("native") / "build", request.param, sources, defines)
+
+    return compile_sources
+
+
+@pytest.fixture(scope="session")
+def start_native(build: Build) -> Iterator[Callable[..., NativeLink]]:
+    """Return a function that starts the firmware as a program of this machine, compiled with ``defines``."""
+    links: list[NativeLink] = []
+    programs: dict[tuple[str, ...], Path] = {}
+
+    def start(*defines: str) -> NativeLink:
+        if defines not in programs:
+            sources = ["protocol.cpp", "commands.cpp", "crc32.c"]
+            programs[defines] = build(sources, ["native_device.cpp", "known_engine.c"], defines)
+        links.append(NativeLink(programs[defines]))
+        return links[-1]
+
+    yield start
+    assert [link.end() for link in links] == [0] * len(links), "a sanitizer stopped the firmware"

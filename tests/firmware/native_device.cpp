@@ -1,0 +1,44 @@
+/* The firmware's command handler as a program of this machine: requests on stdin, replies on stdout. */
+#include <unistd.h>
+
+#include <cstring>
+
+#include "board.h"
+#include "commands.h"
+
+namespace sinehil {
+
+const char kBoardName[kBoardNameBytes] = "native";
+
+uint32_t board_clock_hz() { return 1000000; }
+uint32_t board_uptime_ms() { return 4711; }
+uint16_t board_free_ram_bytes() { return 815; }
+/* SINEHIL_COUNTER makes it a board with a cycle counter that shows 100 plus the input's code. */
+uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_q) {
+  inference(x_q, y_q);
+#ifdef SINEHIL_COUNTER
+  return static_cast<uint32_t>(228 + x_q[0]);
+#else
+  return 0;
+#endif
+}
+
+}  // namespace sinehil
+
+namespace {
+
+sinehil::Commands commands;
+
+void put(uint8_t byte) {
+  if (write(STDOUT_FILENO, &byte, 1) != 1) _exit(1);
+}
+
+}  // namespace
+
+int main() {
+  uint8_t bytes[256];
+  for (ssize_t count; (count = read(STDIN_FILENO, bytes, sizeof bytes)) > 0;)
+    for (ssize_t i = 0; i < count; ++i)
+      if (commands.feed(bytes[i])) commands.reply().send(put);
+  return 0;
+}
