@@ -131,6 +131,8 @@ int16_t Commands::infer_i8() {
 int16_t Commands::bench() {
   const uint8_t *request = decoder_.payload();
   if (decoder_.payload_length() != 2 || request[1] == 0 || request[1] > kMaxBenchCount) return -kBadLength;
+  /* A sample must fit the arrays below, just as one must fit a frame to be asked for. */
+  if (model_inputs() > kMaxRequestPayload || model_outputs() > kMaxReplyPayload) return -kBadLength;
   uint32_t sum = 0, most = 0, least = UINT32_MAX;
   int8_t x_q[kMaxRequestPayload], y_q[kMaxReplyPayload];
   for (uint8_t i = 0; i < request[1]; ++i) {

@@ -10,11 +10,25 @@ from native_link import Build, NativeLink
 
 HERE = Path(__file__).parent
 SKETCH = HERE.parents[1] / "arduino_sketch"
-FLAGS = ["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-COMPILERS = [pair for pair in (("gcc", "g++"), ("clang", "clang++"), ("clang-14", "clang++-14")) if shutil.which(pair[1])]
+FLAGS = [
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+]
+COMPILERS = [
+    pair
+    for pair in (("gcc", "g++"), ("clang", "clang++"), ("clang-14", "clang++-14"))
+    if shutil.which(pair[1])
+]
 
 
-def compile_native(out: Path, compiler: tuple[str, str], sources: list[Path], defines: tuple[str, ...] = ()) -> Path:
+def compile_native(
+    out: Path, compiler: tuple[str, str], sources: list[Path], defines: tuple[str, ...] = ()
+) -> Path:
     out.mkdir()
     objects = []
     for source in sources:

@@ -69,7 +69,9 @@ def test_identify_tells_everything_and_opens_the_session(board: NativeLink) -> N
     assert (again.session, IdentifyReply.unpack(again.payload).previous_session) == (5, SESSION)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MessageType if kind not in (MessageType.IDENTIFY, MessageType.ERROR)])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in MessageType if kind not in (MessageType.IDENTIFY, MessageType.ERROR)]
+)
 def test_a_reset_board_answers_nothing_but_identify(board: NativeLink, kind: MessageType) -> None:
     reply = board.ask(Frame(kind, 3, SESSION, bytes(4)))
     assert (reply.seq, reply.session) == (3, 0)
@@ -160,13 +162,14 @@ def test_samples_of_another_shape(start_native: Start, inputs: int, outputs: int
     assert struct.unpack(f"<{count}f", reply.payload) == (0x55 / 4,) * count
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [(13, 1), (1, 29), (1, 255), (255, 255), (0, 1)])
+@pytest.mark.parametrize(("inputs", "outputs"), [(13, 1), (1, 29), (51, 1), (1, 113), (255, 255)])
 def test_samples_too_large_for_a_frame_are_refused(start_native: Start, inputs: int, outputs: int) -> None:
     board = start_native(f"SINEHIL_INPUTS={inputs}", f"SINEHIL_OUTPUTS={outputs}", "SINEHIL_COUNTER")
     board.ask(Frame(MessageType.IDENTIFY, 0, SESSION))
     reply = board.ask(Frame(MessageType.INFER_F32, 1, SESSION, bytes(4)))
     assert error_of(reply).code == ErrorCode.BAD_LENGTH
-    board.ask(Frame(MessageType.BENCH, 1, SESSION, b"\0\1"))
+    bench = board.ask(Frame(MessageType.BENCH, 1, SESSION, b"\0\1"))
+    assert (bench.type == MessageType.ERROR) == (inputs > 50 or outputs > 112)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,11 @@ def test_every_vector_holds(runner: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "right", "wrong"),
-    [("crc32", "CBF43926", "CBF43927"), ("frames", "01 | 2C", "01 | 2D"), ("streams", "| 0 | 2\n", "| 0 | 1\n")],
+    [
+        ("crc32", "CBF43926", "CBF43927"),
+        ("frames", "01 | 2C", "01 | 2D"),
+        ("streams", "| 0 | 2\n", "| 0 | 1\n"),
+    ],
 )
 def test_a_wrong_vector_is_noticed(runner: Path, kind: str, right: str, wrong: str, tmp_path: Path) -> None:
     text = (VECTORS / f"{kind}.txt").read_text()
