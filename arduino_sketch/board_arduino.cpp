@@ -35,8 +35,11 @@ constexpr uint8_t kBySixtyFour = _BV(CS11) | _BV(CS10);
 void do_nothing(const int8_t *, int8_t *) { __asm__ volatile("" ::: "memory"); }
 
 /* Timer1 ticks of one call with interrupts off. Timer1 drives only the PWM of pins 9 and 10 in the Arduino
- * core. */
-uint32_t ticks(uint8_t prescaler, Inference inference, const int8_t *x_q, int8_t *y_q) {
+ * core.
+ * Neither inlined nor cloned: the empty call must go the very way of the measured one for their difference to
+ * be exact. */
+__attribute__((noinline, noclone)) uint32_t ticks(uint8_t prescaler, Inference inference, const int8_t *x_q,
+                                                  int8_t *y_q) {
   const uint8_t status = SREG, mode_a = TCCR1A, mode_b = TCCR1B;
   cli();
   TCCR1A = 0;

@@ -5,6 +5,7 @@
 #include <Arduino.h>
 
 #include "engine.h"
+#include "plot_line.h"
 
 namespace sinehil {
 
@@ -24,10 +25,8 @@ void next_sample() {
   sinehil_infer(&x_q, &y_q);
   const float y = sinehil_dequantize_output(y_q);
   brightness = static_cast<uint8_t>(constrain(127.5f * (y + 1.0f), 0.0f, 255.0f));
-  Serial.print(F("x:"));
-  Serial.print(x, 3);
-  Serial.print(F(",y:"));
-  Serial.println(y, 3);
+  char line[kPlotLineBytes];
+  Serial.write(line, write_plot_line(line, x, y));
   step = step + 1 == kStepsPerCycle ? 0 : step + 1;
 }
 
@@ -36,6 +35,10 @@ void next_sample() {
 void demo_setup() { pinMode(LED_BUILTIN, OUTPUT); }
 
 void demo_step() {
+  /* A model of another shape has no y over x to show. */
+  const bool is_curve = pgm_read_byte(&sinehil_model_identity.inputs) == 1 &&
+                        pgm_read_byte(&sinehil_model_identity.outputs) == 1;
+  if (!is_curve) return;
   const uint16_t now_ms = static_cast<uint16_t>(millis());
   if (static_cast<uint16_t>(now_ms - last_ms) >= kStepMs) {
     last_ms = now_ms;

@@ -44,14 +44,15 @@ def code_limits(layer: FullyConnected) -> tuple[int, int]:
     return low, high
 
 
-def requantize(accumulators: NDArray[np.int64], multiplier: np.float32) -> NDArray[np.int64]:
-    """Return rint_half_even(fl(fl(acc) * multiplier)), before zero point and clamp."""
-    return np.rint(accumulators.astype(np.float32) * multiplier).astype(np.int64)
+def requantize(accumulators: NDArray[np.int64], factors: Float32s) -> NDArray[np.int64]:
+    """Return rint_half_even(fl(fl(acc) * factor)), before zero point and clamp; [n, out] with factors [out]."""
+    return np.rint(accumulators.astype(np.float32) * factors).astype(np.int64)
 
 
 def accumulate(layer: FullyConnected, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the exact int32 accumulators [n, out] for input codes [n, in]."""
-    return (codes - layer.input.zero_point) @ layer.weights.astype(np.int64).T + layer.bias.astype(np.int64)
+    sums: NDArray[np.int64] = (codes - layer.input.zero_point) @ layer.weights.astype(np.int64).T
+    return sums + layer.bias.astype(np.int64)
 
 
 def run_layer(layer: FullyConnected, codes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,10 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console as RichConsole
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-from rich.text import Text
-
 
 @dataclass
 class Stage:
@@ -29,10 +25,14 @@ class Console:
 
     def __init__(self, json_output: bool = False) -> None:
         self.json_output = json_output
+        from rich.console import Console as RichConsole
+
         self._talk = RichConsole(stderr=json_output, highlight=False, soft_wrap=True)
 
     def say(self, text: str = "", style: str = "") -> None:
         """Print one line, as it is."""
+        from rich.text import Text
+
         self._talk.print(Text(text, style=style))
 
     def result(self, document: Mapping[str, Any]) -> None:
@@ -44,6 +44,8 @@ class Console:
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """Show that ``name`` is under way; at its end print one line with its time and note."""
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
         started = time.monotonic()
         columns = (
             SpinnerColumn(),
@@ -62,4 +64,4 @@ class Console:
 
             stage = Stage(update)
             yield stage
-        self._talk.print(Text(f"{name:<10}{time.monotonic() - started:7.1f} s  {stage.note}".rstrip()))
+        self.say(f"{name:<10}{time.monotonic() - started:7.1f} s  {stage.note}".rstrip())

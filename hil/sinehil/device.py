@@ -150,7 +150,7 @@ class Device:
         kind: MessageType,
         payloads: Sequence[bytes],
         waiting: list[int],
-        in_flight: dict[int, "_Pending"],
+        in_flight: dict[int, _Pending],
         window_bytes: int,
     ) -> None:
         """Send from ``waiting`` until the board's receive ring could be full; one request always fits."""
@@ -164,7 +164,7 @@ class Device:
             in_flight[request.seq] = _Pending(waiting.pop(), size)
             used += size
 
-    def _next_reply(self, in_flight: dict[int, int], kind: MessageType) -> Frame | None:
+    def _next_reply(self, in_flight: dict[int, _Pending], kind: MessageType) -> Frame | None:
         """Return the next reply to a request in flight, or None when it takes too long."""
         for frame in self._frames_until(Deadline.after(REPLY_TIMEOUT_S)):
             self._check_session(frame)

@@ -39,7 +39,7 @@ class LitertOracle:
         """Return y, float32 [n], for float32 x [n] of a model with one input and one output."""
         if not (self._model.float_input and self._model.float_output):
             return dequantize(self.predict_codes(quantize_input(x, self._model.input)), self._model.output)
-        return self._run(np.asarray(x, np.float32).reshape(-1, 1)).ravel()
+        return self._run(np.asarray(x, np.float32).reshape(-1, 1)).ravel().astype(np.float32)
 
     def predict_codes(self, x_q: Codes) -> Codes:
         """Return the int8 codes beneath the output for int8 codes [n] beneath the input."""

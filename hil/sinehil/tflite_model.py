@@ -61,12 +61,12 @@ class QuantizedModel:
     @property
     def inputs(self) -> int:
         """Codes that a sample takes."""
-        return self.layers[0].weights.shape[1]
+        return int(self.layers[0].weights.shape[1])
 
     @property
     def outputs(self) -> int:
         """Codes that a sample gives."""
-        return self.layers[-1].weights.shape[0]
+        return int(self.layers[-1].weights.shape[0])
 
 
 def load_quantized_model(path: Path) -> QuantizedModel:
@@ -232,7 +232,7 @@ class _Reader:
         names = {
             value: key for key, value in vars(self._schema.BuiltinOperator).items() if isinstance(value, int)
         }
-        return names.get(number, f"number {number}")
+        return str(names.get(number, f"number {number}"))
 
     @staticmethod
     def _text(name: bytes | None) -> str:

@@ -91,7 +91,7 @@ def check_port(name: str) -> None:
     SerialTransport(name).close()
 
 
-def _open(name: str) -> serial.SerialBase:
+def _open(name: str) -> serial.Serial:
     is_path = "://" not in name
     try:
         port = serial.serial_for_url(name, do_not_open=True)

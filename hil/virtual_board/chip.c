@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <simavr/avr_watchdog.h>
+#include <simavr/sim_io.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vboard.h"
+
+#define WDTCSR 0x60
+#define WATCHDOG_PERIOD 0x27 /* WDP3 and WDP2..0 */
 
 static struct board *the_board; /* simavr's reset hook has no room for a pointer of ours */
 
@@ -23,6 +28,17 @@ static void no_sleep(avr_t *avr, avr_cycle_count_t how_long) {
 static void quiet(avr_t *avr, const int level, const char *format, va_list arguments) {
   (void)avr;
   if (level <= LOG_ERROR) vfprintf(stderr, format, arguments);
+}
+
+/* simavr 1.6 times an enabled watchdog anew only at WDR: a shorter period, as Optiboot sets to leave for the
+ * sketch, would come into force after the old one. */
+static void on_watchdog_setting(avr_irq_t *irq, uint32_t value, void *param) {
+  (void)irq;
+  (void)value; /* not taken over without the unlocking write before it */
+  struct board *b = param;
+  const uint8_t period = b->avr->data[WDTCSR] & WATCHDOG_PERIOD;
+  if (period != b->watchdog_period) avr_ioctl(b->avr, AVR_IOCTL_WATCHDOG_RESET, NULL);
+  b->watchdog_period = period;
 }
 
 static void load_flash(struct board *b) {
@@ -45,6 +61,7 @@ bool chip_init(struct board *b, const char *bootloader) {
   b->avr->sleep = no_sleep;
   b->core_reset = b->avr->reset;
   b->avr->reset = on_reset;
+  avr_irq_register_notify(avr_iomem_getirq(b->avr, WDTCSR, NULL, AVR_IOMEM_IRQ_ALL), on_watchdog_setting, b);
   load_flash(b);
   const int64_t start = hex_load(bootloader, b->avr->flash, b->avr->flashend + 1);
   if (start < 0) return false;

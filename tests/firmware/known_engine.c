@@ -1,6 +1,8 @@
-/* An engine whose every answer is known without arithmetic: y_q = x_q ^ 0x55, scales 1/2 and 1/4, zero points 0.
+/* An engine whose every answer is known without arithmetic: y_q = x_q ^ 0x55, scales 1/2 and 1/4, zero points
+ * 0.
  *
- * SINEHIL_INPUTS and SINEHIL_OUTPUTS change the sample's shape; every output is then the exclusive or of all inputs.
+ * SINEHIL_INPUTS and SINEHIL_OUTPUTS change the sample's shape; every output is then the exclusive or of all
+ * inputs.
  */
 #include "engine.h"
 

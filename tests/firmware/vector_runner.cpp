@@ -1,4 +1,5 @@
-/* Runs a file of tests/vectors through the firmware's protocol code: `vector_runner crc32|frames|streams FILE`. */
+/* Runs a file of tests/vectors through the firmware's protocol code: `vector_runner crc32|frames|streams
+ * FILE`. */
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -98,7 +99,9 @@ bool stream_holds(const Row &row) {
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
   const std::string kind = argv[1];
-  bool (*const holds)(const Row &) = kind == "crc32" ? crc32_holds : kind == "frames" ? frame_holds : stream_holds;
+  bool (*const holds)(const Row &) = kind == "crc32"    ? crc32_holds
+                                     : kind == "frames" ? frame_holds
+                                                        : stream_holds;
   std::ifstream file(argv[2]);
   int rows = 0, failed = 0;
   for (std::string line; std::getline(file, line);) {

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.verify.mode import Mode
 from sinehil.verify.result import (
     CodeComparison,
     Cycles,
@@ -12,7 +13,6 @@ from sinehil.verify.result import (
     FirmwareSize,
     FloatComparison,
     LinkStatistics,
-    Mode,
     SineError,
     VerifyResult,
 )

@@ -14,7 +14,8 @@ from sinehil.report import result_json, summary_lines, write_report
 from sinehil.report.json_report import report_json
 from sinehil.report.junit import junit_xml
 from sinehil.report.text import visible
-from sinehil.verify.result import FloatComparison, Verdict, VerifyResult
+from sinehil.verify.mode import Verdict
+from sinehil.verify.result import FloatComparison, VerifyResult
 
 PUBLIC_KEYS = {
     "verdict", "oracle", "oracle_version", "mode", "port", "compared", "mismatches", "max_error_lsb", "sine",

@@ -1,5 +1,6 @@
 """Framing, whatever happens to the bytes; payloads, whatever is in them."""
 
+import itertools
 import struct
 
 import pytest
@@ -71,7 +72,7 @@ def test_pieces_make_no_difference(frame: Frame, garbage: bytes, cuts: list[int]
     stream = encode_frame(frame) + garbage + encode_frame(SENTINEL)
     whole, pieces = FrameDecoder(), FrameDecoder()
     edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
-    found = [item for a, b in zip(edges, edges[1:], strict=False) for item in pieces.feed(stream[a:b])]
+    found = [item for a, b in itertools.pairwise(edges) for item in pieces.feed(stream[a:b])]
     assert found == whole.feed(stream)
     assert (pieces.crc_errors, pieces.framing_errors) == (whole.crc_errors, whole.framing_errors)
 

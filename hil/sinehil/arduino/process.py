@@ -20,7 +20,7 @@ class Finished:
 
 
 def run(
-    command: Sequence[str | Path],
+    command: Sequence[object],
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout_s: float | None = None,

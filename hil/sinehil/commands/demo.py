@@ -28,7 +28,7 @@ def demo(
     from sinehil.commands import steps
     from sinehil.commands.train import Trainer, run_training
     from sinehil.report import result_json, write_report
-    from sinehil.verify.result import Mode, Verdict
+    from sinehil.verify.mode import Mode, Verdict
     from sinehil.virtual import VirtualUno
 
     console = Console(as_json)

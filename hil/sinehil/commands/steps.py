@@ -17,8 +17,9 @@ from sinehil.report import summary_lines
 from sinehil.tflite_model import QuantizedModel, load_quantized_model
 from sinehil.transport import SerialTransport
 from sinehil.verify import probes
+from sinehil.verify.mode import Mode, Verdict
 from sinehil.verify.probes import Float32s
-from sinehil.verify.result import FirmwareSize, Mode, Verdict, VerifyResult
+from sinehil.verify.result import FirmwareSize, VerifyResult
 from sinehil.verify.run import Expected, Sample, verify
 from sinehil_pipeline.codegen import GeneratedKernel, check_kernel_on_host, generate_kernel
 

@@ -9,7 +9,7 @@ import typer
 from sinehil.commands import options
 from sinehil.console import Console
 from sinehil.errors import ExitCode, UsageError
-from sinehil.verify.result import Mode, Verdict
+from sinehil.verify.mode import Mode, Verdict
 
 if TYPE_CHECKING:
     from sinehil.verify.run import Sample

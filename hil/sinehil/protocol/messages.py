@@ -8,6 +8,7 @@ from typing import Any, Self
 from sinehil.protocol.frame import ErrorCode, ProtocolError
 
 VERSION = 1
+SHA256_BYTES = 32
 _IDENTIFY = struct.Struct("<BBHIII12s12s12s12s32sffbbBB")
 _BENCH = struct.Struct("<BIII")
 _STATS = struct.Struct("<IIIIH")
@@ -40,13 +41,18 @@ class IdentifyReply:
         """Raise ProtocolError for another version, length or impossible values."""
         if not payload or payload[0] != VERSION:
             raise ProtocolError(f"version {payload[0] if payload else 'missing'}, this host speaks {VERSION}")
-        _, room, window, clock, previous, crc, *rest = _unpack(_IDENTIFY, payload, "IDENTIFY")
-        names, (sha, input_scale, output_scale, *codes) = rest[:4], rest[4:]
-        if room < 4 or window < 32 or clock == 0 or not _is_scale(input_scale) or not _is_scale(output_scale):
+        fields = _unpack(_IDENTIFY, payload, "IDENTIFY")
+        named = {name: _plain(value) for name, value in zip(cls.__dataclass_fields__, fields, strict=True)}
+        reply = cls(**named)
+        scales = (reply.input_scale, reply.output_scale)
+        if (
+            reply.max_payload < 4
+            or reply.window_bytes < 32
+            or reply.clock_hz == 0
+            or not all(map(_is_scale, scales))
+        ):
             raise ProtocolError("IDENTIFY with impossible limits or scales")
-        texts = [_text(name) for name in names]
-        limits = (VERSION, room, window, clock, previous, crc)
-        return cls(*limits, *texts, sha.hex(), input_scale, output_scale, *codes)
+        return reply
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,13 @@ def _unpack(layout: struct.Struct, payload: bytes, name: str) -> tuple[Any, ...]
     if len(payload) != layout.size:
         raise ProtocolError(f"{name} reply of {len(payload)} bytes, expected {layout.size}")
     return layout.unpack(payload)
+
+
+def _plain(value: Any) -> Any:
+    """Return padded text as str, a hash as hex, numbers as they are."""
+    if not isinstance(value, bytes):
+        return value
+    return value.hex() if len(value) == SHA256_BYTES else _text(value)
 
 
 def _text(padded: bytes) -> str:

@@ -2,7 +2,8 @@
 
 from sinehil.report.coverage import ALL_CODES, ALL_STEPS, Coverage
 from sinehil.report.text import count_text, number_text, oracle_label
-from sinehil.verify.result import Mode, Verdict, VerifyResult
+from sinehil.verify.mode import Mode, Verdict
+from sinehil.verify.result import VerifyResult
 
 
 def headline(result: VerifyResult) -> str:

@@ -15,7 +15,8 @@ from sinehil.report.coverage import ALL_CODES, ALL_STEPS, COUNTED_ORACLE, Covera
 from sinehil.report.mismatches import Row, first_mismatches, float_rows
 from sinehil.report.plots import plots_of
 from sinehil.report.text import number_text, oracle_label, visible
-from sinehil.verify.result import Verdict, VerifyResult
+from sinehil.verify.mode import Verdict
+from sinehil.verify.result import VerifyResult
 
 LISTED = 50
 SHORT_SHA = 12

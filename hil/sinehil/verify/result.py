@@ -1,30 +1,16 @@
 """What a verification found, as plain data; reports are made from this alone."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.verify.mode import Mode, Verdict
+
 Float32s = NDArray[np.float32]
 Codes = NDArray[np.int8]
 MAX_CODE_DISTANCE = 255
-
-
-class Mode(StrEnum):
-    """Which inputs are compared."""
-
-    EXHAUSTIVE = "exhaustive"
-    TEST_SET = "test-set"
-    SAMPLES = "samples"
-
-
-class Verdict(StrEnum):
-    """PASS: every comparison was made and every one was equal."""
-
-    PASS = "PASS"  # noqa: S105 (not a password)
-    FAIL = "FAIL"
 
 
 @dataclass(frozen=True)

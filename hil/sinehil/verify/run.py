@@ -12,13 +12,13 @@ from sinehil.errors import IdentityError
 from sinehil.oracle import LitertOracle
 from sinehil.protocol import IdentifyReply
 from sinehil.tflite_model import QuantizedModel
+from sinehil.verify.mode import Mode
 from sinehil.verify.probes import all_codes, in_sine_range
 from sinehil.verify.result import (
     CodeComparison,
     DeviceIdentity,
     FloatComparison,
     LinkStatistics,
-    Mode,
     SineError,
     VerifyResult,
 )

@@ -45,7 +45,7 @@ def build_optiboot() -> Path:
     return _built(f"optiboot-{key}.hex", to_hex, "binutils-avr")
 
 
-def _built(name: str, command: Sequence[str | Path], packages: str) -> Path:
+def _built(name: str, command: Sequence[object], packages: str) -> Path:
     target = cache_dir() / "bin" / name
     if target.exists():
         return target

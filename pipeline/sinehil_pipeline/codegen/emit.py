@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen.kernel import ENGINE, LayerPlan
-from sinehil_pipeline.codegen.requantization import Line
+from sinehil_pipeline.codegen.requantization import Line, Steps
 
 C_TYPES = {
     "int8": "int8_t",
@@ -168,7 +168,8 @@ def _proof(n: int, plan: LayerPlan) -> str:
     bits = 16 if plan.narrow else 32
     title = f"{_harmless(plan.layer.name)}: {inputs} -> {outputs}, {plan.layer.activation}"
     lines = [f"/* Layer {n}, {title}, {bits}-bit sums."]
-    for j, form in enumerate(plan.forms):
+    forms: tuple[Line | Steps, ...] = plan.forms
+    for j, form in enumerate(forms):
         low, high = form.accumulators
         if isinstance(form, Line):
             kind = (

@@ -1,0 +1,18 @@
+"""The modes and verdicts of verify; apart, because the command line needs them before NumPy."""
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Which inputs are compared."""
+
+    EXHAUSTIVE = "exhaustive"
+    TEST_SET = "test-set"
+    SAMPLES = "samples"
+
+
+class Verdict(StrEnum):
+    """PASS: every comparison was made and every one was equal."""
+
+    PASS = "PASS"  # noqa: S105 (not a password)
+    FAIL = "FAIL"

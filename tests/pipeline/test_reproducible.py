@@ -1,0 +1,69 @@
+"""Equal commit and seed give equal .tflite files, whatever the CPU offers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+TIMEOUT_S = 300
+PROGRAM = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+from sinehil_pipeline.config import BOOK
+from sinehil_pipeline.progress import Silence
+from sinehil_pipeline.run import train
+summary = train(BOOK, Path(sys.argv[1]), "portable", Silence())
+levels = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+print(json.dumps({"float": summary.lite.sha256, "int8": summary.quantized.sha256, "levels": levels}))
+"""
+OLD_CPU = {
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX,-FMA,-FMA4",
+}
+OTHER_CPU = {"OPENBLAS_CORETYPE": "Sandybridge", "TF_ENABLE_ONEDNN_OPTS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def available_levels() -> list[str]:
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+
+
+def fresh_training(folder: Path, environment: dict[str, str]) -> dict[str, str | list[str]]:
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=TIMEOUT_S,
+    )
+    answer: dict[str, str | list[str]] = json.loads(found.stdout)
+    return answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", ["old", "other"])
+def test_the_files_do_not_depend_on_the_cpu(book_run: Run, tmp_path: Path, cpu: str) -> None:
+    simd_off = {"NPY_DISABLE_CPU_FEATURES": " ".join(available_levels())} if available_levels() else {}
+    found = fresh_training(tmp_path, OLD_CPU | simd_off if cpu == "old" else OTHER_CPU)
+    assert found["levels"] == ([] if cpu == "old" else available_levels()), "the switches must have worked"
+    assert found["float"] == book_run.summary.lite.sha256
+    assert found["int8"] == book_run.summary.quantized.sha256
+
+
+@pytest.mark.slow
+def test_nothing_generated_carries_a_time_or_a_path(book_run: Run, tmp_path: Path) -> None:
+    fresh_training(tmp_path, {})
+    for path in (item for item in book_run.folder.rglob("*") if item.is_file()):
+        name = path.relative_to(book_run.folder)
+        assert (tmp_path / name).read_bytes() == path.read_bytes(), name
+        assert str(book_run.folder).encode() not in path.read_bytes(), name
