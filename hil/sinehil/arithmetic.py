@@ -46,13 +46,15 @@ def code_limits(layer: FullyConnected) -> tuple[int, int]:
 
 def requantize(accumulators: NDArray[np.int64], factors: Float32s) -> NDArray[np.int64]:
     """Return rint_half_even(fl(fl(acc) * factor)), before zero point and clamp; [n, out] with factors [out]."""
-    return np.rint(accumulators.astype(np.float32) * factors).astype(np.int64)
+    rounded: Float32s = np.rint(accumulators.astype(np.float32) * factors)
+    return rounded.astype(np.int64)
 
 
 def accumulate(layer: FullyConnected, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the exact int32 accumulators [n, out] for input codes [n, in]."""
     sums: NDArray[np.int64] = (codes - layer.input.zero_point) @ layer.weights.astype(np.int64).T
-    return sums + layer.bias.astype(np.int64)
+    sums += layer.bias
+    return sums
 
 
 def run_layer(layer: FullyConnected, codes: NDArray[np.int64]) -> NDArray[np.int64]:

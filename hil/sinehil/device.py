@@ -18,6 +18,7 @@ HANDSHAKE_S = 5.0  # bootloader second, start-up and a slow host together
 HANDSHAKE_INTERVAL_S = 0.05
 REPLY_TIMEOUT_S = 1.0
 ATTEMPTS = 5
+TALK_BYTES = 8  # fewer bytes than this may be noise of a reset
 STK_GET_SYNC, STK_IN_SYNC = b"0 ", b"\x14\x10"  # STK500: what Optiboot answers to
 
 Progress = Callable[[int], None]
@@ -274,7 +275,7 @@ class Device:
 
     def _nobody_there(self) -> LinkError | IdentityError:
         heard = self._decoder.discarded
-        if heard:
+        if len(heard) >= TALK_BYTES:
             text = heard[-60:].decode("ascii", "backslashreplace").encode("unicode_escape").decode()
             return IdentityError(
                 f"another sketch runs on {self.port}: it sent {text!r} instead of answering",

@@ -1,6 +1,7 @@
 """A quantised .tflite as plain data, read through its FlatBuffer schema; hostile until every field is checked."""
 
 import hashlib
+import math
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,9 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.errors import ArtefactError
+from sinehil.tflite_limits import excess
 
 MAX_FILE_BYTES = 1 << 20
 MAX_WIDTH, MAX_LAYERS = 64, 8
+# What keeps every float32 product normal and every 32-bit sum whole; the interpreter crashes, wraps or refuses beyond.
+MIN_SCALE, MAX_SCALE = 1e-18, 1e18
+MIN_FACTOR, MAX_FACTOR = 1e-18, 256
+MAX_BIAS = 2**30
+HELP = "see `sinehil compile --help` for what is supported"
+DAMAGED = (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, MemoryError)
 Activation = Literal["NONE", "RELU", "RELU6"]
 
 
@@ -74,7 +82,7 @@ def load_quantized_model(path: Path) -> QuantizedModel:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise ArtefactError(f"{path} has {size} bytes; models up to {MAX_FILE_BYTES} are supported")
+            raise ArtefactError(f"{path} has {size} bytes; models up to {MAX_FILE_BYTES} are supported", HELP)
         return parse_quantized_model(path.read_bytes(), str(path))
     except OSError as error:
         raise ArtefactError(f"{path} cannot be read: {error.strerror}", "check the path") from error
@@ -87,20 +95,14 @@ def parse_quantized_model(data: bytes, name: str) -> QuantizedModel:
     if data[4:8] != b"TFL3":
         raise ArtefactError(f"{name} is not a .tflite file", "give a model that the TFLite converter wrote")
     try:
-        root = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-        reader = _Reader(root, schema, name)
+        root = schema.Model.GetRootAs(data, 0)
+        if (too_much := excess(root)) is not None:
+            raise ArtefactError(f"{name}: {too_much}", HELP)
+        reader = _Reader(schema.ModelT.InitFromObj(root), schema, name)
         layers, float_input, float_output = reader.chain()
     except ArtefactError:
         raise
-    except (
-        struct.error,
-        IndexError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OverflowError,
-        MemoryError,
-    ) as error:
+    except DAMAGED as error:
         raise ArtefactError(f"{name} is damaged: {error}", "make or download it again") from error
     return QuantizedModel(hashlib.sha256(data).hexdigest(), data, tuple(layers), float_input, float_output)
 
@@ -128,8 +130,11 @@ class _Reader:
         if not 1 <= len(core) <= MAX_LAYERS:
             raise self._refuse(f"it has {len(core)} FULLY_CONNECTED layers; 1 to {MAX_LAYERS} are supported")
         self._check_links(operators)
+        self._check_ends(float_input, float_output)
         layers = [self._layer(operator) for _, operator in core]
         self._check_widths(layers)
+        for layer in layers:
+            self._check_numbers(layer)
         return layers, float_input, float_output
 
     def _check_links(self, operators: list[Any]) -> None:
@@ -142,31 +147,41 @@ class _Reader:
         if at != self._graph.outputs[0]:
             raise self._refuse("its operators do not end in its output")
 
+    def _check_ends(self, float_input: bool, float_output: bool) -> None:
+        """Refuse a QUANTIZE that takes or a DEQUANTIZE that gives something else than float32."""
+        ends = ((self._graph.inputs[0], float_input), (self._graph.outputs[0], float_output))
+        for tensor in (self._tensor(index) for index, is_float in ends if is_float):
+            if tensor.type != self._schema.TensorType.FLOAT32:
+                raise self._refuse(f"tensor {self._text(tensor.name)} is neither float32 nor int8")
+
+    def _tensor(self, index: int) -> Any:
+        return self._graph.tensors[index] if index >= 0 else None
+
     def _check_widths(self, layers: list[FullyConnected]) -> None:
         for before, after in pairwise(layers):
             if before.weights.shape[0] != after.weights.shape[1] or before.output != after.input:
                 raise self._refuse(f"layers {before.name} and {after.name} do not fit together")
 
+    def _check_numbers(self, layer: FullyConnected) -> None:
+        factors = layer.weight_scales.astype(np.float64) * layer.input.scale / layer.output.scale
+        if factors.min() < MIN_FACTOR or factors.max() >= MAX_FACTOR:
+            raise self._refuse(f"scales of {layer.name} make factors beyond {MIN_FACTOR:g} to {MAX_FACTOR}")
+        if np.abs(layer.bias.astype(np.int64)).max() > MAX_BIAS:
+            raise self._refuse(f"bias of {layer.name} does not leave room in 32-bit sums")
+
     def _layer(self, operator: Any) -> FullyConnected:
-        tensors = [None if index < 0 else self._graph.tensors[index] for index in operator.inputs]
-        source, weights, bias = [*tensors, None][:3]
-        output = self._graph.tensors[operator.outputs[0]]
+        source, weights, bias, *_ = [*map(self._tensor, operator.inputs), None]
+        output = self._tensor(operator.outputs[0])
         name = self._text(output.name)
         matrix = self._constant(weights, np.int8, self._schema.TensorType.INT8)
         shape = tuple(int(size) for size in weights.shape)
-        if (
-            len(shape) != 2
-            or not all(1 <= size <= MAX_WIDTH for size in shape)
-            or matrix.size != shape[0] * shape[1]
-        ):
-            raise self._refuse(
-                f"weights of {name} have shape {shape}; 1 to {MAX_WIDTH} each way are supported"
-            )
+        fitting = len(shape) == 2 and all(1 <= size <= MAX_WIDTH for size in shape)
+        if not fitting or matrix.size != shape[0] * shape[1]:
+            raise self._refuse(f"weights of {name} are {shape}; 1 to {MAX_WIDTH} each way are supported")
         for tensor, width in ((source, shape[1]), (output, shape[0])):
             self._check_activation_tensor(tensor, width)
-        biases = np.zeros(shape[0], np.int32)
-        if bias is not None:
-            biases = self._constant(bias, np.int32, self._schema.TensorType.INT32)
+        zeros, kind = np.zeros(shape[0], np.int32), self._schema.TensorType.INT32
+        biases = zeros if bias is None else self._constant(bias, np.int32, kind)
         if biases.shape != (shape[0],):
             raise self._refuse(f"bias of {name} has {biases.size} values, expected {shape[0]}")
         return FullyConnected(
@@ -193,17 +208,17 @@ class _Reader:
         shape = [int(size) for size in tensor.shape]
         if tensor.type != self._schema.TensorType.INT8:
             raise self._refuse(f"tensor {self._text(tensor.name)} is not int8; quantise the model fully")
-        if int(np.prod(shape)) != width or (
-            tensor.shapeSignature is not None and -1 in tensor.shapeSignature[1:]
-        ):
+        signature = shape if tensor.shapeSignature is None else tensor.shapeSignature
+        if math.prod(shape) != width or -1 in signature[1:]:
             raise self._refuse(
-                f"tensor {self._text(tensor.name)} has shape {shape}, expected a batch of one of {width}"
+                f"{self._text(tensor.name)} has shape {shape}, expected a batch of one of {width}"
             )
 
     def _weight_scales(self, tensor: Any, outputs: int) -> NDArray[np.float32]:
         scales = np.atleast_1d(np.array(tensor.quantization.scale, dtype=np.float32))
         zeros = np.atleast_1d(np.array(tensor.quantization.zeroPoint, dtype=np.int64))
-        if scales.size not in (1, outputs) or not np.all(np.isfinite(scales) & (scales > 0)) or zeros.any():
+        usable = np.all((scales >= MIN_SCALE) & (scales <= MAX_SCALE)) and not zeros.any()
+        if scales.size not in (1, outputs) or not usable or tensor.quantization.quantizedDimension != 0:
             raise self._refuse(f"tensor {self._text(tensor.name)} has unusable weight scales")
         return np.broadcast_to(scales, (outputs,)).copy()
 
@@ -212,10 +227,8 @@ class _Reader:
         if entry is None or entry.scale is None or len(entry.scale) != 1 or len(entry.zeroPoint) != 1:
             raise self._refuse(f"tensor {self._text(tensor.name)} is not quantised per tensor")
         scale, zero_point = np.float32(entry.scale[0]), int(entry.zeroPoint[0])
-        if not (np.isfinite(scale) and scale > 0 and -128 <= zero_point <= 127):
-            raise self._refuse(
-                f"tensor {self._text(tensor.name)} has scale {scale} and zero point {zero_point}"
-            )
+        if not (MIN_SCALE <= scale <= MAX_SCALE and -128 <= zero_point <= 127):
+            raise self._refuse(f"{self._text(tensor.name)} has scale {scale} and zero point {zero_point}")
         return Quantization(scale, zero_point)
 
     def _activation(self, operator: Any, name: str) -> Activation:
@@ -229,14 +242,12 @@ class _Reader:
     def _operator_name(self, operator: Any) -> str:
         code = self._root.operatorCodes[operator.opcodeIndex]
         number = max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
-        names = {
-            value: key for key, value in vars(self._schema.BuiltinOperator).items() if isinstance(value, int)
-        }
-        return str(names.get(number, f"number {number}"))
+        kinds = vars(self._schema.BuiltinOperator).items()
+        return next((name for name, value in kinds if value == number), f"number {number}")
 
     @staticmethod
     def _text(name: bytes | None) -> str:
         return (name or b"?").decode("utf-8", "replace")[:80]
 
     def _refuse(self, reason: str) -> ArtefactError:
-        return ArtefactError(f"{self._name}: {reason}", "see `sinehil compile --help` for what is supported")
+        return ArtefactError(f"{self._name}: {reason}", HELP)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,18 +57,33 @@ static void obey(struct board *b, const char *line, char *out, size_t size) {
   }
 }
 
-void control_poll(struct board *b) {
+/* A silent client must not shut out the others: with all places taken, the longest-standing one goes. */
+static void take_client(struct board *b) {
+  const int fd = accept4(b->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) return;
+  int *place = &b->clients[b->next_client++ % CONTROL_CLIENTS];
+  if (*place) close(*place);
+  *place = fd;
+}
+
+static void serve(struct board *b, int *client) {
   char line[256], out[512];
-  if (b->client < 0) b->client = accept4(b->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (b->client < 0) return;
-  const ssize_t n = read(b->client, line, sizeof line - 1);
-  if (n < 0) return;
-  line[n] = 0;
-  line[strcspn(line, "\n")] = 0;
-  if (n > 0) obey(b, line, out, sizeof out);
-  if (n == 0 || write(b->client, out, strlen(out)) < 0) {
-    close(b->client);
-    b->client = -1;
+  const ssize_t n = read(*client, line, sizeof line - 1);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n > 0) {
+    line[n] = 0;
+    line[strcspn(line, "\n")] = 0;
+    obey(b, line, out, sizeof out);
+    if (write(*client, out, strlen(out)) > 0) return;
+  }
+  close(*client);
+  *client = 0;
+}
+
+void control_poll(struct board *b) {
+  take_client(b);
+  for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+    if (b->clients[i]) serve(b, &b->clients[i]);
   }
 }
 

@@ -50,15 +50,16 @@ static bool line_busy(const struct board *b) {
 
 /* Wait up to `seconds`, less if a host or a test wants something. Returns false when our parent has gone. */
 static bool wait_for_host(const struct board *b, double seconds, bool watch_stdin) {
-  struct pollfd fds[5] = {
+  struct pollfd fds[4 + CONTROL_CLIENTS] = {
+      {watch_stdin ? STDIN_FILENO : -1, POLLIN, 0},
       {b->watch, POLLIN, 0},
       {b->opens > 0 ? b->master : -1, POLLIN, 0}, /* with nobody on it a PTY hangs up without end */
-      {b->listener, POLLIN, 0},
-      {b->client, POLLIN, 0},
-      {watch_stdin ? STDIN_FILENO : -1, POLLIN, 0}};
+      {b->listener, POLLIN, 0}};
+  for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+    fds[4 + i] = (struct pollfd){b->clients[i] ? b->clients[i] : -1, POLLIN, 0};
   const struct timespec timeout = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-  ppoll(fds, 5, &timeout, NULL);
-  return !(fds[4].revents & (POLLIN | POLLHUP));
+  ppoll(fds, sizeof fds / sizeof *fds, &timeout, NULL);
+  return !(fds[0].revents & (POLLIN | POLLHUP));
 }
 
 static void run(struct board *b, bool watch_stdin) {
@@ -95,7 +96,7 @@ int main(int argc, char **argv) {
                                           {"flash", required_argument, 0, 'f'},
                                           {"until-stdin-closes", no_argument, 0, 's'},
                                           {0, 0, 0, 0}};
-  static struct board board = {.master = -1, .watch = -1, .listener = -1, .client = -1};
+  static struct board board = {.master = -1, .watch = -1, .listener = -1};
   const char *bootloader = NULL;
   static char control[4096];
   bool watch_stdin = false;

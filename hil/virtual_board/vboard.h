@@ -11,6 +11,7 @@
 
 #define RING_BYTES 65536u
 #define CPU_HZ 16000000u
+#define CONTROL_CLIENTS 4
 
 /* Bytes on their way, in a ring whose indices run freely. */
 struct ring {
@@ -38,7 +39,9 @@ struct board {
   uint64_t host_cycle, chip_cycle; /* when a byte last came from the host, from the chip */
   struct counters count;
 
-  int master, watch, listener, client;
+  int master, watch, listener;
+  int clients[CONTROL_CLIENTS]; /* fds, 0 where there is none */
+  unsigned next_client;
   int opens;
   char slave[64];
   const char *link, *control_path, *flash_path;

@@ -7,6 +7,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
+
 from sinehil.tflite_model import Quantization, QuantizedModel, parse_quantized_model
 
 OPERATORS = {"QUANTIZE": (114, 1), "FULLY_CONNECTED": (9, 4), "DEQUANTIZE": (6, 2)}
@@ -64,7 +65,11 @@ class _Builder:
 
     def operator(self, name: str, inputs: list[int], output: int) -> Any:
         operator = schema.OperatorT()
-        operator.opcodeIndex, operator.inputs, operator.outputs = list(OPERATORS).index(name), inputs, [output]
+        operator.opcodeIndex, operator.inputs, operator.outputs = (
+            list(OPERATORS).index(name),
+            inputs,
+            [output],
+        )
         self.operators.append(operator)
         return operator
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from models import Layer, Net
 from numpy.typing import NDArray
+
 from sinehil.tflite_model import Quantization
 
 Float64s = NDArray[np.float64]
@@ -77,7 +78,9 @@ def _quantise_layer(
     per_tensor: bool,
 ) -> Layer:
     largest = np.abs(weights).max(axis=1)
-    scales = (np.full_like(largest, largest.max()) if per_tensor else largest).astype(np.float32) / np.float32(127)
+    scales = (np.full_like(largest, largest.max()) if per_tensor else largest).astype(
+        np.float32
+    ) / np.float32(127)
     codes = np.rint(weights / scales[:, None].astype(np.float64)).astype(np.int8)
     bias_codes = None
     if bias is not None:

@@ -6,6 +6,10 @@
  */
 #include "engine.h"
 
+#ifdef SINEHIL_DELAY_LOOPS /* on an AVR: x_q more loops than this, each of exactly four cycles */
+#include <util/delay_basic.h>
+#endif
+
 #ifndef SINEHIL_INPUTS
 #define SINEHIL_INPUTS 1
 #define SINEHIL_OUTPUTS 1
@@ -16,6 +20,9 @@ const struct sinehil_model_identity sinehil_model_identity PROGMEM = {
 
 void sinehil_infer(const int8_t *x_q, int8_t *y_q) {
   int8_t all = 0x55;
+#ifdef SINEHIL_DELAY_LOOPS
+  _delay_loop_2((uint16_t)(SINEHIL_DELAY_LOOPS + x_q[0]));
+#endif
   for (uint8_t i = 0; i < SINEHIL_INPUTS; ++i) all = (int8_t)(all ^ x_q[i]);
   for (uint8_t i = 0; i < SINEHIL_OUTPUTS; ++i) y_q[i] = all;
 }

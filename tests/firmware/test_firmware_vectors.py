@@ -11,14 +11,14 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 
 @pytest.fixture(scope="session")
 def runner(build: Build) -> Path:
-    return build(["protocol.cpp", "crc32.c"], ["vector_runner.cpp"])
+    return build(["protocol.cpp", "plot_line.cpp", "crc32.c"], ["vector_runner.cpp"])
 
 
 def run(runner: Path, kind: str, vectors: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([runner, kind, vectors], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("kind", ["crc32", "frames", "streams"])
+@pytest.mark.parametrize("kind", ["crc32", "frames", "streams", "plot_lines"])
 def test_every_vector_holds(runner: Path, kind: str) -> None:
     done = run(runner, kind, VECTORS / f"{kind}.txt")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,10 +4,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "plot_line.h"
 #include "protocol.h"
 
 namespace {
@@ -94,14 +96,22 @@ bool stream_holds(const Row &row) {
   return decoded(from_hex(row.at(1)), &errors) == row.at(2) && errors == row.at(3) + "|" + row.at(4);
 }
 
+bool plot_line_holds(const Row &row) {
+  char line[sinehil::kPlotLineBytes];
+  const uint8_t length =
+      sinehil::write_plot_line(line, strtof(row.at(0).c_str(), nullptr), strtof(row.at(1).c_str(), nullptr));
+  return std::string(line, length) == row.at(2) + "\r\n";
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
-  const std::string kind = argv[1];
-  bool (*const holds)(const Row &) = kind == "crc32"    ? crc32_holds
-                                     : kind == "frames" ? frame_holds
-                                                        : stream_holds;
+  const std::map<std::string, bool (*)(const Row &)> kinds = {{"crc32", crc32_holds},
+                                                              {"frames", frame_holds},
+                                                              {"streams", stream_holds},
+                                                              {"plot_lines", plot_line_holds}};
+  bool (*const holds)(const Row &) = kinds.at(argv[1]);
   std::ifstream file(argv[2]);
   int rows = 0, failed = 0;
   for (std::string line; std::getline(file, line);) {

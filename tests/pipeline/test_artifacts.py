@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import Recorder, Run
 
-from sinehil.errors import ArtefactError, UsageError
+from sinehil.errors import ArtefactError, ToolError, UsageError
 from sinehil.manifest import checked_file, read_manifest
 from sinehil.tflite_model import load_quantized_model
 from sinehil_pipeline.config import BOOK, Recipe
@@ -177,6 +177,15 @@ def test_the_keras_trainer_fills_the_same_folder(
 def test_an_unknown_trainer_is_refused(tmp_path: Path, recorder: Recorder) -> None:
     with pytest.raises(UsageError, match="no trainer 'sklearn'"):
         train(BOOK, tmp_path, "sklearn", recorder)
+
+
+def test_a_bench_rig_is_told_what_training_needs(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(ToolError, match="tensorflow is not installed") as found:
+        train(BOOK, tmp_path, "portable", recorder)
+    assert "sinehil[train]" in found.value.next_step
 
 
 def test_importing_the_pipeline_imports_nothing_heavy() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
+from sinehil.manifest import read_manifest
+
 TIMEOUT_S = 300
 PROGRAM = """
 import json, sys
@@ -30,6 +32,13 @@ OLD_CPU = {
 }
 OTHER_CPU = {"OPENBLAS_CORETYPE": "Sandybridge", "TF_ENABLE_ONEDNN_OPTS": "1", "OMP_NUM_THREADS": "1"}
 
+# What these versions make of the book's recipe on every x86-64 machine; renewed together with the lock.
+PINNED_TENSORFLOW = "2.21.0"
+PINNED = {
+    "sine_model.tflite": "ff91b9dcf248514c245694e8ce8bac7e30458223b5602ce6b6fce273f9a9b3ba",
+    "sine_model_quantized.tflite": "54959a2838fbfb867327eca5200b726ef01538cf96fdadba86cee5f747fef505",
+}
+
 
 def available_levels() -> list[str]:
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
@@ -48,6 +57,12 @@ def fresh_training(folder: Path, environment: dict[str, str]) -> dict[str, str |
     )
     answer: dict[str, str | list[str]] = json.loads(found.stdout)
     return answer
+
+
+def test_the_files_are_those_of_every_other_machine(book_run: Run) -> None:
+    manifest = read_manifest(book_run.folder)
+    assert manifest.versions["tensorflow"] == PINNED_TENSORFLOW, "another converter: renew the pins"
+    assert {name: manifest.files[name].sha256 for name in PINNED} == PINNED
 
 
 @pytest.mark.slow

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import serial
-from virtual_tools import compile_probe, convert, greet, open_port, whole_flash
+from virtual_tools import TAG, compile_probe, convert, greet, open_port, whole_flash
 
 from sinehil.virtual import VirtualUno, build_optiboot, build_virtual_board
 
 StartBoard = Callable[..., VirtualUno]
-TAG = 7
 
 
 @pytest.fixture(scope="session")

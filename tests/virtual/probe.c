@@ -8,8 +8,10 @@
 
 #define BURST 200
 #define KNOWN_CYCLES 10000
+#define SUMMED 8000
 
 static volatile uint16_t overflows;
+static uint16_t waited __attribute__((section(".noinit"))); /* a reset leaves RAM alone */
 
 ISR(TIMER1_OVF_vect) { overflows++; }
 
@@ -38,7 +40,7 @@ static void start_timer(uint8_t prescaler) {
   TCCR1B = prescaler;
 }
 
-/* Send BURST bytes back to back, then how long that took in eighths of a cycle count. */
+/* Send BURST bytes back to back, then how long that took in units of 8 cycles. */
 static void burst(void) {
   while (!(UCSR0A & _BV(UDRE0))) {
   }
@@ -68,9 +70,21 @@ static void timer(void) {
   put16(high);
 }
 
+/* Write down how long we live, in units of 64 cycles; about the largest 16-bit number if too long for it. */
+static void wait_for_watchdog(void) {
+  start_timer(_BV(CS11) | _BV(CS10));
+  for (;;) waited = overflows ? 0xFFFF : TCNT1;
+}
+
 static void flash_byte(void) {
   const uint8_t low = get();
   put(pgm_read_byte((uint16_t)get() << 8 | low));
+}
+
+static void sum(void) {
+  uint16_t total = 0;
+  for (uint16_t i = 0; i < SUMMED; i++) total += get();
+  put16(total);
 }
 
 int main(void) {
@@ -85,14 +99,17 @@ int main(void) {
     if (command >= 0x80) put(command);
     if (command == 0x01) put16(0x10 | TAG << 8);
     if (command == 0x02) burst();
-    if (command == 0x03) wdt_enable(WDTO_15MS);
     if (command == 0x04) flash_byte();
     if (command == 0x05) known_cycles();
     if (command == 0x06) _delay_ms(20); /* deaf meanwhile */
     if (command == 0x07) start_timer(_BV(CS10));
     if (command == 0x08) timer();
-    if (command == 0x09) wdt_enable(WDTO_1S), wdt_enable(WDTO_15MS);
-    while (command == 0x03 || command == 0x09) {
+    if (command == 0x09) wdt_enable(WDTO_1S);
+    if (command == 0x03 || command == 0x09) {
+      wdt_enable(WDTO_15MS);
+      wait_for_watchdog();
     }
+    if (command == 0x0A) put16(waited);
+    if (command == 0x0B) sum();
   }
 }

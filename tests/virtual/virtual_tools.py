@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 FLASH_BYTES = 32768
 DEADLINE_S = 15.0
 HELLO = 0x01
+TAG = 7
 
 
 def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -49,7 +50,10 @@ def says_hello(link: serial.Serial) -> int | None:
     """Ask once who is there: the tag, or None. The 0x00 before makes a listening Optiboot leave."""
     link.write(bytes([0x00, HELLO]))
     answer = link.read(2)
-    return answer[1] if len(answer) == 2 and answer[0] == 0x10 else None
+    if len(answer) == 2 and answer[0] == 0x10:
+        return answer[1]
+    link.reset_input_buffer()
+    return None
 
 
 def greet(link: serial.Serial, tag: int) -> None:

@@ -1,32 +1,24 @@
 """Which tools are here and how to get the missing ones."""
 
-import shutil
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sinehil.arduino.environment import CORE
+from sinehil.arduino.debian import (
+    EXPORT_TOOLS,
+    FIRMWARE_TOOLS,
+    VIRTUAL_BOARD_TOOLS,
+    Requirement,
+    how_to_install,
+)
 from sinehil.arduino.process import run
-from sinehil.arduino.toolchain import cli_version, find_arduino_cli
+from sinehil.arduino.toolchain import HOW_TO_GET, cli_version, find_arduino_cli
 from sinehil.errors import ToolError
-
-PROGRAMS = {  # program: (arguments that make it say its version, Debian package)
-    "avr-gcc": (["--version"], "gcc-avr"),
-    "avrdude": (["-?"], "avrdude"),
-    "arduino-ctags": (["--version"], "arduino-ctags"),
-    "cc": (["--version"], "gcc"),
-    "xxd": (["--version"], "xxd"),
-}
-FILES = {
-    "arduino core (AVR)": (CORE / "platform.txt", "arduino-core-avr"),
-    "avr-libc": (Path("/usr/lib/avr/include/avr/io.h"), "avr-libc"),
-    "libsimavr": (Path("/usr/include/simavr/sim_avr.h"), "libsimavr-dev"),
-    "libelf": (Path("/usr/include/libelf.h"), "libelf-dev"),
-}
 
 
 @dataclass(frozen=True)
 class ToolStatus:
-    """One tool: whether it is here, and how to get it if not."""
+    """One tool: whether it is here, and how to get it if not. ``version`` is empty if it does not tell."""
 
     name: str
     found: bool
@@ -37,44 +29,46 @@ class ToolStatus:
 
 def check_tools() -> list[ToolStatus]:
     """Look for every tool; builds and installs nothing."""
-    programs = [_program(name, arguments, package) for name, (arguments, package) in PROGRAMS.items()]
-    files = [
-        ToolStatus(name, path.exists(), "", path if path.exists() else None, _apt(package))
-        for name, (path, package) in FILES.items()
-    ]
-    return [_arduino_cli(), *programs, *files]
+    requirements = (*FIRMWARE_TOOLS, *VIRTUAL_BOARD_TOOLS, *EXPORT_TOOLS)
+    return [_arduino_cli(), *(status_of(requirement) for requirement in requirements)]
 
 
-def _arduino_cli() -> ToolStatus:
-    hint = "`sinehil compile` builds it on first use (network needed once), or put arduino-cli 1.5 on PATH"
-    path = find_arduino_cli()
-    version = "" if path is None else ".".join(str(number) for number in cli_version(path))
-    return ToolStatus("arduino-cli", path is not None, version, path, hint)
-
-
-def _program(name: str, arguments: list[str], package: str) -> ToolStatus:
-    found = shutil.which(name)
+def status_of(requirement: Requirement) -> ToolStatus:
+    """Look for one requirement."""
+    path = requirement.find()
     return ToolStatus(
-        name,
-        found is not None,
-        _version(found, arguments),
-        None if found is None else Path(found),
-        _apt(package),
+        requirement.name,
+        path is not None,
+        "" if path is None else _version(requirement, path),
+        path,
+        how_to_install([requirement.package]),
     )
 
 
-def _version(program: str | None, arguments: list[str]) -> str:
-    if program is None:
+def version_in(words: str) -> str:
+    """Return the first thing in a tool's words that looks like a version, as ``7.1`` or ``2022-01-14``."""
+    match = re.search(r"\b\d+(?:\.\d+)+\b|\b\d{4}-\d\d-\d\d\b", words)
+    return "" if match is None else match[0]
+
+
+def _arduino_cli() -> ToolStatus:
+    path = find_arduino_cli()
+    version = "" if path is None else ".".join(str(number) for number in cli_version(path))
+    return ToolStatus("arduino-cli", path is not None, version, path, HOW_TO_GET)
+
+
+def _version(requirement: Requirement, path: Path) -> str:
+    if requirement.version_key:
+        lines = path.read_text(errors="replace").splitlines()
+        return next(
+            (version_in(line) for line in lines if line.startswith(requirement.version_key)), ""
+        )
+    if not requirement.version_arguments:
         return ""
     try:
-        done = run([program, *arguments], timeout_s=10)
+        done = run([path, *requirement.version_arguments], timeout_s=10)
     except ToolError:
         return ""
-    lines = [
-        line for line in (done.stdout + done.stderr).splitlines() if any(char.isdigit() for char in line)
-    ]
-    return lines[-1 if program.endswith("avrdude") else 0][:60] if lines else ""
-
-
-def _apt(package: str) -> str:
-    return f"sudo apt-get install {package}"
+    words = done.stdout + done.stderr
+    named = "\n".join(line for line in words.splitlines() if "version" in line)
+    return version_in(named) or version_in(words)

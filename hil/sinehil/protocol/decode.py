@@ -18,7 +18,12 @@ class FrameDecoder:
         self._overlong = False
         self.crc_errors = 0
         self.framing_errors = 0
-        self.discarded = b""
+        self._discarded = b""
+
+    @property
+    def discarded(self) -> bytes:
+        """The last bytes that were no part of a frame, those that no delimiter has ended yet included."""
+        return (self._discarded + self._pending)[-KEPT_GARBAGE:]
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes."""
@@ -67,4 +72,4 @@ class FrameDecoder:
         return Frame(kind, seq, session, body[HEADER.size : -CRC.size])
 
     def _discard(self, data: bytes) -> None:
-        self.discarded = (self.discarded + data)[-KEPT_GARBAGE:]
+        self._discarded = (self._discarded + data)[-KEPT_GARBAGE:]

