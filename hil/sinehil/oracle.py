@@ -30,6 +30,8 @@ class LitertOracle:
             with _quiet_stderr():
                 self._interpreter = Interpreter(model_content=model.data)
                 self._interpreter.allocate_tensors()
+            self._source = self._interpreter.get_input_details()[0]["index"]
+            self._result = self._interpreter.get_output_details()[0]["index"]
         except (ValueError, RuntimeError) as error:
             raise ArtefactError(
                 f"the interpreter refuses the model: {error}", "convert the model again"
@@ -60,13 +62,12 @@ class LitertOracle:
 
     def _run(self, batch: NDArray[np.generic]) -> NDArray[np.generic]:
         interpreter = self._interpreter
-        source = interpreter.get_input_details()[0]["index"]
         with _quiet_stderr():
-            interpreter.resize_tensor_input(source, batch.shape, strict=False)
+            interpreter.resize_tensor_input(self._source, batch.shape, strict=False)
             interpreter.allocate_tensors()
-        interpreter.set_tensor(source, batch)
+        interpreter.set_tensor(self._source, batch)
         interpreter.invoke()
-        result: NDArray[np.generic] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        result: NDArray[np.generic] = interpreter.get_tensor(self._result)
         return result
 
 

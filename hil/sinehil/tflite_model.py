@@ -180,25 +180,30 @@ class _Reader:
             raise self._refuse(f"weights of {name} are {shape}; 1 to {MAX_WIDTH} each way are supported")
         for tensor, width in ((source, shape[1]), (output, shape[0])):
             self._check_activation_tensor(tensor, width)
-        zeros, kind = np.zeros(shape[0], np.int32), self._schema.TensorType.INT32
-        biases = zeros if bias is None else self._constant(bias, np.int32, kind)
-        if biases.shape != (shape[0],):
-            raise self._refuse(f"bias of {name} has {biases.size} values, expected {shape[0]}")
         return FullyConnected(
             name=name,
             weights=matrix.reshape(shape),
-            bias=biases,
-            weight_scales=self._weight_scales(weights, shape[0]),
+            bias=self._bias(bias, shape[0]),
+            weight_scales=self._scales(weights, shape[0], MIN_SCALE),
             input=self._quantization(source),
             output=self._quantization(output),
             activation=self._activation(operator, name),
         )
 
+    def _bias(self, tensor: Any, outputs: int) -> NDArray[np.int32]:
+        """Return the biases; their scales say nothing, but without good ones the interpreter computes otherwise."""
+        if tensor is None:
+            return np.zeros(outputs, np.int32)
+        biases = self._constant(tensor, np.int32, self._schema.TensorType.INT32)
+        if biases.shape != (outputs,):
+            raise self._refuse(f"{self._text(tensor.name)} has {biases.size} values, expected {outputs}")
+        self._scales(tensor, outputs, MIN_SCALE**2)
+        return biases
+
     def _constant(self, tensor: Any, dtype: Any, kind: int) -> NDArray[Any]:
         if tensor is None or tensor.type != kind:
-            raise self._refuse(
-                f"tensor {self._text(getattr(tensor, 'name', None))} is not {np.dtype(dtype).name}"
-            )
+            name = self._text(getattr(tensor, "name", None))
+            raise self._refuse(f"tensor {name} is not {np.dtype(dtype).name}")
         raw = self._root.buffers[tensor.buffer].data
         if raw is None or len(raw) == 0:
             raise self._refuse(f"tensor {self._text(tensor.name)} is not a constant")
@@ -210,16 +215,16 @@ class _Reader:
             raise self._refuse(f"tensor {self._text(tensor.name)} is not int8; quantise the model fully")
         signature = shape if tensor.shapeSignature is None else tensor.shapeSignature
         if math.prod(shape) != width or -1 in signature[1:]:
-            raise self._refuse(
-                f"{self._text(tensor.name)} has shape {shape}, expected a batch of one of {width}"
-            )
+            raise self._refuse(f"{self._text(tensor.name)} has shape {shape}, expected one sample of {width}")
 
-    def _weight_scales(self, tensor: Any, outputs: int) -> NDArray[np.float32]:
+    def _scales(self, tensor: Any, outputs: int, lowest: float) -> NDArray[np.float32]:
+        if tensor.quantization is None:
+            raise self._refuse(f"tensor {self._text(tensor.name)} has no scales")
         scales = np.atleast_1d(np.array(tensor.quantization.scale, dtype=np.float32))
         zeros = np.atleast_1d(np.array(tensor.quantization.zeroPoint, dtype=np.int64))
-        usable = np.all((scales >= MIN_SCALE) & (scales <= MAX_SCALE)) and not zeros.any()
+        usable = np.all((scales >= lowest) & (scales <= 1 / lowest)) and not zeros.any()
         if scales.size not in (1, outputs) or not usable or tensor.quantization.quantizedDimension != 0:
-            raise self._refuse(f"tensor {self._text(tensor.name)} has unusable weight scales")
+            raise self._refuse(f"tensor {self._text(tensor.name)} has unusable scales")
         return np.broadcast_to(scales, (outputs,)).copy()
 
     def _quantization(self, tensor: Any) -> Quantization:

@@ -7,6 +7,7 @@
 
 #include "vboard.h"
 
+#define MOST_MESSAGES 20u
 #define WDTCSR 0x60
 #define WATCHDOG_PERIOD 0x27 /* WDP3 and WDP2..0 */
 
@@ -25,9 +26,12 @@ static void no_sleep(avr_t *avr, avr_cycle_count_t how_long) {
   (void)how_long;
 }
 
+/* A damaged program makes simavr complain at every instruction; nobody may be reading stderr, and a full pipe
+ * would stop us. */
 static void quiet(avr_t *avr, const int level, const char *format, va_list arguments) {
+  static unsigned said;
   (void)avr;
-  if (level <= LOG_ERROR) vfprintf(stderr, format, arguments);
+  if (level <= LOG_ERROR && said++ < MOST_MESSAGES) vfprintf(stderr, format, arguments);
 }
 
 /* simavr 1.6 times an enabled watchdog anew only at WDR: a shorter period, as Optiboot sets to leave for the
@@ -89,7 +93,7 @@ void chip_run(struct board *b, uint64_t cycles) {
   while (b->avr->cycle < end && !b->halted) {
     const int state = avr_run(b->avr);
     if (state == cpu_Done || state == cpu_Crashed) {
-      b->halted = true; /* blank flash, say: a real chip runs in circles; both wait for a reset */
+      b->halted = true; /* ran over the end of flash, say: a real chip goes on at 0; both wait for a reset */
       b->count.crashes++;
     }
   }

@@ -19,7 +19,7 @@ bool control_init(struct board *b) {
   unlink(b->control_path);
   b->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return b->listener >= 0 && bind(b->listener, (struct sockaddr *)&address, sizeof address) == 0 &&
-         listen(b->listener, 4) == 0;
+         listen(b->listener, 64) == 0;
 }
 
 static void say_stats(const struct board *b, char *out, size_t size) {

@@ -17,7 +17,7 @@ from sinehil.errors import SinehilError
 
 Result = TypeVar("Result")
 
-BACKGROUND_NICENESS = 10
+BACKGROUND_NICENESS = 5
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Task(Generic[Result]):
         tail = os.pread(self._chatter.fileno(), OUTPUT_TAIL_BYTES, max(0, size - OUTPUT_TAIL_BYTES))
         return ToolError(
             f"the worker process for {self._name} {what}",
-            "its own words are above; is there enough memory, and is `sinehil[train]` installed whole?",
+            "read its own words; enough memory and a whole `sinehil[train]` installation are what it needs",
             output=tail.decode(errors="replace") + trace,
         )
 

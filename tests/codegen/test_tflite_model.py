@@ -198,6 +198,14 @@ def _huge_bias(root: Any) -> None:
     buffer.data = np.frombuffer(np.full(16, 2**31 - 1, np.int32).tobytes(), np.uint8)
 
 
+def _bias_scales_missing(root: Any) -> None:
+    named(root, b"dense_1/b").quantization = None
+
+
+def _bias_zero_point(root: Any) -> None:
+    named(root, b"dense_2/b").quantization.zeroPoint = np.array([5], np.int64)
+
+
 def _short_weights(root: Any) -> None:
     buffer = root.buffers[named(root, b"dense_1/w").buffer]
     buffer.data = buffer.data[:-1]
@@ -262,14 +270,19 @@ SPOILED: dict[str, tuple[Callable[[Any], None], str]] = {
     "scale negative": (_scale(b"dense_0", -0.5), "dense_0 has scale -0.5"),
     "scale subnormal": (_scale(b"x_q", 1e-45), "x_q has scale"),
     "scales too far apart": (_scale(b"dense_0", 1e-9), "scales of dense_0"),
-    "weight scale 0": (_scale(b"dense_1/w", 0), "dense_1/w has unusable weight scales"),
-    "weight scale NaN": (_scale(b"dense_1/w", np.nan), "dense_1/w has unusable weight scales"),
-    "weight scale negative": (_scale(b"dense_1/w", -1), "dense_1/w has unusable weight scales"),
-    "weight zero point": (_weights_zero_point, "dense_1/w has unusable weight scales"),
-    "scales along inputs": (_scales_along_inputs, "dense_1/w has unusable weight scales"),
+    "weight scale 0": (_scale(b"dense_1/w", 0), "dense_1/w has unusable scales"),
+    "weight scale NaN": (_scale(b"dense_1/w", np.nan), "dense_1/w has unusable scales"),
+    "weight scale negative": (_scale(b"dense_1/w", -1), "dense_1/w has unusable scales"),
+    "weight zero point": (_weights_zero_point, "dense_1/w has unusable scales"),
+    "scales along inputs": (_scales_along_inputs, "dense_1/w has unusable scales"),
     "zero point 128": (_zero_point, "dense_1 has scale .* zero point 128"),
-    "short bias": (_short_bias, "bias of dense_1 has 15 values"),
+    "short bias": (_short_bias, "dense_1/b has 15 values"),
     "huge bias": (_huge_bias, "bias of dense_1"),
+    # With these LiteRT leaves its default kernels for others, which round otherwise: no error, other codes.
+    "bias scales missing": (_bias_scales_missing, "dense_1/b"),
+    "bias scale negative": (_scale(b"dense_1/b", -1), "dense_1/b has unusable scales"),
+    "bias scale subnormal": (_scale(b"dense_1/b", 1e-39), "dense_1/b has unusable scales"),
+    "bias zero point": (_bias_zero_point, "dense_2/b has unusable scales"),
     "short weights": (_short_weights, "weights of dense_1"),
     "weights not constant": (_no_weights, "dense_1/w is not a constant"),
     "buffer out of range": (_buffer_out_of_range, "is damaged"),

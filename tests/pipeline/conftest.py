@@ -1,34 +1,13 @@
 """One full training for the whole session, and small recipes for what needs a training of its own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+from training_runs import Recorder, Run
 
 from sinehil_pipeline.config import BOOK, Recipe
-from sinehil_pipeline.run import TrainingSummary, train
-
-
-@dataclass
-class Recorder:
-    """A Progress that remembers."""
-
-    epochs: list[tuple[str, int, int, float]] = field(default_factory=list)
-    stages: list[str] = field(default_factory=list)
-
-    def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
-        self.epochs.append((model, epoch, epochs, val_mse))
-
-    def stage(self, text: str) -> None:
-        self.stages.append(text)
-
-
-@dataclass(frozen=True)
-class Run:
-    folder: Path
-    summary: TrainingSummary
-    progress: Recorder
+from sinehil_pipeline.run import train
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Recorder, Run
+from training_runs import Recorder, Run
 
 from sinehil.errors import QualityError
 from sinehil.manifest import TrainingTry, read_manifest

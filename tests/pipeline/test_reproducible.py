@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from training_runs import Run
 
 from sinehil.manifest import read_manifest
 

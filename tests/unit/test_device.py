@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sinehil import device as device_module
-from sinehil.device import ATTEMPTS, Device
+from sinehil.device import ATTEMPTS, TALK_BYTES, Device
 from sinehil.errors import ExitCode, IdentityError, LinkError
 from sinehil.protocol import REPLY, ErrorCode, Frame, FrameDecoder, MessageType, encode_frame
 from sinehil.protocol import is_bootloader_safe as is_safe
@@ -163,7 +163,7 @@ def test_only_harmless_frames_go_into_a_possible_bootloader() -> None:
         assert not is_safe(request), "the check can tell them apart"
 
 
-@pytest.mark.parametrize("text", [b"Hello from Blink\r\n", b"t=21.5 C\r\n" * 100, b"a\0b\0"])
+@pytest.mark.parametrize("text", [b"Hello from Blink\r\n", b"t=21.5 C\r\n" * 100, b"hello\0\0world\0"])
 def test_another_sketch_is_an_identity_error_that_quotes_it(text: bytes) -> None:
     sent: Iterator[bytes] = iter([text])
     port = Port(raw=lambda _: next(sent, b""))  # once only, as a sketch says hello after its reset
@@ -174,8 +174,15 @@ def test_another_sketch_is_an_identity_error_that_quotes_it(text: bytes) -> None
     assert "sinehil flash --port port0" in caught.value.next_step
 
 
+@pytest.mark.parametrize("noise", [b"\xff", b"\0\xf0\0", b"\xff" * (TALK_BYTES - 1)])
+def test_the_noise_of_a_reset_is_not_another_sketch(noise: bytes) -> None:
+    sent = iter([noise])
+    with pytest.raises(LinkError, match="does not answer"):
+        Device(Port(raw=lambda _: next(sent, b""))).connect(timeout_s=0.05)
+
+
 def test_control_characters_of_another_sketch_do_not_reach_the_terminal() -> None:
-    port = Port(raw=lambda _: b"\x1b[2J\xff\r\n")
+    port = Port(raw=lambda _: b"\x1b[2J\xff\a\x7f\r\n")
     with pytest.raises(IdentityError) as caught:
         Device(port).connect(timeout_s=0.05)
     assert caught.value.message.isprintable()

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 import serial
-from virtual_tools import TAG, compile_probe, convert, greet, open_port, whole_flash
+from virtual_tools import TAG, StartBoard, compile_probe, convert, greet, open_port, whole_flash
 
 from sinehil.virtual import VirtualUno, build_optiboot, build_virtual_board
-
-StartBoard = Callable[..., VirtualUno]
 
 
 @pytest.fixture(scope="session")

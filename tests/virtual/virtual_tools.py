@@ -7,7 +7,10 @@ from pathlib import Path
 
 import serial
 
+from sinehil.virtual import VirtualUno
+
 HERE = Path(__file__).parent
+StartBoard = Callable[..., VirtualUno]
 FLASH_BYTES = 32768
 DEADLINE_S = 15.0
 HELLO = 0x01

@@ -7,28 +7,31 @@ https://arduino.github.io/arduino-cli/latest/pluggable-discovery-specification/
 import json
 import os
 import select
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sinehil.folders import runtime_dir
 
-POLL_S = 0.4  # the first events must come a moment after the answer to START_SYNC
-Ports = dict[str, dict[str, Any]]
 PROTOCOL_VERSION = 1
+FIRST_POLL_S = 0.3  # arduino-cli loses events that come right behind the answer to START_SYNC
+POLL_S = 1.0
+Message = dict[str, Any]
+Ports = dict[str, Message]  # by address
 
 
 class Discovery:
-    """The protocol as a state machine: commands and scans in, messages out."""
+    """The protocol as a state machine: commands and scans in, messages out; it reads and writes nothing."""
 
     def __init__(self, scan: Callable[[], Ports]) -> None:
         self._scan = scan
-        self._known: Ports = {}
+        self._known: Ports | None = None
         self.syncing = False
         self.quitting = False
 
-    def command(self, line: str) -> list[dict[str, Any]]:
+    def command(self, line: str) -> list[Message]:
         """Return the answers to one command line."""
         word = line.split(" ", 1)[0].strip().upper()
         if word == "HELLO":
@@ -38,22 +41,29 @@ class Discovery:
         if word in ("START", "START_SYNC", "STOP", "QUIT"):
             self.syncing = word == "START_SYNC"
             self.quitting = word == "QUIT"
-            self._known = {}
+            self._known = None
             return [_answer(word.lower(), "OK")]
         return [_answer("command_error", f"Command {word} not supported", error=True)]
 
-    def poll(self) -> list[dict[str, Any]]:
-        """Return what appeared and what went away since the last call."""
-        found = self._scan()
+    @property
+    def poll_after_s(self) -> float | None:
+        """Seconds after which ``poll`` is due; None while nobody waits for events."""
+        if not self.syncing:
+            return None
+        return FIRST_POLL_S if self._known is None else POLL_S
+
+    def poll(self) -> list[Message]:
+        """Return what went away and what appeared since the last call; a changed port does both."""
+        known, found = self._known or {}, self._scan()
+        removed = [
+            {"eventType": "remove", "port": {"address": port["address"], "protocol": port["protocol"]}}
+            for address, port in known.items()
+            if found.get(address) != port
+        ]
         added = [
             {"eventType": "add", "port": port}
             for address, port in found.items()
-            if address not in self._known
-        ]
-        removed = [
-            {"eventType": "remove", "port": {"address": port["address"], "protocol": port["protocol"]}}
-            for address, port in self._known.items()
-            if address not in found
+            if known.get(address) != port
         ]
         self._known = found
         return removed + added
@@ -61,14 +71,17 @@ class Discovery:
 
 def scan_serial() -> Ports:
     """Return real serial ports and running virtual boards by address."""
+    return real_ports() | virtual_boards(runtime_dir())
+
+
+def real_ports() -> Ports:
+    """Return the machine's serial ports by address; those on USB tell their ids."""
     from serial.tools import list_ports
 
-    real = {
-        info.device: _port(info.device, f"{info.vid:#06x}", f"{info.pid:#06x}", info.serial_number)
+    return {
+        info.device: _port(info.device, _usb_id(info.vid), _usb_id(info.pid), info.serial_number)
         for info in list_ports.comports()
-        if info.vid is not None and info.pid is not None
     }
-    return real | virtual_boards(runtime_dir())
 
 
 def virtual_boards(folder: Path) -> Ports:
@@ -76,17 +89,64 @@ def virtual_boards(folder: Path) -> Ports:
     found: Ports = {}
     for entry in sorted(folder.glob("*.json")):
         try:
-            board: Mapping[str, Any] = json.loads(entry.read_text())
+            board = json.loads(entry.read_bytes())
             address = str(board["port"])
-            os.kill(int(board["pid_of_process"]), 0)
-            if Path(address).exists():
+            if _is_alive(int(board["pid_of_process"])) and Path(address).exists():
                 found[address] = _port(address, board["vid"], board["pid"], board.get("serial"))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # ended meanwhile, or not ours
     return found
 
 
-def _port(address: str, vid: str | None, pid: str | None, serial: str | None) -> dict[str, Any]:
+def lines_of(descriptor: int, poll_after_s: Callable[[], float | None]) -> Iterator[str | None]:
+    """Yield lines as they come, None each time ``poll_after_s`` passes without input; end with the input."""
+    pending = b""
+    while True:
+        ready, _, _ = select.select([descriptor], [], [], poll_after_s())
+        if not ready:
+            yield None
+            continue
+        data = os.read(descriptor, 4096)
+        if not data:
+            return
+        *lines, pending = (pending + data).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+
+
+def serve(discovery: Discovery, descriptor: int, write: Callable[[str], object]) -> None:
+    """Answer commands and report changes until QUIT or the end of input."""
+    for line in lines_of(descriptor, lambda: discovery.poll_after_s):
+        for message in discovery.poll() if line is None else discovery.command(line):
+            write(json.dumps(message) + "\n")
+        if discovery.quitting:
+            return
+
+
+def main(kind: str) -> None:
+    """Serve arduino-cli; ``mdns`` lists nothing, since no board of ours is on the network."""
+    for number in (signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)  # end without a traceback when arduino-cli does
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    serve(Discovery(scan_serial if kind == "serial" else dict), sys.stdin.fileno(), sys.stdout.write)
+
+
+def _is_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False  # for kill() these are groups of processes
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _usb_id(number: int | None) -> str | None:
+    return None if number is None else f"0x{number:04X}"
+
+
+def _port(address: str, vid: str | None, pid: str | None, serial: str | None) -> Message:
     named = {"vid": vid, "pid": pid, "serialNumber": serial}
     return {
         "address": address,
@@ -97,25 +157,8 @@ def _port(address: str, vid: str | None, pid: str | None, serial: str | None) ->
     }
 
 
-def _answer(event: str, message: str, **more: Any) -> dict[str, Any]:
+def _answer(event: str, message: str, **more: Any) -> Message:
     return {"eventType": event, "message": message, **more}
-
-
-def main(kind: str) -> None:
-    """Serve arduino-cli until QUIT or the end of stdin; ``mdns`` lists nothing."""
-    discovery = Discovery(scan_serial if kind == "serial" else dict)
-    while not discovery.quitting:
-        ready, _, _ = select.select([sys.stdin], [], [], POLL_S if discovery.syncing else None)
-        if ready:
-            line = sys.stdin.readline()
-            if not line:
-                return
-            messages = discovery.command(line)
-        else:
-            messages = discovery.poll()
-        for message in messages:
-            sys.stdout.write(json.dumps(message) + "\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

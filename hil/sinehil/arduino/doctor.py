@@ -60,9 +60,7 @@ def _arduino_cli() -> ToolStatus:
 def _version(requirement: Requirement, path: Path) -> str:
     if requirement.version_key:
         lines = path.read_text(errors="replace").splitlines()
-        return next(
-            (version_in(line) for line in lines if line.startswith(requirement.version_key)), ""
-        )
+        return next((version_in(line) for line in lines if line.startswith(requirement.version_key)), "")
     if not requirement.version_arguments:
         return ""
     try:

@@ -24,7 +24,7 @@ from sinehil.arduino.toolchain import find_or_build_arduino_cli
 from sinehil.errors import ToolError
 from sinehil.folders import cache_dir
 
-__all__ = ["CORE", "ArduinoEnvironment", "prepare_environment", "require"]
+__all__ = ["CORE", "RETRIES", "ArduinoEnvironment", "prepare_environment", "require"]
 
 TOOL_VERSION = "1.0.0"
 RETRIES = "upload.retries"

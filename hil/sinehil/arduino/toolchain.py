@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -24,10 +25,11 @@ REPRODUCIBLE = ("-trimpath", "-buildvcs=false")
 BUILD_VARIABLES = {
     "CGO_ENABLED": "0",  # no C compiler needed, and the machine's libc does not get into the program
     "GO111MODULE": "on",
-    "GOFLAGS": "-mod=readonly -modcacherw",
+    "GOFLAGS": "-mod=readonly",
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
 }
+LINES_A_STEP = 100
 CROSS_BUILD_VARIABLES = ("GOOS", "GOARCH")
 
 
@@ -93,22 +95,32 @@ def _build(target: Path, go: Go, progress: Progress) -> None:
 
 def _go_build(output: Path, go: Go, progress: Progress) -> Finished:
     progress(f"building arduino-cli {pinned_version()} from its Go module, once: a minute or two")
-    counts = {"downloaded": 0, "compiled": 0}
+    count = itertools.count(1)
 
-    def on_line(line: str) -> None:
-        done = "downloaded" if line.startswith("go: downloading") else "compiled"
-        counts[done] += 1
-        progress(f"building arduino-cli: {counts['downloaded']} modules, {counts['compiled']} packages")
+    def on_line(_: str) -> None:  # -v: a line for each module fetched and each package compiled
+        number = next(count)
+        if number % LINES_A_STEP == 0:
+            progress(f"building arduino-cli: {number} modules and packages done")
 
     flags = f"-s -w -X {MODULE}/internal/version.versionString={pinned_version()}"
-    command = [go.program, "build", "-v", *REPRODUCIBLE, "-ldflags", flags, "-o", output, MODULE]
+    command: list[str | Path] = [
+        go.program,
+        "build",
+        "-v",
+        *REPRODUCIBLE,
+        "-ldflags",
+        flags,
+        "-o",
+        output,
+        MODULE,
+    ]
     return follow(command, on_line, env=_build_environment(os.environ, go), cwd=resource(GO_MODULE))
 
 
 def _build_environment(users_own: Mapping[str, str], go: Go) -> dict[str, str]:
     """Return the user's environment, proxies and caches included, with what decides about the result fixed."""
     kept = {key: value for key, value in users_own.items() if key not in CROSS_BUILD_VARIABLES}
-    return {**kept, **go.variables, **BUILD_VARIABLES}
+    return {**kept, **BUILD_VARIABLES, **go.variables}
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from training_runs import Run
 
 from sinehil.errors import ArtefactError, ToolError
 from sinehil_pipeline.export import c_array, check_c_array, parse_c_array

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Recorder, Run
+from training_runs import Recorder, Run
 
 from sinehil.errors import ArtefactError, ToolError, UsageError
 from sinehil.manifest import checked_file, read_manifest

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Recorder
+from training_runs import Recorder
 
 from sinehil.errors import ArtefactError, ToolError
 from sinehil_pipeline.config import Recipe

@@ -1,0 +1,73 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sinehil.arduino.process import follow, run, tail
+from sinehil.errors import ToolError
+
+GRANDCHILD = ["sh", "-c", "sleep 600 & echo started; wait"]
+
+
+def test_words_and_exit_code_are_kept() -> None:
+    done = run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (done.code, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_words_that_are_not_utf_8_are_no_failure() -> None:
+    assert run(["printf", "\\377ok"]).stdout.endswith("ok")
+
+
+@pytest.mark.parametrize("program", ["/nonexistent/tool", "/etc/hostname"])
+def test_what_cannot_be_run_is_a_tool_error(program: str) -> None:
+    with pytest.raises(ToolError, match=f"{program} cannot be run: ") as caught:
+        run([program])
+    assert caught.value.next_step
+
+
+def test_a_tool_that_hangs_is_ended_with_its_children() -> None:
+    with pytest.raises(ToolError, match=r"sh did not finish within 0\.2 s"):
+        run(GRANDCHILD, timeout_s=0.2)  # reading its output would block for ten minutes if `sleep` lived on
+
+
+def test_an_interruption_ends_the_whole_group() -> None:
+    """As Ctrl-C does: the exception comes in the middle of a tool whose child would run on."""
+    groups: list[int] = []
+
+    def interrupt(line: str) -> None:
+        groups.append(int(line))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(["sh", "-c", "sleep 600 & echo $$; wait"], interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(groups[0], 0)
+
+
+def test_ctrl_c_on_a_process_of_ours_leaves_nothing_behind(tmp_path: Path) -> None:
+    group_file = tmp_path / "group"
+    tool = f"sleep 600 & echo $$ > {group_file}.new; mv {group_file}.new {group_file}; echo go; wait"
+    code = f"from sinehil.arduino.process import follow; follow(['sh', '-c', {tool!r}], lambda l: print(l, flush=True))"
+    ours = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with ours:
+        assert ours.stdout is not None and ours.stdout.readline() == "go\n"
+        ours.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in ours.communicate(timeout=30)[1]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(int(group_file.read_text()), 0)
+
+
+def test_followed_lines_come_one_by_one_and_are_kept() -> None:
+    lines: list[str] = []
+    done = follow(["sh", "-c", "echo one; echo two >&2; exit 4"], lines.append)
+    assert lines == ["one", "two"]
+    assert (done.code, done.stderr) == (4, "one\ntwo\n")
+
+
+def test_tail_keeps_the_end() -> None:
+    assert tail("a\nb\nc\n", 2) == "b\nc"
