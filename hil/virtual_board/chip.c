@@ -7,6 +7,7 @@
 
 #include "vboard.h"
 
+#define LONGEST_PUSH 3u
 #define MOST_MESSAGES 20u
 #define WDTCSR 0x60
 #define WATCHDOG_PERIOD 0x27 /* WDP3 and WDP2..0 */
@@ -88,11 +89,17 @@ void chip_reset(struct board *b) {
   ring_clear(&b->to_host);
 }
 
+/* A call or an interrupt makes simavr write past its RAM, unchecked; a sketch for a Mega does so at once. */
+static bool stack_is_outside(const avr_t *avr) {
+  const unsigned pointer = avr->data[R_SPL] | avr->data[R_SPH] << 8;
+  return pointer < LONGEST_PUSH || pointer > avr->ramend;
+}
+
 void chip_run(struct board *b, uint64_t cycles) {
   const uint64_t end = b->avr->cycle + cycles;
   while (b->avr->cycle < end && !b->halted) {
     const int state = avr_run(b->avr);
-    if (state == cpu_Done || state == cpu_Crashed) {
+    if (state == cpu_Done || state == cpu_Crashed || stack_is_outside(b->avr)) {
       b->halted = true; /* ran over the end of flash, say: a real chip goes on at 0; both wait for a reset */
       b->count.crashes++;
     }

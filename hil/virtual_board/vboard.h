@@ -35,7 +35,7 @@ struct board {
   struct ring to_chip, to_host;
   bool receiving, hold; /* a byte is on the line; simavr's FIFO is full */
   bool halted, stalled, external_reset;
-  uint8_t watchdog_period; /* as last written to WDTCSR */
+  uint8_t watchdog_period;         /* as last written to WDTCSR */
   uint64_t host_cycle, chip_cycle; /* when a byte last came from the host, from the chip */
   struct counters count;
 

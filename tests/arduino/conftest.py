@@ -1,4 +1,4 @@
-"""The real arduino-cli, built into the shared cache if this machine has none, and sketches small enough to see through."""
+"""The real arduino-cli, built into the shared cache if this machine has none, and small sketches for it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from sinehil.arduino import ArduinoEnvironment, prepare_environment
-
-UNO = "arduino:avr:uno"
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import UNO
 
 from sinehil.arduino import ArduinoEnvironment, compile_sketch
 from sinehil.arduino.build import errors_first
 from sinehil.errors import ToolError, UsageError
 from sinehil.resources import resource
 
+UNO = "arduino:avr:uno"
 WriteSketch = Callable[..., Path]
 
 
@@ -106,10 +106,10 @@ def test_the_compiler_s_own_words_come_with_the_error(
 def test_an_undefined_function_is_named(
     environment: ArduinoEnvironment, write_sketch: WriteSketch, tmp_path: Path
 ) -> None:
-    sketch = write_sketch('extern "C" int missing(); missing();')
+    sketch = write_sketch("int missing(); missing();")
     with pytest.raises(ToolError, match="does not compile") as caught:
         compile_sketch(environment, sketch, UNO, tmp_path / "out")
-    assert "undefined reference to `missing'" in caught.value.output.splitlines()[0]
+    assert "undefined reference to `missing()'" in caught.value.output.splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,8 @@ def test_processes_that_prepare_at_once_do_not_hurt_each_other(empty_cache: Path
     assert [path.name for path in empty_cache.iterdir()] == [Path(data.strip()).parent.name]
 
 
-def test_another_interpreter_gets_a_home_of_its_own(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("empty_cache")
+def test_another_interpreter_gets_a_home_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare_environment(lambda _: None)
     monkeypatch.setattr(sys, "executable", "/another/python's")
     second = prepare_environment(lambda _: None)
@@ -76,7 +75,7 @@ def test_the_user_s_own_arduino_settings_have_no_say(
 
 def test_what_is_missing_is_named_by_its_package() -> None:
     require(FIRMWARE_TOOLS)  # the control: here is everything
-    with pytest.raises(ToolError, match="missing: nothing-avr nothing-avr$") as caught:
+    with pytest.raises(ToolError, match=r"missing: nothing-avr nothing-avr$") as caught:
         require([*FIRMWARE_TOOLS, NOT_HERE, NOT_HERE])
     assert "apt-get install --no-install-recommends nothing-avr" in caught.value.next_step
 
@@ -87,7 +86,8 @@ def test_every_package_we_name_is_one_we_install() -> None:
         assert requirement.package in listed, requirement
 
 
-def test_doctor_finds_what_the_tests_use(environment: ArduinoEnvironment) -> None:
+@pytest.mark.usefixtures("environment")
+def test_doctor_finds_what_the_tests_use() -> None:
     found = {tool.name: tool for tool in check_tools()}
     for name in (
         "arduino-cli",

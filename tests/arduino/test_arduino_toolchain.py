@@ -79,7 +79,8 @@ def test_one_that_cannot_even_be_started_is_passed_over(bare: Path) -> None:
     assert find_arduino_cli() is None
 
 
-def test_the_cache_is_used_when_path_has_none(bare: Path, environment: ArduinoEnvironment) -> None:
+@pytest.mark.usefixtures("bare")
+def test_the_cache_is_used_when_path_has_none(environment: ArduinoEnvironment) -> None:
     cached = Path(os.environ["SINEHIL_CACHE"]) / "arduino-cli" / pinned_version() / "arduino-cli"
     assert find_arduino_cli() is None
     cached.parent.mkdir(parents=True)
@@ -87,7 +88,8 @@ def test_the_cache_is_used_when_path_has_none(bare: Path, environment: ArduinoEn
     assert find_or_build_arduino_cli(print) == cached
 
 
-def test_neither_arduino_cli_nor_go_nor_network(bare: Path) -> None:
+@pytest.mark.usefixtures("bare")
+def test_neither_arduino_cli_nor_go_nor_network() -> None:
     with pytest.raises(ToolError, match=r"^there is no arduino-cli and no Go [0-9.]+ to build it") as caught:
         find_or_build_arduino_cli(lambda _: None)
     assert caught.value.exit_code == 5
@@ -97,7 +99,7 @@ def test_neither_arduino_cli_nor_go_nor_network(bare: Path) -> None:
     assert [path.name for path in left] == ["arduino-cli.lock"]
 
 
-def test_go_but_no_network(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_go_but_no_network(bare: Path) -> None:
     go = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin:/usr/lib/go/bin")
     if go is None or go_version(Path(go)) < minimum_go_version():
         pytest.skip("no Go on this machine that could be without a network")

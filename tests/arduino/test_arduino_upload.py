@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import UNO
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, list_ports, upload
 from sinehil.arduino.upload import avrdude_port, upload_failure
@@ -18,6 +17,7 @@ from sinehil.errors import LinkError, ToolError, UsageError
 from sinehil.transport import SerialTransport
 from sinehil.virtual import VirtualUno
 
+UNO = "arduino:avr:uno"
 pytestmark = pytest.mark.board
 
 
@@ -46,7 +46,7 @@ def greeter(
 
 def heard(port: str, word: bytes) -> bool:
     """Listen until the board on ``port`` says ``word``, at most 20 s."""
-    deadline, seen = Deadline(20.0), b""
+    deadline, seen = Deadline.after(20.0), b""
     with SerialTransport(port) as transport:
         while word not in seen and not deadline.expired:
             seen += transport.read(0.5)
@@ -128,7 +128,7 @@ def test_a_board_unplugged_in_the_middle(
 
 
 def pull_the_plug_when_busy(board: VirtualUno) -> None:
-    deadline = Deadline(30.0)
+    deadline = Deadline.after(30.0)
     while board.control.stats().received < 300 and not deadline.expired:
         pass
     board.control.unplug()

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import serial
 
-from sinehil.arduino import compile_sketch, prepare_environment, upload
+from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
+from sinehil.errors import ToolError
 from tests.bench.conftest import Bench
 from tests.conftest import Cli
 
@@ -211,12 +212,19 @@ def test_no_arduino_cli_and_no_network(cli: Cli, trained: Path, tmp_path: Path) 
         "PIP_FIND_LINKS": str(tmp_path),
     }
     done = cli("compile", "--artifacts", trained, "--build", tmp_path / "build", env=environment)
-    refused(done, 5, "arduino-cli is not installed")
+    refused(done, 5, "there is no arduino-cli and no Go")
 
 
-def test_sketch_that_does_not_compile(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_sketch_that_does_not_compile(tmp_path: Path) -> None:
+    sketch = stage_sketch("#error the kernel is broken\n", tmp_path)
+    with pytest.raises(ToolError, match="does not compile") as caught:
+        compile_sketch(prepare_environment(str), sketch, "arduino:avr:uno", tmp_path / "out")
+    assert "sinehil_kernel.c" in caught.value.output and "the kernel is broken" in caught.value.output
+
+
+def test_board_that_nobody_knows(cli: Cli, trained: Path, tmp_path: Path) -> None:
     done = cli("compile", "--artifacts", trained, "--fqbn", "arduino:avr:nonsense", "--build", tmp_path)
-    refused(done, 5, "arduino:avr:nonsense")
+    refused(done, 2, "no board 'arduino:avr:nonsense'")
 
 
 # -- options -------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ def random_net(
     float_ends: bool = True,
     with_bias: bool = True,
     spare: float = 1.0,
+    hidden_zero_point: int | None = None,
 ) -> Net:
     """Return a 1-width-width-1 net; ``spare`` below 1 makes its scales too small, so that codes saturate."""
     random = np.random.default_rng(seed)
@@ -39,6 +40,8 @@ def random_net(
         if kind != "NONE":
             values = np.clip(values, 0, 6 if kind == "RELU6" else np.inf)
         output = _fit(values, spare)
+        if hidden_zero_point is not None and number < 2:
+            output = Quantization(output.scale, hidden_zero_point)
         layers.append(_quantise_layer(weights, bias if with_bias else None, before, output, kind, per_tensor))
         before = output
     return Net(x_quantization, tuple(layers), float_ends)
@@ -55,6 +58,7 @@ def variety() -> dict[str, Net]:
     nets |= {f"saturated {seed}": random_net(seed, spare=0.4) for seed in range(60, 63)}
     nets |= {f"int8 ends {seed}": random_net(seed, float_ends=False) for seed in range(70, 74)}
     nets |= {f"no bias {seed}": random_net(seed, with_bias=False) for seed in range(80, 82)}
+    nets |= {f"raised floor {z}": random_net(95 + z % 7, hidden_zero_point=z) for z in (-127, -60, 3, 90)}
     nets["zero point 127"] = random_net(90, x_range=(-5, 0))
     nets["zero point -128"] = random_net(91, x_range=(0, 5))
     nets["symmetric"] = random_net(92, x_range=(-1, 1))

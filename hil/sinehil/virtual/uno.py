@@ -4,9 +4,10 @@ import contextlib
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from sinehil.errors import LinkError, ToolError
 from sinehil.files import write_atomically
@@ -21,9 +22,10 @@ END_TIMEOUT_S = 5.0
 class VirtualUno:
     """A running virtual Uno. ``port`` is a stable path; the process ends with us, however we end."""
 
-    def __init__(self, process: subprocess.Popen[str], link: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], link: Path, log: IO[str]) -> None:
         self._process = process
         self._link = link
+        self._log = log
         self._entry = _registry_entry(process.pid)
         self.control = ControlClient(Path(f"{link}.ctl"))
 
@@ -44,15 +46,17 @@ class VirtualUno:
         command = [program, "--bootloader", bootloader, "--link", link, "--until-stdin-closes"]
         if flash_image is not None:
             command += ["--flash", flash_image]
+        log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by stop())
+        # not a pipe: nobody would read it, and a full pipe stops the board
         process = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.PIPE,  # its end is how the board notices ours, even by SIGKILL
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=log,
             text=True,
             start_new_session=True,  # Ctrl-C is for us, not for the board
         )
-        board = cls(process, link)
+        board = cls(process, link, log)
         board._wait_until_ready()
         return board
 
@@ -70,7 +74,7 @@ class VirtualUno:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self._process.stdin, self._process.stdout, self._log):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -86,9 +90,10 @@ class VirtualUno:
 
     def _wait_until_ready(self) -> None:
         try:
-            assert self._process.stdout is not None and self._process.stderr is not None
+            assert self._process.stdout is not None
             if not self._process.stdout.readline():
-                words = self._process.stderr.read()
+                self._log.seek(0)
+                words = self._log.read()
                 raise ToolError(
                     f"the virtual board did not start on {self._link}", "choose another --link", output=words
                 )
