@@ -12,14 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.errors import ArtefactError
-from sinehil.tflite_limits import excess
+from sinehil.tflite_limits import MAX_SCALE, MIN_SCALE, excess, number_problem
 
 MAX_FILE_BYTES = 1 << 20
 MAX_WIDTH, MAX_LAYERS = 64, 8
-# What keeps every float32 product normal and every 32-bit sum whole; the interpreter crashes, wraps or refuses beyond.
-MIN_SCALE, MAX_SCALE = 1e-18, 1e18
-MIN_FACTOR, MAX_FACTOR = 1e-18, 256
-MAX_BIAS = 2**30
 HELP = "see `sinehil compile --help` for what is supported"
 DAMAGED = (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, MemoryError)
 Activation = Literal["NONE", "RELU", "RELU6"]
@@ -134,7 +130,10 @@ class _Reader:
         layers = [self._layer(operator) for _, operator in core]
         self._check_widths(layers)
         for layer in layers:
-            self._check_numbers(layer)
+            scales = float(layer.input.scale), float(layer.output.scale)
+            problem = number_problem(layer.bias, layer.weight_scales, *scales)
+            if problem is not None:
+                raise self._refuse(f"{problem} of {layer.name} are out of range")
         return layers, float_input, float_output
 
     def _check_links(self, operators: list[Any]) -> None:
@@ -161,13 +160,6 @@ class _Reader:
         for before, after in pairwise(layers):
             if before.weights.shape[0] != after.weights.shape[1] or before.output != after.input:
                 raise self._refuse(f"layers {before.name} and {after.name} do not fit together")
-
-    def _check_numbers(self, layer: FullyConnected) -> None:
-        factors = layer.weight_scales.astype(np.float64) * layer.input.scale / layer.output.scale
-        if factors.min() < MIN_FACTOR or factors.max() >= MAX_FACTOR:
-            raise self._refuse(f"scales of {layer.name} make factors beyond {MIN_FACTOR:g} to {MAX_FACTOR}")
-        if np.abs(layer.bias.astype(np.int64)).max() > MAX_BIAS:
-            raise self._refuse(f"bias of {layer.name} does not leave room in 32-bit sums")
 
     def _layer(self, operator: Any) -> FullyConnected:
         source, weights, bias, *_ = [*map(self._tensor, operator.inputs), None]

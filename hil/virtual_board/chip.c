@@ -2,11 +2,13 @@
 #include <simavr/avr_watchdog.h>
 #include <simavr/sim_io.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vboard.h"
 
+#define FARTHEST_READ (1u << 24)
 #define LONGEST_PUSH 3u
 #define MOST_MESSAGES 20u
 #define WDTCSR 0x60
@@ -46,6 +48,14 @@ static void on_watchdog_setting(avr_irq_t *irq, uint32_t value, void *param) {
   b->watchdog_period = period;
 }
 
+/* ELPM, one flipped bit from LPM, makes simavr read as far as its 24-bit pointer goes, unchecked: give it
+ * room. */
+static bool widen_flash(avr_t *avr) {
+  uint8_t *wide = realloc(avr->flash, FARTHEST_READ);
+  if (wide) avr->flash = wide;
+  return wide;
+}
+
 static void load_flash(struct board *b) {
   memset(b->avr->flash, 0xFF, b->avr->flashend + 1);
   FILE *file = b->flash_path ? fopen(b->flash_path, "rb") : NULL;
@@ -67,6 +77,7 @@ bool chip_init(struct board *b, const char *bootloader) {
   b->core_reset = b->avr->reset;
   b->avr->reset = on_reset;
   avr_irq_register_notify(avr_iomem_getirq(b->avr, WDTCSR, NULL, AVR_IOMEM_IRQ_ALL), on_watchdog_setting, b);
+  if (!widen_flash(b->avr)) return false;
   load_flash(b);
   const int64_t start = hex_load(bootloader, b->avr->flash, b->avr->flashend + 1);
   if (start < 0) return false;

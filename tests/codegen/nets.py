@@ -1,5 +1,6 @@
 """Random networks by seed, quantised as the converter does it: scales fit what the network really computes."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -47,6 +48,18 @@ def random_net(
     return Net(x_quantization, tuple(layers), float_ends)
 
 
+def largest_weights() -> Net:
+    """Return a net whose second layer multiplies up to -128 by 255, the most that 16 bits must hold."""
+    net = random_net(7)
+    middle = replace(
+        net.layers[1],
+        weights=np.full((16, 16), -128, np.int8),
+        bias=np.linspace(150_000, 300_000, 16).astype(np.int32),
+        output=Quantization(np.float32(net.layers[1].output.scale * 6), -128),
+    )
+    return replace(net, layers=(net.layers[0], middle, net.layers[2]))
+
+
 def variety() -> dict[str, Net]:
     """Return the nets that arithmetic and kernels are held against, each with a name that says what is odd."""
     nets = {f"plain {seed}": random_net(seed) for seed in range(8)}
@@ -59,6 +72,7 @@ def variety() -> dict[str, Net]:
     nets |= {f"int8 ends {seed}": random_net(seed, float_ends=False) for seed in range(70, 74)}
     nets |= {f"no bias {seed}": random_net(seed, with_bias=False) for seed in range(80, 82)}
     nets |= {f"raised floor {z}": random_net(95 + z % 7, hidden_zero_point=z) for z in (-127, -60, 3, 90)}
+    nets["largest weights"] = largest_weights()
     nets["zero point 127"] = random_net(90, x_range=(-5, 0))
     nets["zero point -128"] = random_net(91, x_range=(0, 5))
     nets["symmetric"] = random_net(92, x_range=(-1, 1))

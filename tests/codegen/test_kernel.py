@@ -20,7 +20,7 @@ from sinehil_pipeline.codegen.requantization import Line, find_line, find_steps
 HERE = Path(__file__).parent
 SKETCH = HERE.parents[1] / "arduino_sketch"
 NETS = variety()
-CHECKED = [name for name in NETS if not name.endswith(("6", "7"))]
+CHECKED = [*list(NETS)[::2], "zero point 127", "symmetric", "huge scale"]
 IDS = [name.replace(" ", "-") for name in CHECKED]
 SANITIZED = "-O1 -g -std=gnu11 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
 
@@ -190,24 +190,19 @@ def test_without_a_compiler_it_says_what_is_missing(monkeypatch: pytest.MonkeyPa
         check_kernel_on_host(generate_kernel(model), model)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "*/ #error out",
-        "a\n#error out",
-        "a\r\n#error",
-        "??/\n#error",
-        "\\",
-        "/*",
-        "é\u2028☃",
-        "x" * 500,
-        "%s{n}",
-    ],
+HOSTILE_NAMES = (
+    ("*/ #error out", "a\n#error out", "a\r\n#error"),
+    ("??/\n#error", "\\", "/*"),
+    ("é\u2028☃", "x" * 500, "%s{n}"),
 )
-def test_a_hostile_layer_name_stays_in_its_comment(name: str) -> None:
+
+
+@pytest.mark.parametrize("names", HOSTILE_NAMES, ids=["ends", "escapes", "odd"])
+def test_hostile_layer_names_stay_in_their_comments(names: tuple[str, ...]) -> None:
     net = NETS["narrow 41"]
-    layers = (replace(net.layers[0], name=name), *net.layers[1:])
+    layers = tuple(replace(layer, name=name) for layer, name in zip(net.layers, names, strict=True))
     model = replace(net, layers=layers).model()
+    assert [layer.name for layer in model.layers] == [name[:80] for name in names]
     generated = generate_kernel(model)
     assert generated.source.isascii()
     assert "#error" not in generated.source
@@ -225,7 +220,7 @@ def run_sanitized(model: QuantizedModel, folder: Path) -> subprocess.CompletedPr
     return subprocess.run([program], input=floats, capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["plain 0", "per-tensor 13", "relu6 21", "wide 51", "zero point 127"])
+@pytest.mark.parametrize("name", ["per-tensor 13", "relu6 21", "wide 51"])
 def test_sanitizers_find_nothing_over_all_inputs(name: str, tmp_path: Path) -> None:
     model = NETS[name].model()
     done = run_sanitized(model, tmp_path)

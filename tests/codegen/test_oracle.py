@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from models import Layer, Net, model_object, pack
 from nets import random_net, variety
 from numpy.typing import NDArray
 
@@ -13,8 +14,9 @@ from sinehil.arithmetic import (
     quantize_input,
     quantizer_steps,
 )
+from sinehil.errors import ArtefactError
 from sinehil.oracle import LitertOracle
-from sinehil.tflite_model import Quantization, QuantizedModel
+from sinehil.tflite_model import Quantization, QuantizedModel, parse_quantized_model
 from sinehil.verify.probes import all_codes, exhaustive_floats
 
 NETS = variety()
@@ -29,8 +31,6 @@ def model(request: pytest.FixtureRequest) -> QuantizedModel:
 
 
 def identity_oracle(quantization: Quantization) -> tuple[QuantizedModel, LitertOracle]:
-    from models import Layer, Net
-
     half = Layer(
         weights=np.array([[64]], np.int8),
         bias=None,
@@ -50,7 +50,8 @@ def gemmlowp(accumulators: NDArray[np.int64], multiplier: float) -> NDArray[np.i
     high = np.sign(product) * (np.abs(product) >> 31)
     shift = -int(exponent)
     mask = (1 << shift) - 1
-    return (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0))
+    rounded: NDArray[np.int64] = (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0))
+    return rounded
 
 
 def test_there_are_enough_nets_and_they_use_their_range() -> None:
@@ -138,3 +139,36 @@ def test_one_wrong_bit_of_a_weight_is_noticed() -> None:
         model.layers[1].weights[index, index] ^= 1 << (index % 7)
         visible += bool(np.any(infer_codes(model, all_codes()).ravel() != expected))
     assert visible > 0
+
+
+@pytest.mark.parametrize("scale", [1.1e-18, 0.9e18])
+@pytest.mark.parametrize("factor", [1.1e-18, 1e-9, 1, 255.9])
+def test_what_the_reader_just_lets_through_is_computed_alike(scale: float, factor: float) -> None:
+    """Beyond these scales the interpreter crashes (subnormal ones), refuses (factors of 256) or takes other kernels."""
+    output = float(np.clip(scale / factor, 1.1e-18, 0.9e18))
+    weight_scale = np.float32(np.clip(factor * output / scale, 1.1e-18, 0.9e18))
+    layer = Layer(
+        np.array([[77]], np.int8),
+        np.array([-(2**30)], np.int32) if factor < 1e-3 else None,
+        np.array([weight_scale], np.float32),
+        Quantization(np.float32(output), 5),
+        "NONE",
+    )
+    model = Net(Quantization(np.float32(scale), -7), (layer,)).model()
+    expected = LitertOracle(model).predict_codes(all_codes())
+    np.testing.assert_array_equal(infer_codes(model, all_codes()).ravel(), expected)
+
+
+@pytest.mark.parametrize("spoil", ["name", "version", "operator version"])
+def test_what_only_the_interpreter_refuses_is_an_artefact_error(spoil: str) -> None:
+    root = model_object(random_net(1))
+    if spoil == "name":
+        root.subgraphs[0].tensors[root.subgraphs[0].inputs[0]].name = b"\xff\xce"
+    elif spoil == "version":
+        root.version = 77
+    else:
+        root.operatorCodes[1].version = 99
+    model = parse_quantized_model(pack(root), "odd.tflite")
+    with pytest.raises(ArtefactError, match="the interpreter refuses the model") as caught:
+        LitertOracle(model)
+    assert caught.value.next_step

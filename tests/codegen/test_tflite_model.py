@@ -277,7 +277,7 @@ SPOILED: dict[str, tuple[Callable[[Any], None], str]] = {
     "scales along inputs": (_scales_along_inputs, "dense_1/w has unusable scales"),
     "zero point 128": (_zero_point, "dense_1 has scale .* zero point 128"),
     "short bias": (_short_bias, "dense_1/b has 15 values"),
-    "huge bias": (_huge_bias, "bias of dense_1"),
+    "huge bias": (_huge_bias, "biases of dense_1"),
     # With these LiteRT leaves its default kernels for others, which round otherwise: no error, other codes.
     "bias scales missing": (_bias_scales_missing, "dense_1/b"),
     "bias scale negative": (_scale(b"dense_1/b", -1), "dense_1/b has unusable scales"),

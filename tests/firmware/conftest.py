@@ -26,28 +26,32 @@ COMPILERS = [
 ]
 
 
-def compile_native(
-    out: Path, compiler: tuple[str, str], sources: list[Path], defines: tuple[str, ...] = ()
-) -> Path:
-    out.mkdir()
-    objects = []
-    for source in sources:
-        language = [compiler[0], "-std=gnu11"] if source.suffix == ".c" else [compiler[1], "-std=gnu++11"]
-        objects.append(str(out / f"{source.stem}.o"))
-        flags = [*FLAGS, *(f"-D{define}" for define in defines), f"-I{SKETCH}"]
-        subprocess.run([*language, *flags, "-c", str(source), "-o", objects[-1]], check=True)
-    program = out / "program"
-    subprocess.run([compiler[1], *FLAGS, *objects, "-o", str(program)], check=True)
-    return program
+def compile_object(out: Path, compiler: tuple[str, str], source: Path, defines: tuple[str, ...] = ()) -> Path:
+    language = [compiler[0], "-std=gnu11"] if source.suffix == ".c" else [compiler[1], "-std=gnu++11"]
+    flags = [*FLAGS, *(f"-D{define}" for define in defines), f"-I{SKETCH}"]
+    target = out / f"{source.stem}.o"
+    subprocess.run([*language, *flags, "-c", source, "-o", target], check=True)
+    return target
 
 
 @pytest.fixture(scope="session", params=COMPILERS, ids=[pair[1] for pair in COMPILERS])
 def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Return a function that compiles sketch sources and test sources into one program."""
+    """Return a function that compiles sketch sources and test sources into one program.
+
+    ``defines`` are for the test sources; those of the sketch know none and are compiled once.
+    """
+    sketch_objects: dict[str, Path] = {}
 
     def compile_sources(sketch: list[str], tests: list[str], defines: tuple[str, ...] = ()) -> Path:
-        sources = [SKETCH / name for name in sketch] + [HERE / name for name in tests]
-        return compile_native(tmp_path_factory.mktemp("native") / "build", request.param, sources, defines)
+        out = tmp_path_factory.mktemp("native")
+        for name in sketch:
+            if name not in sketch_objects:
+                sketch_objects[name] = compile_object(out, request.param, SKETCH / name)
+        objects = [sketch_objects[name] for name in sketch]
+        objects += [compile_object(out, request.param, HERE / name, defines) for name in tests]
+        program = out / "program"
+        subprocess.run([request.param[1], *FLAGS, *objects, "-o", program], check=True)
+        return program
 
     return compile_sources
 

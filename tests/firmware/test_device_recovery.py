@@ -28,9 +28,9 @@ TEXT = b"x:1.234,y:0.943\r\n"
 pytestmark = pytest.mark.parametrize("build", [("gcc", "g++")], indirect=True, ids=["g++"], scope="session")
 
 
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long enough for a native program on a busy machine: a reply that is merely late would look lost."""
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For lines that lose something; a reply that is merely late costs a retry, never a result."""
     monkeypatch.setattr(device_module, "REPLY_TIMEOUT_S", 0.1)
 
 
@@ -54,6 +54,7 @@ def test_a_good_line_needs_no_retries(start_native: Start) -> None:
     assert line.requests == line.replies > 10
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("on_request", "on_reply", "crc_errors"),
     [
@@ -112,12 +113,14 @@ def test_what_comes_in_addition_costs_nothing(
     assert device.counters.retries == 0
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("bit", range(0, 8 * 31, 13))
 def test_no_flipped_bit_of_a_reply_changes_a_result(start_native: Start, bit: int) -> None:
     device, _ = connected(start_native(), on_reply=flip_bit(1, bit))
     assert np.array_equal(device.infer_codes(EVERY_CODE[:18]), EXPECTED[:18])
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_line_that_dies_is_a_link_error(start_native: Start) -> None:
     device, line = connected(start_native(), on_reply=always_lose_after(3))
     with pytest.raises(LinkError, match="stopped answering") as caught:
@@ -142,6 +145,7 @@ def test_a_reset_in_the_middle_ends_the_run(start_native: Start, after: int) -> 
     assert caught.value.exit_code == ExitCode.LINK
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_reset_during_silence_is_noticed_by_the_ping(start_native: Start) -> None:
     first, second = start_native(), start_native()
     device, line = connected(first, on_reply=lose(1))

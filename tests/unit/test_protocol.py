@@ -4,7 +4,7 @@ import itertools
 import struct
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sinehil.protocol import (
@@ -33,6 +33,7 @@ frames = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(frames)
 def test_round_trip(frame: Frame) -> None:
     wire = encode_frame(frame)
@@ -41,6 +42,7 @@ def test_round_trip(frame: Frame) -> None:
     assert (decoder.crc_errors, decoder.framing_errors, decoder.discarded) == (0, 0, b"")
 
 
+@settings(deadline=None)
 @given(frames)
 def test_on_the_wire_zero_only_delimits_and_a_request_fits_the_ring(frame: Frame) -> None:
     wire = encode_frame(frame)
@@ -59,6 +61,7 @@ def test_the_largest_reply_is_decoded_and_a_larger_one_is_not() -> None:
     assert decoder.framing_errors == 1
 
 
+@settings(deadline=None)
 @given(garbage=st.binary(max_size=1000))
 @example(garbage=b"")
 @example(garbage=b"x" * 1000)
@@ -67,6 +70,7 @@ def test_garbage_costs_at_most_itself(garbage: bytes) -> None:
     assert found[-1:] == [SENTINEL]
 
 
+@settings(deadline=None)
 @given(frame=frames, garbage=st.binary(max_size=300), cuts=st.lists(st.integers(0, 400), max_size=6))
 def test_pieces_make_no_difference(frame: Frame, garbage: bytes, cuts: list[int]) -> None:
     stream = encode_frame(frame) + garbage + encode_frame(SENTINEL)
@@ -77,6 +81,7 @@ def test_pieces_make_no_difference(frame: Frame, garbage: bytes, cuts: list[int]
     assert (pieces.crc_errors, pieces.framing_errors) == (whole.crc_errors, whole.framing_errors)
 
 
+@settings(deadline=None)
 @given(frame=frames, position=st.integers(0, 10_000))
 def test_no_flipped_bit_gives_another_frame(frame: Frame, position: int) -> None:
     wire = bytearray(encode_frame(frame))
@@ -99,6 +104,7 @@ def test_every_flipped_bit_is_noticed_between_the_delimiters(frame: Frame) -> No
         assert decoder.crc_errors + decoder.framing_errors >= 1
 
 
+@settings(deadline=None)
 @given(frame=frames, at=st.integers(0, 100), length=st.integers(1, 20))
 def test_lost_bytes_never_give_another_frame(frame: Frame, at: int, length: int) -> None:
     wire = encode_frame(frame)
@@ -194,6 +200,7 @@ def test_the_other_replies() -> None:
     assert ErrorReply.unpack(b"\x03\x02") == ErrorReply(ErrorCode.BAD_SESSION, MessageType.ECHO)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_any_payload_is_understood_or_refused(payload: bytes) -> None:
     for reply in (IdentifyReply, BenchReply, StatsReply, ErrorReply):

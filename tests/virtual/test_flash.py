@@ -26,7 +26,14 @@ pytestmark = pytest.mark.board
 
 BOOTLOADER_START = 0x7E00
 JUMP_TO_THE_LAST_WORD = bytes.fromhex("0c94ff3f")
+READ_AT_FF_FFFF_FOR_EVER = bytes.fromhex("0fef 002e ffef 0790 fccf")  # r0 stands for RAMPZ; elpm r0, Z+
 INVALID_FOR_EVER = bytes.fromhex("0100fecf")
+SET_STACK_POINTER_AND_CALL = bytes.fromhex("debf cdbf 00d0 ffcf")  # then loop for ever
+STACKS_OUTSIDE = {
+    "above": bytes.fromhex("cfef d1e2") + SET_STACK_POINTER_AND_CALL,  # r29:r28 = 0x21ff
+    "below": bytes.fromhex("c1e0 d0e0") + SET_STACK_POINTER_AND_CALL,  # 1
+    "grown out": bytes.fromhex("ffdf"),  # rcall to itself until the stack is all memory
+}
 ProbeElf = Callable[[int], Path]
 
 
@@ -79,19 +86,39 @@ def test_a_crashed_chip_halts_is_counted_and_takes_an_upload(
         assert board.control.stats().halted is False
 
 
-def test_a_program_that_is_nonsense_does_not_choke_the_board(
-    start_board: StartBoard, probe_elf: ProbeElf, tmp_path: Path
+@pytest.mark.parametrize("program", STACKS_OUTSIDE.values(), ids=STACKS_OUTSIDE.keys())
+def test_a_stack_outside_ram_halts_the_chip_not_the_board(
+    start_board: StartBoard, tmp_path: Path, program: bytes
 ) -> None:
-    """Simavr has words for each invalid instruction: 64 KB of them would fill the pipe to us."""
+    """A sketch compiled for a Mega begins so; simavr would write past its memory."""
+    image = tmp_path / "flash.bin"
+    image.write_bytes(whole_flash(program))
+    board = start_board(flash_image=image)
+    with open_port(board.port) as link:
+        until(lambda: says_hello(link) is None and board.control.stats().halted, "the crash")
+    assert board.control.stats().crashes == 1
+
+
+def test_a_program_that_is_nonsense_does_not_choke_the_board(start_board: StartBoard, tmp_path: Path) -> None:
+    """Simavr has words for each invalid instruction: they would fill a pipe, or a disk."""
     image = tmp_path / "flash.bin"
     image.write_bytes(whole_flash(INVALID_FOR_EVER))
     board = start_board(flash_image=image)
     until(lambda: sketch_was_started(board), "the sketch's start")
     start = board.control.stats().cycles
     until(lambda: board.control.stats().cycles > start + 1_000_000, "half a million invalid instructions")
-    assert upload(board.port, convert(probe_elf(TAG), "ihex")).returncode == 0
+    assert board.control.stats().crashes == 0
+
+
+def test_a_read_far_behind_flash_does_not_end_the_board(start_board: StartBoard, tmp_path: Path) -> None:
+    image = tmp_path / "flash.bin"
+    image.write_bytes(whole_flash(READ_AT_FF_FFFF_FOR_EVER))
+    board = start_board(flash_image=image)
     with open_port(board.port) as link:
-        greet(link, TAG)
+        until(lambda: says_hello(link) is None and sketch_was_started(board), "the sketch's start")
+    start = board.control.stats().cycles
+    until(lambda: board.control.stats().cycles > start + 1_000_000, "a hundred thousand reads")
+    assert board.control.stats().crashes == 0
 
 
 def test_uploads_follow_each_other_on_the_same_path(start_board: StartBoard, probe_elf: ProbeElf) -> None:

@@ -11,7 +11,7 @@ from sinehil.arduino.environment import ArduinoEnvironment
 from sinehil.arduino.process import OUTPUT_LINES, run, tail
 from sinehil.errors import SinehilError, ToolError, UsageError
 
-UNKNOWN_BOARD = ("Invalid FQBN", "platform not installed", "not found in any known index")
+UNKNOWN_BOARD = ("Invalid FQBN", "Missing FQBN", "platform not installed", "not found in any known index")
 TOO_BIG = re.compile(r"will not fit in region|region .* overflowed|not within region|exceeds available space")
 ERROR_LINE = re.compile(r"^[^ :]+:\d+(:\d+)?: (fatal )?error: |undefined reference|^[^ :]*ld: ")
 

@@ -1,6 +1,7 @@
 """Running outside tools: their words are kept, their failures get a name, and none outlives an interruption."""
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -8,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sinehil.deadline import Deadline
 from sinehil.errors import ToolError
 
 OUTPUT_LINES = 40
 END_TIMEOUT_S = 2.0
+WATCH_S = 0.2
 Command = Sequence[str | Path]
 
 
@@ -29,16 +32,24 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout_s: float | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> Finished:
-    """Run ``command`` to its end; raise ToolError if it cannot be started or takes longer than ``timeout_s``."""
+    """Run ``command`` to its end; raise ToolError if it cannot be started or takes longer than ``timeout_s``.
+
+    ``watch`` is called every ``WATCH_S`` meanwhile; what it raises ends the tool.
+    """
+    deadline = Deadline.after(math.inf if timeout_s is None else timeout_s)
     with _started(command, env, cwd, stderr=subprocess.PIPE) as process:
-        try:
-            stdout, stderr = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise ToolError(
-                f"{command[0]} did not finish within {timeout_s:g} s", "run the command again"
-            ) from error
-    return Finished(process.returncode, stdout, stderr)
+        while True:
+            wait_s = min(deadline.remaining_s, WATCH_S if watch else math.inf)
+            try:
+                stdout, stderr = process.communicate(timeout=None if wait_s == math.inf else wait_s)
+                return Finished(process.returncode, stdout, stderr)
+            except subprocess.TimeoutExpired:
+                if deadline.expired:
+                    raise _too_slow(command, timeout_s) from None
+            if watch:
+                watch()
 
 
 def follow(
@@ -56,6 +67,10 @@ def follow(
             on_line(line.rstrip())
         process.wait()
     return Finished(process.returncode, "", "".join(lines))
+
+
+def _too_slow(command: Command, timeout_s: float | None) -> ToolError:
+    return ToolError(f"{command[0]} did not finish within {timeout_s:g} s", "run the command again")
 
 
 def tail(text: str, lines: int = OUTPUT_LINES) -> str:

@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 from sinehil.arduino.build import Firmware
 from sinehil.arduino.environment import RETRIES, ArduinoEnvironment
 from sinehil.arduino.process import run, tail
-from sinehil.errors import ToolError, UsageError
+from sinehil.errors import LinkError, ToolError, UsageError
 
 TIMEOUT_S = 120.0
 ATTEMPTS = 3  # of avrdude's 10, which take a minute when nothing answers
+KEEPS_ITS_PORT = ("arduino", "wiring")  # boards with USB of their own (avr109) come back as another port
 HARMLESS = "TIOCMGET"  # avrdude asks a PTY for its modem lines
 NO_BOOTLOADER = ("not in sync", "not responding")
 NO_PORT = ("cannot open port", "cannot connect", "cannot set attributes")
@@ -19,15 +20,16 @@ NOT_AS_WRITTEN = ("verification mismatch", "verification error", "content mismat
 def upload(environment: ArduinoEnvironment, firmware: Firmware, port: str) -> None:
     """Write the image to the board on ``port`` and read it back.
 
-    ``port`` is a path or ``socket://host:port``. Raises ToolError with avrdude's words if it fails, UsageError for
-    a kind of port that avrdude cannot use.
+    ``port`` is a path or ``socket://host:port``. Raises ToolError with avrdude's words if it fails, LinkError if the
+    port goes away meanwhile, UsageError for a kind of port that avrdude cannot use.
     """
     target = avrdude_port(port)
     options = ["--fqbn", firmware.fqbn, "--port", target, "--discovery-timeout", "1ms", "--verify"]
     if firmware.upload_protocol == "arduino":
         options += ["--upload-property", f"{RETRIES}=-xattempts={ATTEMPTS}"]
     command: list[str | Path] = [environment.program, "upload", *options, "--input-file", firmware.hex]
-    done = run(command, env=environment.environ(), timeout_s=TIMEOUT_S)
+    watch = (lambda: _require_present(port)) if firmware.upload_protocol in KEEPS_ITS_PORT else None
+    done = run(command, env=environment.environ(), timeout_s=TIMEOUT_S, watch=watch)
     if done.code != 0:
         raise upload_failure(port, done.stdout + done.stderr)
 
@@ -43,6 +45,15 @@ def avrdude_port(port: str) -> str:
         f"avrdude cannot upload to {port}: it knows serial ports and socket://host:port",
         "flash on the machine that the board is plugged into; verifying from here works",
     )
+
+
+def _require_present(port: str) -> None:
+    """Raise LinkError if a port is unplugged: avrdude 7.1 would read from what is gone for minutes."""
+    if "://" not in port and not Path(port).exists():
+        raise LinkError(
+            f"{port} went away in the middle of the upload",
+            "plug the board in again, find its port with `sinehil ports`, and flash again",
+        )
 
 
 def upload_failure(port: str, words: str) -> ToolError:
