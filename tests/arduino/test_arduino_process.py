@@ -12,20 +12,24 @@ from sinehil.arduino.process import follow, run, tail
 from sinehil.deadline import Deadline
 from sinehil.errors import LinkError, ToolError
 
-GRANDCHILD = ["sh", "-c", "sleep 600 & echo started; wait"]
+GRANDCHILD = [
+    "bash",
+    "-c",
+    "set -m; sleep 600 & echo $$; wait",
+]  # -m: each job gets a process group of its own
 
 
-def has_ended(group: int) -> bool:
-    """Wait, at most 20 s, until no process of a group runs; one that init has not reaped yet has ended."""
+def has_ended(session: int) -> bool:
+    """Wait, at most 20 s, until no process of a session runs; one that init has not reaped yet has ended."""
     deadline = Deadline.after(20.0)
-    while running(group) and not deadline.expired:
+    while running(session) and not deadline.expired:
         pass
-    return not running(group)
+    return not running(session)
 
 
-def running(group: int) -> list[str]:
+def running(session: int) -> list[str]:
     fields = (line.rsplit(")", 1)[1].split() for line in process_lines())
-    return [state for state, _, its_group, *_ in fields if int(its_group) == group and state != "Z"]
+    return [state for state, _, _, its_session, *_ in fields if int(its_session) == session and state != "Z"]
 
 
 def process_lines() -> Iterator[str]:
@@ -34,8 +38,8 @@ def process_lines() -> Iterator[str]:
             yield path.read_text()
 
 
-def test_the_check_for_a_running_group_sees_one() -> None:
-    assert running(os.getpgrp())
+def test_the_check_for_a_running_session_sees_one() -> None:
+    assert running(os.getsid(0))
 
 
 def test_words_and_exit_code_are_kept() -> None:
@@ -55,35 +59,35 @@ def test_what_cannot_be_run_is_a_tool_error(program: str) -> None:
 
 
 def test_a_tool_that_hangs_is_ended_with_its_children() -> None:
-    with pytest.raises(ToolError, match=r"sh did not finish within 0\.2 s"):
+    with pytest.raises(ToolError, match=r"bash did not finish within 0\.2 s"):
         run(GRANDCHILD, timeout_s=0.2)  # reading its output would block for ten minutes if `sleep` lived on
 
 
-def test_an_interruption_ends_the_whole_group() -> None:
+def test_an_interruption_ends_the_whole_session() -> None:
     """As Ctrl-C does: the exception comes in the middle of a tool whose child would run on."""
-    groups: list[int] = []
+    sessions: list[int] = []
 
     def interrupt(line: str) -> None:
-        groups.append(int(line))
+        sessions.append(int(line))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        follow(["sh", "-c", "sleep 600 & echo $$; wait"], interrupt)
-    assert has_ended(groups[0])
+        follow(GRANDCHILD, interrupt)
+    assert has_ended(sessions[0])
 
 
-def test_ctrl_c_on_a_process_of_ours_leaves_nothing_behind(tmp_path: Path) -> None:
-    group_file = tmp_path / "group"
-    tool = f"sleep 600 & echo $$ > {group_file}.new; mv {group_file}.new {group_file}; echo go; wait"
-    code = f"from sinehil.arduino.process import follow; follow(['sh', '-c', {tool!r}], lambda l: print(l, flush=True))"
+def test_ctrl_c_on_a_process_of_ours_leaves_nothing_behind() -> None:
+    code = f"from sinehil.arduino.process import follow; follow({GRANDCHILD}, lambda l: print(l, flush=True))"
     ours = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     with ours:
-        assert ours.stdout is not None and ours.stdout.readline() == "go\n"
+        assert ours.stdout is not None
+        session = int(ours.stdout.readline())
+        assert running(session)
         ours.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" in ours.communicate(timeout=30)[1]
-    assert has_ended(int(group_file.read_text()))
+    assert has_ended(session)
 
 
 def test_a_watcher_may_end_a_tool() -> None:

@@ -121,9 +121,16 @@ def test_a_board_unplugged_in_the_middle(
             upload(environment, firmware, board.port)
     finally:
         puller.join()
+    assert not [words for words in command_lines() if board.port in words and "avrdude" in words]
     board.control.plug()
     upload(environment, firmware, board.port)  # the control: whole again
     assert heard(board.port, b"unplugged")
+
+
+def command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_text(errors="replace")
 
 
 def pull_the_plug_when_busy(board: VirtualUno) -> None:

@@ -82,9 +82,10 @@ def tail(text: str, lines: int = OUTPUT_LINES) -> str:
 def _started(
     command: Command, env: Mapping[str, str] | None, cwd: Path | None, stderr: int
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start a tool as the head of a process group; when an exception passes through, Ctrl-C included, end the group.
+    """Start a tool in a session of its own; when an exception passes through, Ctrl-C included, end all of it.
 
-    arduino-cli starts compilers and avrdude, which would go on if only arduino-cli were killed.
+    arduino-cli starts compilers and avrdude, each in a process group of its own, which would go on if only
+    arduino-cli or its group were killed.
     """
     try:
         process = subprocess.Popen(
@@ -96,7 +97,7 @@ def _started(
             stderr=stderr,
             text=True,
             errors="replace",
-            process_group=0,
+            start_new_session=True,
         )
     except OSError as error:
         raise ToolError(
@@ -105,7 +106,7 @@ def _started(
     try:
         yield process
     except BaseException:
-        _end_group(process)
+        _end_session(process)
         raise
     finally:
         for pipe in (process.stdout, process.stderr):
@@ -113,14 +114,16 @@ def _started(
                 pipe.close()
 
 
-def _end_group(process: subprocess.Popen[str]) -> None:
-    _signal_group(process, signal.SIGTERM)
+def _end_session(process: subprocess.Popen[str]) -> None:
+    _signal_session(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_TIMEOUT_S)
-    _signal_group(process, signal.SIGKILL)
+    _signal_session(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+def _signal_session(session: int, number: signal.Signals) -> None:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            if int(path.read_text().rpartition(")")[2].split()[3]) == session:
+                os.kill(int(path.parent.name), number)

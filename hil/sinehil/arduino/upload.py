@@ -1,5 +1,6 @@
 """Uploading an image with arduino-cli, which calls avrdude."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,8 +29,7 @@ def upload(environment: ArduinoEnvironment, firmware: Firmware, port: str) -> No
     if firmware.upload_protocol == "arduino":
         options += ["--upload-property", f"{RETRIES}=-xattempts={ATTEMPTS}"]
     command: list[str | Path] = [environment.program, "upload", *options, "--input-file", firmware.hex]
-    watch = (lambda: _require_present(port)) if firmware.upload_protocol in KEEPS_ITS_PORT else None
-    done = run(command, env=environment.environ(), timeout_s=TIMEOUT_S, watch=watch)
+    done = run(command, env=environment.environ(), timeout_s=TIMEOUT_S, watch=_watch(firmware, port))
     if done.code != 0:
         raise upload_failure(port, done.stdout + done.stderr)
 
@@ -47,13 +47,19 @@ def avrdude_port(port: str) -> str:
     )
 
 
-def _require_present(port: str) -> None:
-    """Raise LinkError if a port is unplugged: avrdude 7.1 would read from what is gone for minutes."""
-    if "://" not in port and not Path(port).exists():
-        raise LinkError(
-            f"{port} went away in the middle of the upload",
-            "plug the board in again, find its port with `sinehil ports`, and flash again",
-        )
+def _watch(firmware: Firmware, port: str) -> Callable[[], None] | None:
+    """Return a check that raises LinkError once ``port`` is gone: avrdude 7.1 would read from nothing for minutes."""
+    if firmware.upload_protocol not in KEEPS_ITS_PORT or not Path(port).exists():
+        return None
+
+    def require_present() -> None:
+        if not Path(port).exists():
+            raise LinkError(
+                f"{port} went away in the middle of the upload",
+                "plug the board in again, find its port with `sinehil ports`, and flash again",
+            )
+
+    return require_present
 
 
 def upload_failure(port: str, words: str) -> ToolError:

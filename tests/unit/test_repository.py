@@ -1,0 +1,52 @@
+"""Facts that stand in two places because they must, held together."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from sinehil import __version__
+from sinehil.errors import ExitCode
+from sinehil.protocol.frame import MAX_REPLY_PAYLOAD
+from sinehil.protocol.messages import VERSION
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_firmware_has_the_package_version() -> None:
+    source = (ROOT / "arduino_sketch/commands.cpp").read_text()
+    assert f'SINEHIL_FIRMWARE_VERSION "{__version__}"' in source
+
+
+def test_python_and_cpp_agree_on_the_protocol() -> None:
+    header = (ROOT / "arduino_sketch/protocol.h").read_text()
+    assert f"kProtocolVersion = {VERSION};" in header and f"kMaxReplyPayload = {MAX_REPLY_PAYLOAD};" in header
+
+
+def test_readme_lists_every_exit_code() -> None:
+    rows = re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [int(row) for row in rows] == [int(code) for code in ExitCode]
+
+
+def test_locks_carry_hashes_and_no_addresses() -> None:
+    locks = sorted((ROOT / "docker").glob("requirements-*.txt"))
+    assert len(locks) == 4
+    for lock in locks:
+        text = lock.read_text()
+        pins = re.findall(r"^[a-z0-9][\w.-]*==", text, re.MULTILINE)
+        assert pins and text.count("--hash=sha256:") >= len(pins)
+        assert "://" not in text and "--index" not in text
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = (
+        "import sys, sinehil.cli; print(sorted({'numpy', 'tensorflow', 'rich', 'serial'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_bench_side_never_loads_tensorflow() -> None:
+    code = "import sys, sinehil.commands.steps; print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
