@@ -4,6 +4,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ TALK_BYTES = 8  # fewer bytes than this may be noise of a reset
 STK_GET_SYNC, STK_IN_SYNC = b"0 ", b"\x14\x10"  # STK500: what Optiboot answers to
 
 Progress = Callable[[int], None]
+Reply = TypeVar("Reply")
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,15 @@ class Device:
             interval = Deadline.after(HANDSHAKE_INTERVAL_S)
             for frame in self._frames_until(interval):
                 if _answers(frame, request) and frame.session == self._session:
-                    self._limits = self._identity(frame.payload)
+                    self._limits = self._understood(protocol.IdentifyReply.unpack, frame.payload)
                     return self._limits
         raise self._nobody_there()
 
     def identify(self) -> protocol.IdentifyReply:
         """Ask a connected board again who it is; it computes its weight checksum anew."""
-        reply = self._identity(self._exchange(MessageType.IDENTIFY, [b""])[0])
+        reply = self._understood(
+            protocol.IdentifyReply.unpack, self._exchange(MessageType.IDENTIFY, [b""])[0]
+        )
         if reply.previous_session != self._session:
             raise self._was_reset()
         return reply
@@ -113,11 +117,11 @@ class Device:
     def bench(self, first_q: int, count: int) -> protocol.BenchReply:
         """Return the cycles of ``count`` inferences for codes from ``first_q`` on, as the board measures them."""
         payload = first_q.to_bytes(1, "little", signed=True) + bytes([count])
-        return protocol.BenchReply.unpack(self._exchange(MessageType.BENCH, [payload])[0])
+        return self._understood(protocol.BenchReply.unpack, self._exchange(MessageType.BENCH, [payload])[0])
 
     def stats(self) -> protocol.StatsReply:
         """Return the board's own counters."""
-        return protocol.StatsReply.unpack(self._exchange(MessageType.STATS, [b""])[0])
+        return self._understood(protocol.StatsReply.unpack, self._exchange(MessageType.STATS, [b""])[0])
 
     # -- requests in flight ---------------------------------------------------------------------------------
 
@@ -193,7 +197,10 @@ class Device:
     def _check_session(self, frame: Frame) -> None:
         """Notice a reset: the board has forgotten our session and says so in every reply."""
         foreign = frame.type == MessageType.ERROR and frame.session != self._session
-        if foreign and protocol.ErrorReply.unpack(frame.payload).code == ErrorCode.BAD_SESSION:
+        if (
+            foreign
+            and self._understood(protocol.ErrorReply.unpack, frame.payload).code == ErrorCode.BAD_SESSION
+        ):
             raise self._was_reset()
 
     def _was_reset(self) -> LinkError:
@@ -203,7 +210,7 @@ class Device:
         )
 
     def _refused(self, frame: Frame) -> IdentityError:
-        error = protocol.ErrorReply.unpack(frame.payload)
+        error = self._understood(protocol.ErrorReply.unpack, frame.payload)
         return IdentityError(
             f"the board on {self.port} refused a request: {error.code.name}",
             "its firmware is of another version: run `sinehil flash`",
@@ -262,9 +269,9 @@ class Device:
             raise AssertionError("connect() comes first")
         return self._limits
 
-    def _identity(self, payload: bytes) -> protocol.IdentifyReply:
+    def _understood(self, unpack: Callable[[bytes], Reply], payload: bytes) -> Reply:
         try:
-            return protocol.IdentifyReply.unpack(payload)
+            return unpack(payload)
         except protocol.ProtocolError as error:
             raise IdentityError(
                 f"the firmware on {self.port} speaks another protocol version ({error})",
@@ -276,7 +283,7 @@ class Device:
     def _nobody_there(self) -> LinkError | IdentityError:
         heard = self._decoder.discarded
         if len(heard) >= TALK_BYTES:
-            text = heard[-60:].decode("ascii", "backslashreplace").encode("unicode_escape").decode()
+            text = heard[-60:].decode("ascii", "backslashreplace")
             return IdentityError(
                 f"another sketch runs on {self.port}: it sent {text!r} instead of answering",
                 f"run `sinehil flash --port {self.port}` to put the sinehil sketch on it",

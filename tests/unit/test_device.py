@@ -273,3 +273,10 @@ def test_a_reset_between_two_identifications_is_noticed() -> None:
 def test_connect_comes_first() -> None:
     with pytest.raises(AssertionError, match="connect"):
         Device(Port(board)).echo(b"")
+
+
+@pytest.mark.parametrize("ask", [Device.stats, lambda device: device.bench(0, 1)])
+def test_a_reply_that_makes_no_sense_is_an_identity_error(ask: Callable[[Device], object]) -> None:
+    device = connected(board_that(lambda request: [reply_to(request, b"\x01")]))
+    with pytest.raises(IdentityError, match="another protocol version"):
+        ask(device)
