@@ -34,6 +34,11 @@ lint: setup-test ## format, lint, types, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 
+report-picture: demo packages-test ## renew the picture of a report in README.md
+	@profile=$$(mktemp -d) && chromium --headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars \
+	  --disable-background-networking --user-data-dir=$$profile --window-size=1100,1000 \
+	  --screenshot=$(CURDIR)/hil/report.png file://$(CURDIR)/reports/demo/report.html 2>/dev/null; rm -rf $$profile
+
 lock: setup ## renew the Python locks
 	@docker/lock.sh --upgrade
 
@@ -53,4 +58,4 @@ $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo train compile flash verify test check lint lock clean setup setup-test packages packages-test
+.PHONY: help demo train compile flash verify test check lint report-picture lock clean setup setup-test packages packages-test
