@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sinehil import protocol
 from sinehil.deadline import Deadline
+from sinehil.diagnosis import who_is_there
 from sinehil.errors import IdentityError, LinkError
 from sinehil.protocol import ErrorCode, Frame, MessageType
 from sinehil.transport import Transport
@@ -19,8 +20,6 @@ HANDSHAKE_S = 5.0  # bootloader second, start-up and a slow host together
 HANDSHAKE_INTERVAL_S = 0.05
 REPLY_TIMEOUT_S = 1.0
 ATTEMPTS = 5
-TALK_BYTES = 8  # fewer bytes than this may be noise of a reset
-STK_GET_SYNC, STK_IN_SYNC = b"0 ", b"\x14\x10"  # STK500: what Optiboot answers to
 
 Progress = Callable[[int], None]
 Reply = TypeVar("Reply")
@@ -87,7 +86,7 @@ class Device:
                 if _answers(frame, request) and frame.session == self._session:
                     self._limits = self._understood(protocol.IdentifyReply.unpack, frame.payload)
                     return self._limits
-        raise self._nobody_there()
+        raise who_is_there(self._transport, self._decoder.discarded)
 
     def identify(self) -> protocol.IdentifyReply:
         """Ask a connected board again who it is; it computes its weight checksum anew."""
@@ -277,34 +276,6 @@ class Device:
                 f"the firmware on {self.port} speaks another protocol version ({error})",
                 "run `sinehil flash` to put this version's firmware on it",
             ) from error
-
-    # -- who is there instead -------------------------------------------------------------------------------
-
-    def _nobody_there(self) -> LinkError | IdentityError:
-        heard = self._decoder.discarded
-        if len(heard) >= TALK_BYTES:
-            text = heard[-60:].decode("ascii", "backslashreplace")
-            return IdentityError(
-                f"another sketch runs on {self.port}: it sent {text!r} instead of answering",
-                f"run `sinehil flash --port {self.port}` to put the sinehil sketch on it",
-            )
-        if self._bootloader_answers():
-            return IdentityError(
-                f"only the bootloader answers on {self.port}: there is no sinehil sketch on the board",
-                f"run `sinehil flash --port {self.port}`",
-            )
-        return LinkError(
-            f"the board on {self.port} does not answer",
-            "check that it is an Arduino with power, press its reset button, or try another cable and port",
-        )
-
-    def _bootloader_answers(self) -> bool:
-        self._transport.reopen()
-        heard, deadline = b"", Deadline.after(1.5)
-        while not deadline.expired and STK_IN_SYNC not in heard:
-            self._transport.write(STK_GET_SYNC)
-            heard += self._transport.read(min(HANDSHAKE_INTERVAL_S, deadline.remaining_s))
-        return STK_IN_SYNC in heard
 
 
 def _random_session() -> int:

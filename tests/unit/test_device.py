@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from sinehil import device as device_module
-from sinehil.device import ATTEMPTS, TALK_BYTES, Device
+from sinehil.device import ATTEMPTS, Device
+from sinehil.diagnosis import TALK_BYTES
 from sinehil.errors import ExitCode, IdentityError, LinkError
 from sinehil.protocol import REPLY, ErrorCode, Frame, FrameDecoder, MessageType, encode_frame
 from sinehil.protocol import is_bootloader_safe as is_safe
