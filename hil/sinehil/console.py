@@ -40,6 +40,7 @@ class Console:
         if self.json_output:
             json.dump(document, sys.stdout, indent=1, allow_nan=False)
             sys.stdout.write("\n")
+            sys.stdout.flush()  # a command that stays in the foreground is read by scripts through a pipe
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Stage]:

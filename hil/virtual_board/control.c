@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -9,82 +12,126 @@
 
 #include "vboard.h"
 
-bool control_init(struct board *b) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(b->control_path) >= sizeof address.sun_path) {
-    fprintf(stderr, "%s: longer than a socket's name may be\n", b->control_path);
-    return false;
-  }
-  strcpy(address.sun_path, b->control_path);
-  unlink(b->control_path);
+#define ANSWER_BYTES 1024
+#define BACKLOG 64
+
+/* A socket's name holds 107 characters; through a descriptor of its folder any path will do. */
+static bool control_address(const struct board *b, struct sockaddr_un *address, int *folder) {
+  char *for_folder = strdup(b->link), *for_name = strdup(b->link);
+  int length = -1;
+  *folder = for_folder ? open(dirname(for_folder), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+  address->sun_family = AF_UNIX;
+  if (*folder >= 0 && for_name)
+    length = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s.ctl", *folder,
+                      basename(for_name));
+  free(for_folder);
+  free(for_name);
+  if (length >= (int)sizeof address->sun_path)
+    fprintf(stderr, "%s: longer than a socket's name may be\n", b->link);
+  return length > 0 && length < (int)sizeof address->sun_path;
+}
+
+static bool somebody_answers(const struct sockaddr_un *address) {
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  /* A full queue (EAGAIN) is also somebody's. */
+  const bool answers =
+      probe >= 0 &&
+      (connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
+  if (probe >= 0) close(probe);
+  return answers;
+}
+
+static enum control bind_at(struct board *b, const struct sockaddr_un *address) {
+  const struct sockaddr *name = (const struct sockaddr *)address;
   b->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  return b->listener >= 0 && bind(b->listener, (struct sockaddr *)&address, sizeof address) == 0 &&
-         listen(b->listener, 64) == 0;
-}
-
-static void say_stats(const struct board *b, char *out, size_t size) {
-  const struct counters *c = &b->count;
-  snprintf(out, size,
-           "{\"cycles\":%llu,\"received\":%llu,\"sent\":%llu,\"overruns\":%llu,\"baud_errors\":%llu,"
-           "\"resets\":%llu,\"watchdog_resets\":%llu,\"crashes\":%llu,\"halted\":%s,\"opens\":%d,"
-           "\"baud\":%u,\"host_baud\":%u,\"pc\":%u}\n",
-           (unsigned long long)b->avr->cycle, (unsigned long long)c->received, (unsigned long long)c->sent,
-           (unsigned long long)c->overruns, (unsigned long long)c->baud_errors, (unsigned long long)c->resets,
-           (unsigned long long)c->watchdog_resets, (unsigned long long)c->crashes,
-           b->halted ? "true" : "false", b->opens, uart_baud(b), port_host_baud(b), (unsigned)b->avr->pc);
-}
-
-static void obey(struct board *b, const char *line, char *out, size_t size) {
-  unsigned address, bit;
-  snprintf(out, size, "ok\n");
-  if (strcmp(line, "reset") == 0) {
-    chip_reset(b);
-  } else if (strcmp(line, "unplug") == 0) {
-    port_unplug(b);
-  } else if (strcmp(line, "plug") == 0) {
-    chip_reset(b);
-    if (!port_plug(b)) snprintf(out, size, "error cannot make a port\n");
-  } else if (strcmp(line, "stall") == 0) {
-    b->stalled = true;
-  } else if (strcmp(line, "resume") == 0) {
-    b->stalled = false;
-  } else if (strcmp(line, "stats") == 0) {
-    say_stats(b, out, size);
-  } else if (sscanf(line, "flip %u %u", &address, &bit) == 2 && chip_flip(b, address, bit)) {
-    return;
-  } else {
-    snprintf(out, size, "error unknown command\n");
+  if (b->listener < 0) return CONTROL_FAILED;
+  if (bind(b->listener, name, sizeof *address) != 0) {
+    if (errno != EADDRINUSE) return CONTROL_FAILED;
+    if (somebody_answers(address)) return CONTROL_TAKEN;
+    unlink(address->sun_path); /* left by a board that was killed */
+    if (bind(b->listener, name, sizeof *address) != 0) return CONTROL_FAILED;
   }
+  return listen(b->listener, BACKLOG) == 0 ? CONTROL_OK : CONTROL_FAILED;
 }
 
-/* A silent client must not shut out the others: with all places taken, the longest-standing one goes. */
-static void take_client(struct board *b) {
+enum control control_open(struct board *b) {
+  struct sockaddr_un address = {0};
+  enum control result = CONTROL_FAILED;
+  int folder;
+  if (control_address(b, &address, &folder)) result = bind_at(b, &address);
+  const int why = errno;
+  if (folder >= 0) close(folder);
+  if (result != CONTROL_OK && b->listener >= 0) {
+    close(b->listener);
+    b->listener = -1;
+  }
+  errno = why;
+  return result;
+}
+
+void control_close(struct board *b) {
+  char *path;
+  if (b->listener < 0 || asprintf(&path, "%s.ctl", b->link) < 0) return;
+  unlink(path);
+  free(path);
+  close(b->listener);
+  b->listener = -1;
+}
+
+static void hang_up(struct client *c) {
+  close(c->fd);
+  c->fd = -1;
+  c->used = 0;
+  c->skipping = false;
+}
+
+/* When all places are taken, the one after the last newcomer's has to go: idle clients keep nobody out. */
+void control_accept(struct board *b) {
+  static unsigned next;
   const int fd = accept4(b->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return;
-  int *place = &b->clients[b->next_client++ % CONTROL_CLIENTS];
-  if (*place) close(*place);
-  *place = fd;
+  struct client *c = &b->clients[next++ % MAX_CLIENTS];
+  if (c->fd >= 0) hang_up(c);
+  c->fd = fd;
 }
 
-static void serve(struct board *b, int *client) {
-  char line[256], out[512];
-  const ssize_t n = read(*client, line, sizeof line - 1);
-  if (n < 0 && errno == EAGAIN) return;
-  if (n > 0) {
-    line[n] = 0;
-    line[strcspn(line, "\n")] = 0;
-    obey(b, line, out, sizeof out);
-    if (write(*client, out, strlen(out)) > 0) return;
+static bool say(const struct client *c, const char *answer) {
+  const size_t length = strlen(answer);
+  return send(c->fd, answer, length, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length;
+}
+
+/* Take the next whole line; false if there is none. `line` must hold LINE_BYTES. */
+static bool next_line(struct client *c, char *line) {
+  const char *end = memchr(c->line, '\n', c->used);
+  if (!end) return false;
+  const size_t length = (size_t)(end - c->line);
+  memcpy(line, c->line, length);
+  line[length] = 0;
+  c->used -= length + 1;
+  memmove(c->line, end + 1, c->used);
+  return true;
+}
+
+/* Obey every whole line; false if the client does not take the answers. */
+static bool obey_lines(struct board *b, struct client *c) {
+  char line[LINE_BYTES], answer[ANSWER_BYTES];
+  while (next_line(c, line)) {
+    if (!c->skipping) {
+      command_obey(b, line, answer, sizeof answer);
+      if (!say(c, answer)) return false;
+    }
+    c->skipping = false;
   }
-  close(*client);
-  *client = 0;
+  if (c->used < sizeof c->line) return true;
+  c->used = 0;
+  if (c->skipping) return true;
+  c->skipping = true;
+  return say(c, "error line too long\n");
 }
 
-void control_poll(struct board *b) {
-  take_client(b);
-  for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-    if (b->clients[i]) serve(b, &b->clients[i]);
-  }
+void control_serve(struct board *b, struct client *c) {
+  const ssize_t n = read(c->fd, c->line + c->used, sizeof c->line - c->used);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n > 0) c->used += (size_t)n;
+  if (n <= 0 || !obey_lines(b, c)) hang_up(c);
 }
-
-void control_close(struct board *b) { unlink(b->control_path); }

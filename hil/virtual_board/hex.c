@@ -41,7 +41,12 @@ int64_t hex_load(const char *path, uint8_t *flash, uint32_t size) {
     if (r.type == 2 && r.length == 2) base = (uint32_t)(r.data[0] << 8 | r.data[1]) << 4;
     if (r.type == 4 && r.length == 2) base = (uint32_t)(r.data[0] << 8 | r.data[1]) << 16;
     const uint64_t start = (uint64_t)base + r.address;
-    if (r.type != 0 || start + r.length > size) continue;
+    if (r.type != 0) continue; /* 01 the end, 03 and 05 where to start */
+    if (start + r.length > size) {
+      fprintf(stderr, "%s: does not fit: %.20s\n", path, line);
+      lowest = -1;
+      break;
+    }
     memcpy(flash + start, r.data, r.length);
     if (lowest < 0 || (int64_t)start < lowest) lowest = (int64_t)start;
   }

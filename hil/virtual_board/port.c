@@ -1,107 +1,151 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "vboard.h"
 
-static const struct {
-  speed_t code;
-  uint32_t baud;
-} speeds[] = {{B1200, 1200},     {B2400, 2400},     {B4800, 4800},     {B9600, 9600},
-              {B19200, 19200},   {B38400, 38400},   {B57600, 57600},   {B115200, 115200},
-              {B230400, 230400}, {B460800, 460800}, {B500000, 500000}, {B1000000, 1000000}};
+#define CHUNK 4096u
 
-uint32_t port_host_baud(const struct board *b) {
-  struct termios settings;
-  if (b->master < 0 || tcgetattr(b->master, &settings) != 0) return 0;
-  for (unsigned i = 0; i < sizeof speeds / sizeof *speeds; i++) {
-    if (cfgetospeed(&settings) == speeds[i].code) return speeds[i].baud;
-  }
-  return 0;
-}
-
+/* Put the link in place in one step; a file that is no link is somebody else's. */
 static bool make_link(const struct board *b) {
-  char beside[4096];
-  if (snprintf(beside, sizeof beside, "%s.part", b->link) >= (int)sizeof beside) return false;
+  char *beside;
+  struct stat there;
+  if (lstat(b->link, &there) == 0 && !S_ISLNK(there.st_mode)) {
+    errno = EEXIST;
+    return false;
+  }
+  if (asprintf(&beside, "%s.%d.part", b->link, getpid()) < 0) return false;
   unlink(beside);
-  return symlink(b->slave, beside) == 0 && rename(beside, b->link) == 0;
+  const bool made = symlink(b->slave, beside) == 0 && rename(beside, b->link) == 0;
+  free(beside);
+  return made;
 }
 
-bool port_plug(struct board *b) {
+static void remove_link(const struct board *b) {
+  char target[sizeof b->slave] = "";
+  if (readlink(b->link, target, sizeof target - 1) > 0 && strcmp(target, b->slave) == 0) unlink(b->link);
+}
+
+static bool make_raw(int slave) {
   struct termios settings;
-  int slave;
-  if (b->master >= 0) return true;
-  if (openpty(&b->master, &slave, b->slave, NULL, NULL) != 0) return false;
-  tcgetattr(slave, &settings);
+  if (tcgetattr(slave, &settings) != 0) return false;
   cfmakeraw(&settings);
   cfsetspeed(&settings, B115200);
-  tcsetattr(slave, TCSANOW, &settings);
+  return tcsetattr(slave, TCSANOW, &settings) == 0;
+}
+
+static bool open_pty(struct board *b) {
+  int slave;
+  if (openpty(&b->master, &slave, b->slave, NULL, NULL) != 0) return false;
+  const bool raw = make_raw(slave);
   close(slave);
   fcntl(b->master, F_SETFL, O_NONBLOCK);
   fcntl(b->master, F_SETFD, FD_CLOEXEC);
   b->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  b->opens = 0;
-  return inotify_add_watch(b->watch, b->slave, IN_OPEN | IN_CLOSE) >= 0 && make_link(b);
+  return raw && b->watch >= 0 && inotify_add_watch(b->watch, b->slave, IN_OPEN | IN_CLOSE) >= 0;
+}
+
+bool port_plug(struct board *b) {
+  if (b->master >= 0) return true;
+  if (open_pty(b) && make_link(b)) return true;
+  const int why = errno;
+  port_unplug(b);
+  errno = why;
+  return false;
 }
 
 void port_unplug(struct board *b) {
   if (b->master < 0) return;
-  unlink(b->link);
+  remove_link(b);
   close(b->master);
-  close(b->watch);
+  if (b->watch >= 0) close(b->watch);
   b->master = b->watch = -1;
   b->opens = 0;
+  b->is_open = false;
+}
+
+/* Whether anybody has the slave open. Events alone cannot tell: the kernel merges equal ones in a row. */
+static bool is_open(const struct board *b) {
+  struct pollfd master = {b->master, 0, 0};
+  return poll(&master, 1, 0) >= 0 && !(master.revents & POLLHUP);
 }
 
 /* A PTY has no DTR: the first open stands for its edge, which resets an Uno. */
+static void on_open(struct board *b) {
+  if (b->opens++ > 0) return;
+  b->count.opened++;
+  chip_reset(b);
+}
+
 static void take_opens(struct board *b) {
   _Alignas(struct inotify_event) char events[4096];
   ssize_t n;
-  while (b->watch >= 0 && (n = read(b->watch, events, sizeof events)) > 0) {
+  while ((n = read(b->watch, events, sizeof events)) > 0) {
     for (char *at = events; at < events + n;) {
       const struct inotify_event *event = (const struct inotify_event *)at;
-      if ((event->mask & IN_OPEN) && b->opens++ == 0) chip_reset(b);
-      if ((event->mask & IN_CLOSE) && b->opens > 0 && --b->opens == 0) chip_save_flash(b);
+      if (event->mask & IN_OPEN) on_open(b);
+      if ((event->mask & IN_CLOSE) && b->opens > 0) b->opens--;
       at += sizeof *event + event->len;
     }
   }
 }
 
+/* Take what events say, and then what is. The last one to close ends an upload, if it was one. */
+static void take_state(struct board *b) {
+  const bool was_open = b->is_open;
+  take_opens(b);
+  b->is_open = is_open(b);
+  if (b->is_open) return;
+  b->opens = 0;
+  ring_clear(&b->to_host);
+  if (was_open) flash_save(b);
+}
+
+void port_note_speed(struct board *b) {
+  if (b->master >= 0) b->host_baud = baud_of_host(b->master);
+}
+
+/* Looking for opens between reading bytes and delivering them: whoever wrote them has opened before, so the
+   reset of that open always comes first. */
 static void take_bytes(struct board *b) {
-  uint8_t bytes[4096];
-  while (ring_free(&b->to_chip) >= sizeof bytes) {
-    const ssize_t n = read(b->master, bytes, sizeof bytes);
+  uint8_t bytes[CHUNK];
+  while (ring_free(&b->to_chip) >= CHUNK) {
+    const ssize_t n = read(b->master, bytes, CHUNK);
     if (n <= 0) break;
+    take_opens(b);
+    port_note_speed(b);
+    if (b->stalled || b->halted) {
+      b->count.lost += (uint64_t)n;
+      continue;
+    }
     for (ssize_t i = 0; i < n; i++) ring_put(&b->to_chip, bytes[i]);
-    b->host_cycle = b->avr->cycle;
   }
-  uart_kick(b);
+  uart_feed(b);
 }
 
 static void give_bytes(struct board *b) {
   while (ring_used(&b->to_host) > 0) {
-    const uint32_t at = b->to_host.tail % RING_BYTES;
-    uint32_t length = ring_used(&b->to_host);
-    if (at + length > RING_BYTES) length = RING_BYTES - at;
-    const ssize_t n = write(b->master, b->to_host.bytes + at, length);
+    const ssize_t n =
+        write(b->master, b->to_host.bytes + b->to_host.tail % RING_BYTES, ring_piece(&b->to_host));
     if (n <= 0) return;
     b->to_host.tail += (uint32_t)n;
   }
 }
 
-void port_poll(struct board *b) {
-  take_opens(b);
+void port_exchange(struct board *b) {
   if (b->master < 0) return;
-  if (b->opens == 0) {
-    ring_clear(&b->to_host); /* nobody listens */
-    return;
-  }
+  take_state(b);
+  if (!b->is_open) return;
   take_bytes(b);
   give_bytes(b);
 }

@@ -9,22 +9,35 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define RING_BYTES 65536u
-#define CPU_HZ 16000000u
-#define CONTROL_CLIENTS 4
+#include "ring.h"
 
-/* Bytes on their way, in a ring whose indices run freely. */
-struct ring {
-  uint8_t bytes[RING_BYTES];
-  uint32_t head, tail;
+#define CPU_HZ 16000000u
+#define MAX_CLIENTS 4
+#define LINE_BYTES 128
+
+/* What is counted over the whole life of the board; bytes as they pass on the line. */
+struct counters {
+  uint64_t received, sent;
+  uint64_t overruns;    /* bytes the sketch was too late to read */
+  uint64_t lost;        /* bytes that met a receiver switched off, or a chip that stands */
+  uint64_t unread;      /* bytes for a host that does not read them */
+  uint64_t baud_errors; /* bytes garbled because host and chip differ in speed */
+  uint64_t opened;      /* times the port went from closed to open */
+  uint64_t resets, watchdog_resets, crashes; /* resets from outside; by the chip itself; runs into nonsense */
+  uint64_t flash_writes;                     /* pages erased or written by the bootloader */
 };
 
-struct counters {
-  uint64_t received, sent;  /* bytes, as the chip sees them */
-  uint64_t overruns;        /* bytes lost because the sketch was late */
-  uint64_t baud_errors;     /* bytes garbled because host and chip disagree on the baud rate */
-  uint64_t resets, crashes; /* resets from outside; watchdog resets are the chip's own affair */
-  uint64_t watchdog_resets;
+/* Measuring in firmware: each write to GPIOR0 is a mark; `span` is the cycles between the last two. */
+struct marks {
+  uint64_t count, at_cycle, span;
+  uint8_t value;
+};
+
+struct client {
+  int fd;
+  size_t used;
+  bool skipping; /* the rest of a line that was too long */
+  char line[LINE_BYTES];
 };
 
 struct board {
@@ -32,50 +45,66 @@ struct board {
   avr_uart_t *uart;
   avr_irq_t *uart_in;
   void (*core_reset)(avr_t *);
-  struct ring to_chip, to_host;
-  bool receiving, hold; /* a byte is on the line; simavr's FIFO is full */
-  bool halted, stalled, external_reset;
-  uint8_t watchdog_period;         /* as last written to WDTCSR */
-  uint64_t host_cycle, chip_cycle; /* when a byte last came from the host, from the chip */
+  int (*core_flash)(struct avr_io_t *, uint32_t, void *);
+  uint8_t *boot_copy;
+  uint8_t watchdog_period; /* as last written to WDTCSR */
+  bool halted, stalled, resetting, flash_dirty;
   struct counters count;
+  struct marks marks;
+
+  struct ring to_chip, to_host;
+  bool feeding;          /* a byte is on the line towards the chip */
+  uint32_t host_baud;    /* as the host set it, 0 if unknown */
+  uint64_t rush_until;   /* run ahead of real time up to this cycle: somebody waits for an answer */
+  uint64_t rush_no_more; /* answers alone do not prolong that beyond here */
 
   int master, watch, listener;
-  int clients[CONTROL_CLIENTS]; /* fds, 0 where there is none */
-  unsigned next_client;
-  int opens;
+  int opens;    /* as events tell, for the edge that resets */
+  bool is_open; /* as it is */
   char slave[64];
-  const char *link, *control_path, *flash_path;
+  struct client clients[MAX_CLIENTS];
+  const char *link, *flash_path, *registry;
 };
 
-static inline uint32_t ring_used(const struct ring *r) { return r->head - r->tail; }
-static inline uint32_t ring_free(const struct ring *r) { return RING_BYTES - ring_used(r); }
-static inline void ring_put(struct ring *r, uint8_t byte) { r->bytes[r->head++ % RING_BYTES] = byte; }
-static inline uint8_t ring_take(struct ring *r) { return r->bytes[r->tail++ % RING_BYTES]; }
-static inline void ring_clear(struct ring *r) { r->tail = r->head; }
-
-/* chip.c */
+/* chip.c: the ATmega328P */
 bool chip_init(struct board *b, const char *bootloader);
-void chip_reset(struct board *b);
+void chip_reset(struct board *b); /* the reset line, as by the port's DTR */
 void chip_run(struct board *b, uint64_t cycles);
-bool chip_flip(struct board *b, uint32_t address, unsigned bit);
-bool chip_save_flash(const struct board *b);
+void chip_watch(struct board *b, uint16_t address, avr_irq_notify_t notify);
 
-/* uart.c */
+/* flash.c: what is in it, and what keeps it */
+bool flash_init(struct board *b, const char *bootloader);
+bool flash_flip(struct board *b, uint32_t address, unsigned bit);
+bool flash_save(struct board *b);
+
+/* uart.c: bytes at the pace of the line */
 bool uart_init(struct board *b);
 void uart_after_reset(struct board *b);
-void uart_kick(struct board *b);
+void uart_feed(struct board *b);
 uint32_t uart_baud(const struct board *b);
 
-/* port.c */
+/* port.c: the PTY and its link. `port_exchange` moves bytes and takes opens and closes. */
 bool port_plug(struct board *b);
 void port_unplug(struct board *b);
-void port_poll(struct board *b);
-uint32_t port_host_baud(const struct board *b);
+void port_exchange(struct board *b);
+void port_note_speed(struct board *b); /* a host that sets its speed tells nobody: look often */
 
-/* control.c */
-bool control_init(struct board *b);
-void control_poll(struct board *b);
+/* baud.c: the speed a host has set on our PTY, 0 if unknown */
+uint32_t baud_of_host(int master);
+
+/* control.c: the socket beside the link. commands.c: what one line does; the answer ends in a newline. */
+enum control { CONTROL_OK, CONTROL_TAKEN, CONTROL_FAILED };
+enum control control_open(struct board *b);
 void control_close(struct board *b);
+void control_accept(struct board *b);
+void control_serve(struct board *b, struct client *c);
+void command_obey(struct board *b, const char *line, char *answer, size_t size);
+
+/* registry.c: the entry by which others find this board, and the line that says it is ready */
+const char *registry_entry(const char *folder); /* the path of ours */
+void registry_add(const struct board *b);
+void registry_remove(const struct board *b);
+void registry_announce(const struct board *b);
 
 /* hex.c: write an Intel HEX file into flash; the lowest address written, or -1 with a message on stderr. */
 int64_t hex_load(const char *path, uint8_t *flash, uint32_t size);

@@ -44,7 +44,7 @@ def start(programs: tuple[Path, Path], tmp_path: Path) -> Start:
 def test_what_linkers_write_is_read(start: Start, lines: list[str]) -> None:
     done = start("\n".join(lines) + "\n")
     assert (done.returncode, done.stderr) == (0, "")
-    assert '"port":"ready"' in done.stdout
+    assert '"ready":true' in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import serial
 from virtual_tools import TAG, ask, convert, greet, open_port, says_hello
 
 from sinehil.resources import resource
@@ -65,10 +64,8 @@ def test_more_bytes_than_the_rings_hold(watched: tuple[str, ControlClient]) -> N
     port, control = watched
     with open_port(port) as link:
         greet(link, TAG)
-        link.write_timeout = 0.5
         control.stall()
-        with pytest.raises(serial.SerialTimeoutException):
-            link.write(b"\x00" * 90_000)
+        assert link.write(b"\x00" * 90_000) == 90_000
         control.resume()
         control.reset()
         greet(link, TAG)

@@ -1,7 +1,10 @@
 """The control channel of a virtual board: what a hand at the bench would do."""
 
+import contextlib
 import json
+import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,21 +15,35 @@ TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class VirtualStats:
-    """What the simulator counted. ``cycles`` run since the start; bytes as the chip saw them."""
+    """What the simulator counted since the start; bytes as they passed on the line.
+
+    ``cycles`` stand still while the chip does. ``lost`` met a receiver switched off, ``unread`` a host that does
+    not read. ``opened`` counts edges, ``opens`` is how many hold the port now. ``mark_span`` is the cycles
+    between the firmware's last two writes to GPIOR0, ``mark_value`` the last value written.
+    """
 
     cycles: int
     received: int
     sent: int
     overruns: int
+    lost: int
+    unread: int
     baud_errors: int
+    opened: int
     resets: int
     watchdog_resets: int
     crashes: int
-    halted: bool
+    flash_writes: int
+    marks: int
+    mark_span: int
+    mark_value: int
     opens: int
     baud: int
     host_baud: int
     pc: int
+    halted: bool
+    stalled: bool
+    plugged: bool
 
 
 class ControlClient:
@@ -63,6 +80,13 @@ class ControlClient:
         """Return the simulator's counters."""
         return VirtualStats(**json.loads(self._ask("stats")))
 
+    def answers(self) -> bool:
+        """Return whether a board is there, of whatever version."""
+        try:
+            return bool(self._ask("stats"))
+        except LinkError:
+            return False
+
     def _command(self, line: str) -> None:
         answer = self._ask(line)
         if answer != "ok":
@@ -70,12 +94,23 @@ class ControlClient:
 
     def _ask(self, line: str) -> str:
         try:
-            with socket.socket(socket.AF_UNIX) as client:
+            with socket.socket(socket.AF_UNIX) as client, _short_name(self.path) as name:
                 client.settimeout(TIMEOUT_S)
-                client.connect(str(self.path))
+                client.connect(name)
                 client.sendall(line.encode() + b"\n")
-                return client.makefile().readline().strip()
+                with client.makefile() as answers:
+                    return answers.readline().strip()
         except OSError as error:
             raise LinkError(
                 f"no virtual board answers on {self.path}", "start one: sinehil virtual uno"
             ) from error
+
+
+@contextlib.contextmanager
+def _short_name(path: Path) -> Iterator[str]:
+    """Yield a name for a socket that fits its 107 bytes whatever the length of ``path``."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -1,32 +1,32 @@
 """Starting and ending a virtual Uno."""
 
 import contextlib
-import json
+import fcntl
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from sinehil.errors import LinkError, ToolError
-from sinehil.files import write_atomically
+from sinehil.errors import ToolError
 from sinehil.folders import runtime_dir
 from sinehil.virtual.control import ControlClient
 from sinehil.virtual.programs import build_optiboot, build_virtual_board
+from sinehil.virtual.registry import free_link, refuse_taken, remove_stale_entries
 
-USB_IDS = {"vid": "0x2341", "pid": "0x0043"}  # Arduino SA, Uno R3
 END_TIMEOUT_S = 5.0
+LINK_TAKEN = 3  # the program's exit code
 
 
 class VirtualUno:
     """A running virtual Uno. ``port`` is a stable path; the process ends with us, however we end."""
 
-    def __init__(self, process: subprocess.Popen[str], link: Path, log: IO[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], link: Path, words: IO[str]) -> None:
         self._process = process
         self._link = link
-        self._log = log
-        self._entry = _registry_entry(process.pid)
+        self._words = words
         self.control = ControlClient(Path(f"{link}.ctl"))
 
     @property
@@ -38,32 +38,44 @@ class VirtualUno:
     def start(cls, link: Path | None = None, flash_image: Path | None = None) -> Self:
         """Build what is missing, start the board, and return when its port can be opened.
 
+        ``flash_image`` keeps the flash between runs; a missing file is a blank board.
         Raises ToolError if it cannot be built or started, or if another board holds ``link``.
         """
         program, bootloader = build_virtual_board(), build_optiboot()
-        link = _free_link() if link is None else link.absolute()
-        _refuse_taken(link)
-        command = [program, "--bootloader", bootloader, "--link", link, "--until-stdin-closes"]
-        if flash_image is not None:
-            command += ["--flash", flash_image]
-        log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by stop())
-        # not a pipe: nobody would read it, and a full pipe stops the board
+        with _one_start_at_a_time():
+            remove_stale_entries(runtime_dir())
+            link = free_link(runtime_dir()) if link is None else link.absolute()
+            refuse_taken(link)
+            command = [program, "--bootloader", bootloader, "--link", link, "--until-stdin-closes"]
+            command += ["--registry", runtime_dir()]
+            if flash_image is not None:
+                command += ["--flash", flash_image.absolute()]
+            return cls._launch([str(word) for word in command], link)
+
+    @classmethod
+    def _launch(cls, command: list[str], link: Path) -> Self:
+        words = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by stop()
         process = subprocess.Popen(
-            [str(word) for word in command],
+            command,
             stdin=subprocess.PIPE,  # its end is how the board notices ours, even by SIGKILL
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=words,
             text=True,
             start_new_session=True,  # Ctrl-C is for us, not for the board
         )
-        board = cls(process, link, log)
-        board._wait_until_ready()
+        board = cls(process, link, words)
+        try:
+            board._wait_until_ready()
+        except BaseException:
+            board.stop()
+            raise
         return board
 
     def wait(self) -> None:
-        """Block until the board ends by itself; ToolError if it does."""
+        """Block until the board is ended from outside; ToolError if it fails by itself."""
         code = self._process.wait()
-        raise ToolError(f"the virtual board ended (code {code})", "start it again")
+        if code != 0:
+            raise ToolError(f"the virtual board ended (code {code})", "start it again", self._said())
 
     def stop(self) -> None:
         """End the board and remove its port; stopping twice is fine."""
@@ -74,11 +86,10 @@ class VirtualUno:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._log):
+        for pipe in (self._process.stdin, self._process.stdout, self._words):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        self._entry.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -89,57 +100,29 @@ class VirtualUno:
         self.stop()
 
     def _wait_until_ready(self) -> None:
-        try:
-            assert self._process.stdout is not None
-            if not self._process.stdout.readline():
-                self._log.seek(0)
-                words = self._log.read()
-                raise ToolError(
-                    f"the virtual board did not start on {self._link}", "choose another --link", output=words
-                )
-            entry = {"port": self.port, **USB_IDS, "serial": f"virtual-{self._process.pid}"}
-            write_atomically(self._entry, json.dumps({**entry, "pid_of_process": self._process.pid}).encode())
-        except BaseException:
-            self.stop()
-            raise
+        assert self._process.stdout is not None
+        if self._process.stdout.readline():
+            return
+        if self._process.wait() == LINK_TAKEN:
+            raise ToolError(
+                f"a virtual board already runs on {self._link}", "choose another --link, or end that one"
+            )
+        raise ToolError(
+            f"the virtual board did not start on {self._link}", "choose another --link", self._said()
+        )
+
+    def _said(self) -> str:
+        if self._words.closed:
+            return ""
+        self._words.seek(0)
+        return self._words.read()
 
 
-def _registry_entry(pid: int) -> Path:
-    return runtime_dir() / f"{pid}.json"
-
-
-def _free_link() -> Path:
-    """Return the first of uno, uno2, ... in the runtime folder that no running board holds."""
-    _remove_stale_entries()
-    for number in range(1, 1000):
-        link = runtime_dir() / ("uno" if number == 1 else f"uno{number}")
-        if not _alive(link):
-            return link
-    raise ToolError(f"too many virtual boards in {runtime_dir()}", "end some of them")
-
-
-def _refuse_taken(link: Path) -> None:
-    if _alive(link):
-        raise ToolError(f"a virtual board already runs on {link}", "choose another --link, or end that one")
-    if link.exists() and not link.is_symlink():
-        raise ToolError(f"{link} exists and is not a virtual board's port", "choose another --link")
+@contextlib.contextmanager
+def _one_start_at_a_time() -> Iterator[None]:
+    folder = os.open(runtime_dir(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        link.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ToolError(f"cannot make {link.parent}: {error.strerror}", "choose another --link") from error
-
-
-def _alive(link: Path) -> bool:
-    try:
-        ControlClient(Path(f"{link}.ctl")).stats()
-    except (LinkError, ValueError, TypeError):
-        return False
-    return True
-
-
-def _remove_stale_entries() -> None:
-    for entry in runtime_dir().glob("*.json"):
-        try:
-            os.kill(int(entry.stem), 0)
-        except (OSError, ValueError):
-            entry.unlink(missing_ok=True)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
