@@ -81,10 +81,12 @@ static void run(struct board *b, bool watch_parent) {
   pace_restart(&pace, b->avr->cycle);
   while (!stopping) {
     if (b->is_open) port_note_speed(b);
+    const int64_t ns = time_to_wait(b, &pace);
+    attend(b, ns, watch_parent);
+    if (ns != 0) continue; /* something may have woken us early: no cycle before its time */
     const bool rush = b->avr->cycle < b->rush_until || ring_used(&b->to_chip) > 0;
-    if (!b->stalled) chip_run(b, rush ? RUSH_CYCLES : CALM_CYCLES);
+    chip_run(b, rush ? RUSH_CYCLES : CALM_CYCLES);
     if (ring_used(&b->to_host) > 0) port_exchange(b);
-    attend(b, time_to_wait(b, &pace), watch_parent);
   }
 }
 

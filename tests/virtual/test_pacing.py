@@ -137,3 +137,11 @@ def test_marks_measure_firmware_to_the_cycle(start_board: StartBoard, tmp_path: 
     until(
         lambda: board.control.stats().marks % 2 == 0 and board.control.stats().mark_span == 6, "1 + 5 cycles"
     )
+
+
+def test_questions_do_not_make_time_run_faster(board: VirtualUno) -> None:
+    cycles, started = board.control.stats().cycles, time.monotonic()
+    while time.monotonic() - started < 0.5:
+        board.control.stats()
+    simulated_s = (board.control.stats().cycles - cycles) / 16e6
+    assert simulated_s < 1.2 * (time.monotonic() - started)
