@@ -31,9 +31,10 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
 
 @pytest.fixture(scope="module")
 def flash_image(firmware: Firmware) -> Path:
-    """The flash's bytes as they are: what avrdude would leave behind, without its three seconds."""
+    """The whole flash as avrdude would leave it behind, without its three seconds."""
     image = firmware.hex.with_suffix(".bin")
-    subprocess.run(["avr-objcopy", "-I", "ihex", "-O", "binary", firmware.hex, image], check=True)
+    whole = ["--gap-fill", "0xff", "--pad-to", "0x8000"]
+    subprocess.run(["avr-objcopy", "-I", "ihex", "-O", "binary", *whole, firmware.hex, image], check=True)
     return image
 
 
