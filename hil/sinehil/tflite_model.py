@@ -51,6 +51,7 @@ class QuantizedModel:
     layers: tuple[FullyConnected, ...]
     float_input: bool
     float_output: bool
+    name: str = "the model"  # for messages: the file it came from
 
     @property
     def input(self) -> Quantization:
@@ -100,7 +101,9 @@ def parse_quantized_model(data: bytes, name: str) -> QuantizedModel:
         raise
     except DAMAGED as error:
         raise ArtefactError(f"{name} is damaged: {error}", "make or download it again") from error
-    return QuantizedModel(hashlib.sha256(data).hexdigest(), data, tuple(layers), float_input, float_output)
+    return QuantizedModel(
+        hashlib.sha256(data).hexdigest(), data, tuple(layers), float_input, float_output, name
+    )
 
 
 class _Reader:

@@ -69,7 +69,7 @@ def generate_kernel(model: QuantizedModel, oracle: str = "litert") -> GeneratedK
         raise UsageError(f"there is no oracle {oracle!r}", "choose one of: litert")
     if (model.inputs, model.outputs) != (1, 1):
         raise ArtefactError(
-            f"the model has {model.inputs} inputs and {model.outputs} outputs",
+            f"{model.name} has {model.inputs} inputs and {model.outputs} outputs",
             "this version generates kernels for models with one input and one output",
         )
     plans = plan_layers(model)
