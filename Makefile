@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 PORT ?= /dev/ttyACM0
+PACKAGES := docker/debian-packages.txt docker/debian-packages-build.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: setup ## train, convert, compile, flash a virtual Uno, verify: the whole main job
 	@$(BIN)/sinehil demo
@@ -22,6 +23,15 @@ flash: setup ## upload to PORT (default /dev/ttyACM0)
 verify: setup ## compare the board on PORT with the interpreter, for every input
 	@$(BIN)/sinehil verify --port $(PORT)
 
+docker-train: ## the same in a container: no Python or TensorFlow on this machine, no network while it works
+	@docker/sinehil.sh train train
+docker-demo: ## the whole main job in a container, with a virtual Uno inside
+	@docker/sinehil.sh train demo
+docker-flash: ## compile in a container and upload to PORT
+	@docker/sinehil.sh rig flash --port $(PORT)
+docker-verify: ## verify the board on PORT from a container
+	@docker/sinehil.sh rig verify --port $(PORT) --report reports/verify
+
 test: setup-test lint ## all checks and all tests
 	@$(BIN)/pytest
 check: setup-test lint ## lint, types, unit tests: the inner loop, under a minute
@@ -30,7 +40,7 @@ lint: setup-test ## format, lint, types, import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@git ls-files '*.c' '*.h' '*.cpp' '*.ino' | xargs clang-format --dry-run --Werror
-	@shellcheck docker/*.sh .ci/run
+	@shellcheck docker/*.sh docker/*/*.sh .ci/run
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 
@@ -48,9 +58,9 @@ clean: ## remove what was generated here, not the tools in the cache
 setup: packages $(VENV)/.ready
 setup-test: packages-test $(VENV)/.ready
 packages:
-	@docker/install-debian-packages.sh docker/debian-packages.txt
+	@docker/install-debian-packages.sh $(PACKAGES)
 packages-test:
-	@docker/install-debian-packages.sh docker/debian-packages.txt docker/debian-packages-test.txt
+	@docker/install-debian-packages.sh $(PACKAGES) docker/debian-packages-test.txt
 $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@echo "installing Python packages into $(VENV)" >&2
 	@$(PYTHON) -m venv --clear $(VENV)
@@ -58,4 +68,4 @@ $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo train compile flash verify test check lint report-picture lock clean setup setup-test packages packages-test
+.PHONY: help demo train compile flash verify docker-train docker-demo docker-flash docker-verify test check lint report-picture lock clean setup setup-test packages packages-test

@@ -9,7 +9,19 @@ from typing import NoReturn
 import typer
 
 from sinehil import __version__
-from sinehil.commands import bench, compile_, demo, doctor, flash, ports, sketch, train, verify, virtual
+from sinehil.commands import (
+    bench,
+    compile_,
+    demo,
+    doctor,
+    flash,
+    ports,
+    setup,
+    sketch,
+    train,
+    verify,
+    virtual,
+)
 from sinehil.errors import ExitCode, SinehilError, ToolError
 
 EPILOG = (
@@ -27,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, compile_, flash, verify, bench, demo, virtual, sketch, ports, doctor):
+for module in (train, compile_, flash, verify, bench, demo, virtual, sketch, ports, setup, doctor):
     module.register(app)
 
 

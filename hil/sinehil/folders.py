@@ -1,4 +1,4 @@
-"""The folders sinehil keeps outside a project: built tools (cache) and running boards (runtime)."""
+"""The folders sinehil keeps outside a project: built tools (prebuilt, cache) and running boards (runtime)."""
 
 import os
 import tempfile
@@ -15,6 +15,17 @@ def cache_dir() -> Path:
     path = Path(own) if own else (Path(base) if base else Path.home() / ".cache") / "sinehil"
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def built(name: str) -> Path:
+    """Return where a built tool is or goes: ``$SINEHIL_PREBUILT`` if somebody has put it there, else the cache.
+
+    An image carries its tools in a folder that nobody has to be able to write to. Names carry a fingerprint of what
+    they were built from, so a tool of another version is never taken.
+    """
+    prebuilt = os.environ.get("SINEHIL_PREBUILT")
+    there = Path(prebuilt) / name if prebuilt else None
+    return there if there is not None and there.exists() else cache_dir() / name
 
 
 def runtime_dir() -> Path:

@@ -6,14 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.arduino import ArduinoEnvironment, check_tools, prepare_environment
-from sinehil.arduino.debian import EXPORT_TOOLS, FIRMWARE_TOOLS, VIRTUAL_BOARD_TOOLS, Requirement
-from sinehil.arduino.doctor import status_of, version_in
+from sinehil.arduino import ArduinoEnvironment, prepare_environment
+from sinehil.arduino.debian import (
+    EXPORT_TOOLS,
+    FIRMWARE_TOOLS,
+    KERNEL_CHECK_TOOLS,
+    VIRTUAL_BOARD_BUILD_TOOLS,
+    Requirement,
+)
 from sinehil.arduino.environment import require
 from sinehil.arduino.process import run
 from sinehil.arduino.toolchain import find_arduino_cli
+from sinehil.doctor import check_tools, status_of, version_in
 from sinehil.errors import ToolError
 from sinehil.resources import resource
+from sinehil.virtual.programs import virtual_board_program
 
 NOT_HERE = Requirement("nothing", Path("/nonexistent/tool"), "nothing-avr")
 
@@ -81,8 +88,9 @@ def test_what_is_missing_is_named_by_its_package() -> None:
 
 
 def test_every_package_we_name_is_one_we_install() -> None:
-    listed = (resource("docker") / "debian-packages.txt").read_text().split()
-    for requirement in (*FIRMWARE_TOOLS, *VIRTUAL_BOARD_TOOLS, *EXPORT_TOOLS):
+    lists = ("debian-packages.txt", "debian-packages-build.txt")
+    listed = [word for name in lists for word in (resource("docker") / name).read_text().split()]
+    for requirement in (*FIRMWARE_TOOLS, *KERNEL_CHECK_TOOLS, *VIRTUAL_BOARD_BUILD_TOOLS, *EXPORT_TOOLS):
         assert requirement.package in listed, requirement
 
 
@@ -96,9 +104,9 @@ def test_doctor_finds_what_the_tests_use() -> None:
         "avrdude",
         "arduino-ctags",
         "arduino core",
-        "libsimavr",
         "cc",
         "xxd",
+        "virtual board" if virtual_board_program().exists() else "libsimavr",
     ):
         assert found[name].found, name
         assert found[name].path is not None and found[name].path.exists()

@@ -1,7 +1,6 @@
 """arduino-cli and what it needs, found or built, and driven: compile, upload, list."""
 
 from sinehil.arduino.build import Firmware, compile_sketch
-from sinehil.arduino.doctor import ToolStatus, check_tools
 from sinehil.arduino.environment import ArduinoEnvironment, prepare_environment
 from sinehil.arduino.ports import BoardPort, list_ports
 from sinehil.arduino.sketch import stage_sketch
@@ -11,8 +10,6 @@ __all__ = [
     "ArduinoEnvironment",
     "BoardPort",
     "Firmware",
-    "ToolStatus",
-    "check_tools",
     "compile_sketch",
     "list_ports",
     "prepare_environment",

@@ -40,9 +40,11 @@ FIRMWARE_TOOLS = (
     Requirement("arduino-ctags", CTAGS, "arduino-ctags", ("--version",)),
     Requirement("arduino core", CORE / "platform.txt", "arduino-core-avr", version_key="version="),
 )
-VIRTUAL_BOARD_TOOLS = (
+KERNEL_CHECK_TOOLS = (
     Requirement("cc", Path("cc"), "gcc", ("--version",)),
     Requirement("C headers", Path("/usr/include/stdio.h"), "libc6-dev"),
+)
+VIRTUAL_BOARD_BUILD_TOOLS = (
     Requirement("libsimavr", Path("/usr/include/simavr/sim_avr.h"), "libsimavr-dev"),
     Requirement("libelf", Path("/usr/include/libelf.h"), "libelf-dev"),
 )

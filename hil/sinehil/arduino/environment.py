@@ -22,7 +22,7 @@ from sinehil.arduino.debian import (
 from sinehil.arduino.process import run
 from sinehil.arduino.toolchain import find_or_build_arduino_cli
 from sinehil.errors import ToolError
-from sinehil.folders import cache_dir
+from sinehil.folders import built, cache_dir
 
 __all__ = ["CORE", "RETRIES", "ArduinoEnvironment", "prepare_environment", "require"]
 
@@ -57,7 +57,7 @@ def prepare_environment(progress: Callable[[str], None]) -> ArduinoEnvironment:
     require(FIRMWARE_TOOLS)
     program = find_or_build_arduino_cli(progress)
     files = _files()
-    home = cache_dir() / f"arduino-{_fingerprint(files)}"
+    home = built(f"arduino-{_fingerprint(files)}")
     if not home.exists():
         _make_home(home, files)
     return ArduinoEnvironment(program, _variables(home))
@@ -76,9 +76,10 @@ def require(requirements: Sequence[Requirement]) -> None:
 def _variables(home: Path) -> dict[str, str]:
     return {
         "ARDUINO_DIRECTORIES_DATA": str(home / "data"),
-        "ARDUINO_DIRECTORIES_DOWNLOADS": str(home / "downloads"),
         "ARDUINO_DIRECTORIES_USER": str(home / "user"),
-        "ARDUINO_BUILD_CACHE_PATH": str(home / "build-cache"),
+        # What it writes to; home itself may be read-only.
+        "ARDUINO_DIRECTORIES_DOWNLOADS": str(cache_dir() / "arduino-downloads"),
+        "ARDUINO_BUILD_CACHE_PATH": str(cache_dir() / "arduino-build-cache"),
         "ARDUINO_UPDATER_ENABLE_NOTIFICATION": "false",
         "ARDUINO_NETWORK_CLOUD_API_SKIP_BOARD_DETECTION_CALLS": "true",
         "ARDUINO_OUTPUT_NO_COLOR": "true",
@@ -97,6 +98,7 @@ def _files() -> dict[str, str]:
         "user/hardware/platform.txt": PLATFORM,
         "data/package_index.json": '{"packages":[]}',
         "data/library_index.json": '{"libraries":[]}',
+        "data/inventory.yaml": "installation: {}\n",  # else it invents ids, in a home that may be read-only
         "arduino-cli.yaml": "{}\n",
         **tools,
     }

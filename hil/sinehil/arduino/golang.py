@@ -51,7 +51,7 @@ def go_for_build(progress: Progress) -> Iterator[Go]:
 def _private_caches(folder: Path, users_own: Mapping[str, str]) -> dict[str, str]:
     caches = {"GOCACHE": str(folder / "cache"), "GOMODCACHE": str(folder / "modules")}
     kept = {key: users_own[key] for key in caches if key in users_own}
-    return {**caches, **kept, "GOFLAGS": "-mod=readonly -modcacherw"}  # or the modules could not be removed
+    return {**caches, **kept, "SINEHIL_GO_FLAGS": "-modcacherw"}  # or the modules could not be removed
 
 
 def minimum_go_version() -> tuple[int, ...]:

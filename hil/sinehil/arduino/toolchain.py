@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from sinehil.arduino.golang import GO_MODULE, Go, Progress, go_for_build, numbers
@@ -20,17 +20,7 @@ from sinehil.resources import resource
 MODULE = "github.com/arduino/arduino-cli"
 MINIMUM, BELOW = (1, 5), (2, 0)  # what the JSON output and the environment variables were tried with
 HOW_TO_GET = "`sinehil compile` builds it on first use (network needed once), or put arduino-cli 1.5 on PATH"
-# Same module, same Go: the same bytes, wherever and by whomever it is built.
-REPRODUCIBLE = ("-trimpath", "-buildvcs=false")
-BUILD_VARIABLES = {
-    "CGO_ENABLED": "0",  # no C compiler needed, and the machine's libc does not get into the program
-    "GO111MODULE": "on",
-    "GOFLAGS": "-mod=readonly",
-    "GOTOOLCHAIN": "local",
-    "GOWORK": "off",
-}
 LINES_A_STEP = 100
-CROSS_BUILD_VARIABLES = ("GOOS", "GOARCH")
 
 
 def pinned_version() -> str:
@@ -102,25 +92,8 @@ def _go_build(output: Path, go: Go, progress: Progress) -> Finished:
         if number % LINES_A_STEP == 0:
             progress(f"building arduino-cli: {number} modules and packages done")
 
-    flags = f"-s -w -X {MODULE}/internal/version.versionString={pinned_version()}"
-    command: list[str | Path] = [
-        go.program,
-        "build",
-        "-v",
-        *REPRODUCIBLE,
-        "-ldflags",
-        flags,
-        "-o",
-        output,
-        MODULE,
-    ]
-    return follow(command, on_line, env=_build_environment(os.environ, go), cwd=resource(GO_MODULE))
-
-
-def _build_environment(users_own: Mapping[str, str], go: Go) -> dict[str, str]:
-    """Return the user's environment, proxies and caches included, with what decides about the result fixed."""
-    kept = {key: value for key, value in users_own.items() if key not in CROSS_BUILD_VARIABLES}
-    return {**kept, **BUILD_VARIABLES, **go.variables}
+    command: list[str | Path] = ["sh", resource(GO_MODULE) / "build.sh", go.program, output]
+    return follow(command, on_line, env={**os.environ, **go.variables})
 
 
 @contextlib.contextmanager

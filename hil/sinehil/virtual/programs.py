@@ -8,10 +8,11 @@ from pathlib import Path
 from sinehil.arduino.environment import CORE
 from sinehil.arduino.process import run, tail
 from sinehil.errors import ToolError
-from sinehil.folders import cache_dir
+from sinehil.folders import built
 from sinehil.resources import resource
 
 Command = list[str | Path]
+_BOARD = resource("hil/virtual_board")
 TARGET = "TARGET"  # stands for the file to be made
 BOARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra")
 BOARD_LIBRARIES = ("-lsimavr", "-lelf", "-lutil", "-lpthread")
@@ -26,11 +27,18 @@ OPTIBOOT_FLAGS = (
 
 def build_virtual_board() -> Path:
     """Return the simulator program, compiled first if its sources changed."""
-    folder = resource("hil/virtual_board")
-    sources = sorted(folder.glob("*.c"))
-    name = f"vboard-{_fingerprint([*sources, *sorted(folder.glob('*.h'))], BOARD_FLAGS)}"
-    command: Command = ["cc", *BOARD_FLAGS, *sources, "-o", TARGET, *BOARD_LIBRARIES]
-    return _built(name, command, "gcc libsimavr-dev libelf-dev")
+    command: Command = ["cc", *BOARD_FLAGS, *_board_sources(), "-o", TARGET, *BOARD_LIBRARIES]
+    return _built(virtual_board_program(), command, "gcc libsimavr-dev libelf-dev")
+
+
+def virtual_board_program() -> Path:
+    """Return where the simulator program is, or will be when it is built."""
+    headers = sorted(_BOARD.glob("*.h"))
+    return built(f"bin/vboard-{_fingerprint([*_board_sources(), *headers], BOARD_FLAGS)}")
+
+
+def _board_sources() -> list[Path]:
+    return sorted(_BOARD.glob("*.c"))
 
 
 def build_optiboot() -> Path:
@@ -40,23 +48,24 @@ def build_optiboot() -> Path:
         raise ToolError(f"there is no {source}", "sudo apt-get install arduino-core-avr")
     key = _fingerprint([source], OPTIBOOT_FLAGS)
     compile_: Command = ["avr-gcc", *OPTIBOOT_FLAGS, source, "-o", TARGET]
-    elf = _built(f"optiboot-{key}.elf", compile_, "gcc-avr avr-libc")
+    elf = _built(built(f"bin/optiboot-{key}.elf"), compile_, "gcc-avr avr-libc")
     sections = ["-j", ".text", "-j", ".data", "-j", ".version", "--set-section-flags", ".version=alloc,load"]
     to_hex: Command = ["avr-objcopy", *sections, "-O", "ihex", elf, TARGET]
-    return _built(f"optiboot-{key}.hex", to_hex, "binutils-avr")
+    return _built(built(f"bin/optiboot-{key}.hex"), to_hex, "binutils-avr")
 
 
-def _built(name: str, command: Command, packages: str) -> Path:
-    target = cache_dir() / "bin" / name
+def _built(target: Path, command: Command, packages: str) -> Path:
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        beside = Path(folder) / name
+        beside = Path(folder) / target.name
         done = run([beside if word is TARGET else word for word in command])
         if done.code != 0:
             raise ToolError(
-                f"{name} does not compile", f"sudo apt-get install {packages}", output=tail(done.stderr, 10)
+                f"{target.name} does not compile",
+                f"sudo apt-get install {packages}",
+                output=tail(done.stderr, 10),
             )
         beside.replace(target)
     return target

@@ -4,16 +4,19 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sinehil import __version__
 from sinehil.arduino.debian import (
     EXPORT_TOOLS,
     FIRMWARE_TOOLS,
-    VIRTUAL_BOARD_TOOLS,
+    KERNEL_CHECK_TOOLS,
+    VIRTUAL_BOARD_BUILD_TOOLS,
     Requirement,
     how_to_install,
 )
 from sinehil.arduino.process import run
 from sinehil.arduino.toolchain import HOW_TO_GET, cli_version, find_arduino_cli
 from sinehil.errors import ToolError
+from sinehil.virtual.programs import virtual_board_program
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class ToolStatus:
 
 def check_tools() -> list[ToolStatus]:
     """Look for every tool; builds and installs nothing."""
-    requirements = (*FIRMWARE_TOOLS, *VIRTUAL_BOARD_TOOLS, *EXPORT_TOOLS)
-    return [_arduino_cli(), *(status_of(requirement) for requirement in requirements)]
+    requirements = (*FIRMWARE_TOOLS, *KERNEL_CHECK_TOOLS, *EXPORT_TOOLS)
+    return [_arduino_cli(), *(status_of(requirement) for requirement in requirements), *_virtual_board()]
 
 
 def status_of(requirement: Requirement) -> ToolStatus:
@@ -55,6 +58,14 @@ def _arduino_cli() -> ToolStatus:
     path = find_arduino_cli()
     version = "" if path is None else ".".join(str(number) for number in cli_version(path))
     return ToolStatus("arduino-cli", path is not None, version, path, HOW_TO_GET)
+
+
+def _virtual_board() -> list[ToolStatus]:
+    """Look for the finished program; only if it is still to be compiled, for what that takes."""
+    program = virtual_board_program()
+    if program.exists():
+        return [ToolStatus("virtual board", True, __version__, program, "")]
+    return [status_of(requirement) for requirement in VIRTUAL_BOARD_BUILD_TOOLS]
 
 
 def _version(requirement: Requirement, path: Path) -> str:
