@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data import Dataset, Float32s, Split, make_dataset
@@ -29,6 +30,8 @@ from sinehil_pipeline.plot_style import (
 from sinehil_pipeline.worker import Channel
 
 LATE_EPOCH = 100
+DIGITS = 3  # behind the point; a pixel is five units of the third
+Floats = Float32s | NDArray[np.float64]
 Pngs = dict[str, bytes]
 
 
@@ -36,10 +39,10 @@ Pngs = dict[str, bytes]
 class Predictions:
     """What is drawn over the data: y of shape [n] for the split named."""
 
-    baseline_train: Float32s
-    final_test: Float32s
-    float_test: Float32s
-    quantized_test: Float32s
+    baseline_train: Floats
+    final_test: Floats
+    float_test: Floats
+    quantized_test: Floats
 
 
 def draw_all(channel: Channel, recipe: Recipe, histories: Mapping[str, History]) -> Pngs:
@@ -50,7 +53,12 @@ def draw_all(channel: Channel, recipe: Recipe, histories: Mapping[str, History])
         pngs = draw_data(recipe, data)
         for name, history in histories.items():
             pngs[f"plots/{name}_history.png"] = draw_history(name, history)
-        return pngs | draw_predictions(recipe, data, channel.receive())
+        return pngs | draw_predictions(recipe, data, drawable(channel.receive()))
+
+
+def drawable(predictions: Predictions) -> Predictions:
+    """Round predictions to ``DIGITS``: float32 runtimes differ in the seventh between CPUs, and pictures should not."""
+    return Predictions(*(np.round(y.astype(np.float64), DIGITS) for y in astuple(predictions)))
 
 
 def draw_data(recipe: Recipe, data: Dataset) -> Pngs:
@@ -96,7 +104,7 @@ def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **opt
 
 def _samples(x: Float32s, y: Float32s, noise: float) -> bytes:
     figure, (left, right) = _figure(WIDE_IN, 1, 2, sharey=True)
-    left.scatter(x, np.sin(x), DOT, BLUE, linewidths=0, label=f"{len(x)} samples of sin(x)")
+    left.scatter(x, sine(x), DOT, BLUE, linewidths=0, label=f"{len(x)} samples of sin(x)")
     left.set_title("Without noise")
     right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"sin(x) + {noise:g} · normal noise")
     _draw_sine(right)
@@ -150,7 +158,7 @@ def _curve(axes: Any, epochs: Any, training: Float32s, validation: Float32s) -> 
     axes.legend(handles[::-1], labels[::-1], loc="upper right")
 
 
-def _predicted(title: str, split: Split, predicted: Float32s) -> bytes:
+def _predicted(title: str, split: Split, predicted: Floats) -> bytes:
     figure, axes = _figure(SINGLE_IN)
     axes.scatter(split.x, split.y, DOT, BLUE, linewidths=0, alpha=0.5, label="actual (noisy sample)")
     _draw_sine(axes)
@@ -165,7 +173,7 @@ def _predicted(title: str, split: Split, predicted: Float32s) -> bytes:
 def _comparison(name: str, test: Split, predictions: Predictions) -> bytes:
     figure, (upper, lower) = _figure(TALL_IN, 2, 1, height_ratios=[2, 1], sharex=True)
     order = np.argsort(test.x, kind="stable")
-    x, sine = test.x[order], np.sin(test.x[order])
+    x, exact = test.x[order], sine(test.x[order])
     upper.scatter(test.x, test.y, DOT, GREY, linewidths=0, alpha=0.7, label="actual (noisy sample)")
     forms = (
         ("Keras", predictions.final_test, {"color": BLUE, "linewidth": 5.0, "alpha": 0.35}),
@@ -178,7 +186,7 @@ def _comparison(name: str, test: Split, predictions: Predictions) -> bytes:
     )
     for label, y, look in forms:
         upper.plot(x, y[order], label=label, **look)
-        lower.plot(x, y[order] - sine, **look)
+        lower.plot(x, y[order] - exact, **look)
     _draw_sine(upper)
     lower.axhline(0, color=BLACK, linewidth=0.8, linestyle="--")
     upper.set_title(f"{name} on the test data, in its three forms")
@@ -191,6 +199,11 @@ def _comparison(name: str, test: Split, predictions: Predictions) -> bytes:
     return png(figure)
 
 
+def sine(x: Floats) -> NDArray[np.float64]:
+    """Return sin x in float64, where CPUs agree on all that a picture shows; in float32 they do not."""
+    return np.asarray(np.sin(x.astype(np.float64)))
+
+
 def _draw_sine(axes: Any) -> None:
     x = np.linspace(0, 2 * math.pi, 200)
-    axes.plot(x, np.sin(x), color=BLACK, linewidth=1.0, linestyle="--", label="sin(x)")
+    axes.plot(x, sine(x), color=BLACK, linewidth=1.0, linestyle="--", label="sin(x)")
