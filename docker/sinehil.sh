@@ -6,19 +6,19 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly TOOL=5 ARTEFACT=6 # sinehil's exit codes
 
-fail() { # MESSAGE NEXT_STEP
-  printf 'sinehil: %s\n  next: %s\n' "$1" "$2" >&2
-  exit "$TOOL"
+fail() { # EXIT_CODE MESSAGE NEXT_STEP
+  printf 'sinehil: %s\n  next: %s\n' "$2" "$3" >&2
+  exit "$1"
 }
 
 require_engine() {
   local words
-  command -v docker >/dev/null || fail "there is no container engine: no docker on PATH" \
+  command -v docker >/dev/null || fail "$TOOL" "there is no container engine: no docker on PATH" \
     "install one (Debian: apt-get install docker.io), or do without: make demo"
   words=$(docker version --format '{{.Server.Version}}' 2>&1) && return
-  [[ $words == *"permission denied"* ]] && fail "no permission to use the container engine's socket" \
+  [[ $words == *"permission denied"* ]] && fail "$TOOL" "no permission to use the container engine's socket" \
     "join its group: sudo usermod -aG docker $(id -un), then log in again"
-  fail "the container engine does not answer: ${words##*$'\n'}" "start it: sudo systemctl start docker"
+  fail "$TOOL" "the container engine does not answer: ${words##*$'\n'}" "start it: sudo systemctl start docker"
 }
 
 has_buildkit() {
@@ -44,10 +44,10 @@ build() { # TARGET
     rm -f "$log"
     return
   fi
-  has_buildkit || fail "this docker builds without BuildKit, and docker/Dockerfile needs it" \
+  has_buildkit || fail "$TOOL" "this docker builds without BuildKit, and docker/Dockerfile needs it" \
     "install it (Debian's docker.io has it built in; Docker's own packages call it docker-buildx-plugin)"
   tail -n 20 "$log" >&2
-  fail "the image sinehil:$1 could not be built" "read the engine's words above; the first build needs the network"
+  fail "$TOOL" "the image sinehil:$1 could not be built" "read the engine's words above; the first build needs the network"
 }
 
 # On a terminal: one line that changes with each step of the build. Elsewhere: nothing.
@@ -91,7 +91,8 @@ run() { # TARGET ARGUMENT...
   shift
   mapfile -t options < <(port_options "$(port_of "$@")")
   for folder in artifacts build reports; do
-    mkdir -p "$folder" || exit "$ARTEFACT" # by us: the engine would make it as root
+    mkdir -p "$folder" 2>/dev/null || # by us: the engine would make it as root
+      fail "$ARTEFACT" "cannot make $PWD/$folder" "work in a folder of your own: artefacts and reports go below it"
     options+=(--volume "$PWD/$folder:/work/$folder")
   done
   [[ -t 1 && -t 2 ]] && options+=(--tty) # only then: a terminal makes one stream of stdout and stderr
