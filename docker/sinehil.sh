@@ -21,12 +21,16 @@ require_engine() {
   fail "$TOOL" "the container engine does not answer: ${words##*$'\n'}" "start it: sudo systemctl start docker"
 }
 
-has_buildkit() {
-  printf 'FROM scratch\nLABEL probe=1\n' | DOCKER_BUILDKIT=1 docker build --quiet - >/dev/null 2>&1
+# The classic builder, which some clients fall back to silently, refuses --mount even where nothing runs it.
+require_buildkit() {
+  printf 'FROM scratch AS unused\nRUN --mount=type=cache,target=/x true\nFROM scratch\nLABEL probe=1\n' |
+    DOCKER_BUILDKIT=1 docker build --quiet - >/dev/null 2>&1 ||
+    fail "$TOOL" "this docker builds without BuildKit, and docker/Dockerfile needs it" \
+      "install it (Debian's docker.io has it built in; Docker's own packages call it docker-buildx-plugin)"
 }
 
 build() { # TARGET
-  local log flags options=()
+  local flags options=()
   options+=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$root/hil/sinehil/__init__.py")")
   options+=(--build-arg "REVISION=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)")
   [[ -n ${BASE_IMAGE:-} ]] && options+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
@@ -36,16 +40,18 @@ build() { # TARGET
   [[ -s $pip_conf ]] && options+=(--secret "id=pip_conf,src=$pip_conf")
   read -ra flags <<<"${DOCKER_BUILD_FLAGS:-}"
 
-  [[ -n $(docker images --quiet "sinehil:$1") ]] || echo "building the image sinehil:$1, once: a few minutes" >&2
-  log=$(mktemp)
+  if [[ -z $(docker images --quiet "sinehil:$1") ]]; then
+    require_buildkit
+    echo "building the image sinehil:$1, once: a few minutes" >&2
+  fi
+  log=$(mktemp) # not local: the trap needs it
   trap 'rm -f "$log"' EXIT
   if DOCKER_BUILDKIT=1 docker build --progress plain "${flags[@]}" "${options[@]}" --target "$1" --tag "sinehil:$1" \
     --file "$root/docker/Dockerfile" "$root" 2>&1 | tee "$log" | show_steps "$1"; then
     rm -f "$log"
     return
   fi
-  has_buildkit || fail "$TOOL" "this docker builds without BuildKit, and docker/Dockerfile needs it" \
-    "install it (Debian's docker.io has it built in; Docker's own packages call it docker-buildx-plugin)"
+  require_buildkit
   tail -n 20 "$log" >&2
   fail "$TOOL" "the image sinehil:$1 could not be built" "read the engine's words above; the first build needs the network"
 }
