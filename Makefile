@@ -35,7 +35,7 @@ docker-verify: ## verify the board on PORT from a container
 test: setup-test lint ## all checks and all tests
 	@$(BIN)/pytest
 check: setup-test lint ## lint, types, unit tests: the inner loop, under a minute
-	@$(BIN)/pytest -q -m "not board and not slow" tests/unit tests/report
+	@$(BIN)/pytest -q -m "not board and not slow" tests/unit tests/report tests/supply
 lint: setup-test ## format, lint, types, import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
@@ -49,8 +49,10 @@ report-picture: demo packages-test ## renew the picture of a report in README.md
 	  --disable-background-networking --user-data-dir=$$profile --window-size=1100,1000 \
 	  --screenshot=$(CURDIR)/hil/report.png file://$(CURDIR)/reports/demo/report.html 2>/dev/null; rm -rf $$profile
 
-lock: setup ## renew the Python locks
+lock: setup ## renew every lock: Python, Go, Debian
 	@docker/lock.sh --upgrade
+audit: setup ## ask the advisory databases about what is pinned (network; not part of `make test`)
+	@docker/audit.sh
 
 clean: ## remove what was generated here, not the tools in the cache
 	rm -rf artifacts build reports
@@ -68,4 +70,5 @@ $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo train compile flash verify docker-train docker-demo docker-flash docker-verify test check lint report-picture lock clean setup setup-test packages packages-test
+.PHONY: help demo train compile flash verify docker-train docker-demo docker-flash docker-verify test check lint \
+  report-picture lock audit clean setup setup-test packages packages-test
