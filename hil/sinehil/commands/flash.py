@@ -29,9 +29,10 @@ def flash(
     check_port(port)
     console = Console(as_json)
     loaded = steps.load_model(artifacts, model)
-    environment, firmware = steps.compile_firmware(console, loaded, oracle, fqbn, build)
+    built = steps.compile_firmware(console, loaded, oracle, fqbn, build)
+    firmware = built.firmware
     with console.stage("flash") as stage:
-        upload(environment, firmware, port)
+        upload(built.environment, firmware, port)
         stage.note = f"{firmware.flash_bytes} bytes written and read back on {port}"
     console.result(
         {"port": port, "hex": str(firmware.hex), "flash_bytes": firmware.flash_bytes, "fqbn": fqbn}
