@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from sinehil.virtual import ControlClient
-from tests.bench.conftest import Bench
+from tests.bench.conftest import DEADLINE_S, Bench, until
 
 pytestmark = pytest.mark.board
 
-DEADLINE_S = 60.0
 PF_EXITING = 4  # linux/sched.h
 MARK = "SINEHIL_TEST_RUN"
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -76,13 +74,6 @@ def is_ending(stat: str, status: str) -> bool:
     ]
     killed = any(signals >> (signal.SIGKILL - 1) & 1 for signals in pending)
     return fields[0] == "Z" or bool(int(fields[6]) & PF_EXITING) or killed
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.005)
 
 
 def interrupt(run: Run, number: signal.Signals, code: int = 130) -> None:

@@ -7,7 +7,7 @@ import pytest
 import serial
 from virtual_tools import TAG, ask, convert, greet, open_port, until, upload
 
-from sinehil.arduino.discovery import virtual_boards
+from sinehil.arduino.serial_ports import virtual_boards
 from sinehil.errors import LinkError
 from sinehil.virtual import VirtualUno
 

@@ -40,11 +40,11 @@ def demo(
         stage.note = f"virtual Uno on {board.port}"
     with board:
         with console.stage("flash") as stage:
-            upload(built.environment, built.firmware, board.port)
+            port = upload(built.environment, built.firmware, board.port)
             stage.note = f"{built.firmware.flash_bytes} bytes through Optiboot, read back"
         with console.stage("verify") as stage:
             x = steps.probe_inputs(Mode.EXHAUSTIVE, 0, model, artifacts)
-            result = steps.verify_port(board.port, built.expected, Mode.EXHAUSTIVE, x, built.folder)
+            result = steps.verify_port(port, built.expected, Mode.EXHAUSTIVE, x, built.folder)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     page = write_report(result, report)
     steps.say_summary(console, result)
