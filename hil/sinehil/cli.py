@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -39,6 +39,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sinehil {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; each acts by its own callback."""
+
+
 for module in (train, compile_, flash, verify, bench, demo, virtual, sketch, ports, setup, doctor):
     module.register(app)
 
@@ -52,9 +70,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented code."""
     words = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _interrupt)
-    if words == ["--version"]:
-        sys.stdout.write(f"sinehil {__version__}\n")
-        sys.exit(ExitCode.OK)
     sys.exit(_run(words or ["--help"]))
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,36 +24,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             beside.write_bytes(data)
             beside.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-@contextlib.contextmanager
-def staged_folder(target: Path, last: str) -> Iterator[Path]:
-    """Yield an empty folder inside ``target``; on success move its files into place, ``last`` as the last one.
-
-    The staging folder is inside ``target`` so that renames stay on one file system even when ``target`` is a
-    mount point. On any exception, Ctrl-C included, ``target`` keeps the files it had.
-    """
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=target))
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-    try:
-        yield staging
-        _publish(staging, target, last)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _publish(staging: Path, target: Path, last: str) -> None:
-    files = [path for path in sorted(staging.rglob("*")) if path.is_file()]
-    for source in sorted(files, key=lambda path: path.name == last):
-        destination = target / source.relative_to(staging)
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(destination)
+        raise cannot_write(path, error) from error
 
 
 @contextlib.contextmanager
@@ -69,7 +39,8 @@ def _named_beside(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def _cannot_write(path: Path, error: OSError) -> ArtefactError:
+def cannot_write(path: Path, error: OSError) -> ArtefactError:
+    """Return the error for a place that cannot be written."""
     return ArtefactError(
         f"cannot write {path}: {error.strerror or error}",
         "free some space or choose another folder; files from an earlier run are untouched",

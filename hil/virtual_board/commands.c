@@ -25,16 +25,10 @@ static void say_stats(const struct board *b, char *out, size_t size) {
            (unsigned)b->avr->pc, json_bool(b->halted), json_bool(b->stalled), json_bool(b->master >= 0));
 }
 
-static void unplug(struct board *b) {
-  port_unplug(b);
-  registry_remove(b);
-}
-
 static bool plug(struct board *b) {
   if (b->master >= 0) return true;
   if (!port_plug(b)) return false;
   chip_reset(b);
-  registry_add(b);
   return true;
 }
 
@@ -54,9 +48,13 @@ void command_obey(struct board *b, const char *line, char *answer, size_t size) 
   else if (strcmp(line, "reset") == 0)
     chip_reset(b);
   else if (strcmp(line, "unplug") == 0)
-    unplug(b);
+    port_unplug(b);
   else if (strcmp(line, "plug") == 0)
     done = plug(b);
+  else if (strcmp(line, "unplug after upload") == 0)
+    port_leave_after_upload(b);
+  else if (strncmp(line, "rename ", 7) == 0)
+    done = port_rename(b, line + 7);
   else if (strcmp(line, "stall") == 0 || strcmp(line, "resume") == 0)
     b->stalled = line[0] == 's';
   else

@@ -99,10 +99,8 @@ static int serve(struct board *b, bool watch_parent) {
     return EXIT_FAILED;
   }
   chip_reset(b);
-  registry_add(b);
   registry_announce(b);
   run(b, watch_parent);
-  registry_remove(b);
   port_unplug(b);
   control_close(b);
   return flash_save(b) ? EXIT_SUCCESS : EXIT_FAILED;

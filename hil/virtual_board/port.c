@@ -20,20 +20,20 @@
 static bool make_link(const struct board *b) {
   char *beside;
   struct stat there;
-  if (lstat(b->link, &there) == 0 && !S_ISLNK(there.st_mode)) {
+  if (lstat(b->name, &there) == 0 && !S_ISLNK(there.st_mode)) {
     errno = EEXIST;
     return false;
   }
-  if (asprintf(&beside, "%s.%d.part", b->link, getpid()) < 0) return false;
+  if (asprintf(&beside, "%s.%d.part", b->name, getpid()) < 0) return false;
   unlink(beside);
-  const bool made = symlink(b->slave, beside) == 0 && rename(beside, b->link) == 0;
+  const bool made = symlink(b->slave, beside) == 0 && rename(beside, b->name) == 0;
   free(beside);
   return made;
 }
 
 static void remove_link(const struct board *b) {
   char target[sizeof b->slave] = "";
-  if (readlink(b->link, target, sizeof target - 1) > 0 && strcmp(target, b->slave) == 0) unlink(b->link);
+  if (readlink(b->name, target, sizeof target - 1) > 0 && strcmp(target, b->slave) == 0) unlink(b->name);
 }
 
 static bool make_raw(int slave) {
@@ -55,9 +55,21 @@ static bool open_pty(struct board *b) {
   return raw && b->watch >= 0 && inotify_add_watch(b->watch, b->slave, IN_OPEN | IN_CLOSE) >= 0;
 }
 
+static bool take_name(struct board *b) {
+  if (b->next_name) {
+    free(b->name);
+    b->name = b->next_name;
+    b->next_name = NULL;
+  }
+  return b->name || (b->name = strdup(b->link));
+}
+
 bool port_plug(struct board *b) {
   if (b->master >= 0) return true;
-  if (open_pty(b) && make_link(b)) return true;
+  if (take_name(b) && open_pty(b) && make_link(b)) {
+    registry_add(b);
+    return true;
+  }
   const int why = errno;
   port_unplug(b);
   errno = why;
@@ -66,12 +78,40 @@ bool port_plug(struct board *b) {
 
 void port_unplug(struct board *b) {
   if (b->master < 0) return;
+  registry_remove(b);
   remove_link(b);
   close(b->master);
   if (b->watch >= 0) close(b->watch);
   b->master = b->watch = -1;
   b->opens = 0;
   b->is_open = false;
+}
+
+/* A name that exists is somebody's, be it another board's. */
+bool port_rename(struct board *b, const char *name) {
+  const char *slash = strrchr(b->link, '/');
+  char *path;
+  struct stat there;
+  if (!*name || strchr(name, '/')) return false;
+  if (asprintf(&path, "%.*s%s", slash ? (int)(slash - b->link) + 1 : 0, b->link, name) < 0) return false;
+  if (lstat(path, &there) == 0) {
+    free(path);
+    return false;
+  }
+  free(b->next_name);
+  b->next_name = path;
+  return true;
+}
+
+void port_leave_after_upload(struct board *b) {
+  b->leaves_after_upload = true;
+  b->writes_before = b->count.flash_writes;
+}
+
+static void leave_if_uploaded(struct board *b) {
+  if (!b->leaves_after_upload || b->count.flash_writes == b->writes_before) return;
+  b->leaves_after_upload = false;
+  port_unplug(b);
 }
 
 /* Whether anybody has the slave open. Events alone cannot tell: the kernel merges equal ones in a row. */
@@ -108,7 +148,10 @@ static void take_state(struct board *b) {
   if (b->is_open) return;
   b->opens = 0;
   ring_clear(&b->to_host);
-  if (was_open) flash_save(b);
+  if (was_open) {
+    flash_save(b);
+    leave_if_uploaded(b);
+  }
 }
 
 void port_note_speed(struct board *b) {

@@ -27,7 +27,7 @@ static void put_text(FILE *file, const char *text) {
 
 static void put_entry(FILE *file, const struct board *b) {
   fputs("\"port\":", file);
-  put_text(file, b->link);
+  put_text(file, b->name);
   fprintf(file, "," USB_IDS ",\"serial\":\"virtual-%d\",\"pid_of_process\":%d,\"pty\":\"%s\"}\n", getpid(),
           getpid(), b->slave);
 }

@@ -61,9 +61,13 @@ struct board {
   int master, watch, listener;
   int opens;    /* as events tell, for the edge that resets */
   bool is_open; /* as it is */
+  bool leaves_after_upload;
+  uint64_t writes_before; /* flash_writes when that was asked for */
   char slave[64];
   struct client clients[MAX_CLIENTS];
-  const char *link, *flash_path, *registry;
+  const char *link;       /* as asked for; the control socket stays beside it */
+  char *name, *next_name; /* where the port appears, and where it will when plugged in next */
+  const char *flash_path, *registry;
 };
 
 /* chip.c: the ATmega328P */
@@ -83,9 +87,12 @@ void uart_after_reset(struct board *b);
 void uart_feed(struct board *b);
 uint32_t uart_baud(const struct board *b);
 
-/* port.c: the PTY and its link. `port_exchange` moves bytes and takes opens and closes. */
+/* port.c: the PTY and its link, listed in the registry while plugged. `port_exchange` moves bytes and takes
+   opens and closes. */
 bool port_plug(struct board *b);
 void port_unplug(struct board *b);
+bool port_rename(struct board *b, const char *name); /* from the next plug on, in the folder of the link */
+void port_leave_after_upload(struct board *b);       /* unplug when the port closes after an upload */
 void port_exchange(struct board *b);
 void port_note_speed(struct board *b); /* a host that sets its speed tells nobody: look often */
 

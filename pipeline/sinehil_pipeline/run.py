@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sinehil import manifest
 from sinehil.errors import ToolError, UsageError
-from sinehil.files import staged_folder
+from sinehil.staging import staged_folder
 from sinehil_pipeline import evaluation, export, plots, training
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data import make_dataset, samples_csv

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sinehil.arduino import ArduinoEnvironment, list_ports
-from sinehil.arduino.discovery import FIRST_POLL_S, POLL_S, Discovery, Ports, lines_of, serve, virtual_boards
+from sinehil.arduino.discovery import FIRST_POLL_S, POLL_S, Discovery, lines_of, serve
+from sinehil.arduino.serial_ports import Ports, virtual_boards
 
 NOBODY = 2**22 + 1  # above Linux' largest process id
 

@@ -93,7 +93,7 @@ def test_ctrl_c_on_a_process_of_ours_leaves_nothing_behind() -> None:
 def test_a_watcher_may_end_a_tool() -> None:
     calls: list[str] = []
 
-    def watch() -> None:
+    def watch(_: int) -> None:
         calls.append("seen")
         if len(calls) == 2:
             raise LinkError("gone")

@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_what_is_uploaded_runs_and_the_next_upload_replaces_it(
     environment: ArduinoEnvironment, board: VirtualUno, greeter: Callable[[str], Firmware]
 ) -> None:
     for word in ("first", "second"):
-        upload(environment, greeter(word), board.port)
+        assert upload(environment, greeter(word), board.port) == board.port
         assert heard(board.port, word.encode())
     assert board.control.stats().crashes == 0
 
@@ -74,7 +75,8 @@ def test_upload_over_a_socket(
     environment: ArduinoEnvironment, board: VirtualUno, greeter: Callable[[str], Firmware]
 ) -> None:
     with bridge(board.port) as address:
-        upload(environment, greeter("socket"), f"socket://{address}")
+        port = f"socket://{address}"
+        assert upload(environment, greeter("socket"), port) == port
     assert heard(board.port, b"socket")
 
 
@@ -125,6 +127,28 @@ def test_a_board_unplugged_in_the_middle(
     board.control.plug()
     upload(environment, firmware, board.port)  # the control: whole again
     assert heard(board.port, b"unplugged")
+
+
+def test_a_board_that_comes_back_under_another_name_is_found(
+    environment: ArduinoEnvironment, board: VirtualUno, runtime: Path, greeter: Callable[[str], Firmware]
+) -> None:
+    """It leaves by itself at the end of the upload; before it is back, another one of its kind has come."""
+    board.control.unplug_after_upload()
+    board.control.rename("uno2")
+    with ThreadPoolExecutor() as threads, contextlib.ExitStack() as others:
+        threads.submit(plug_once_gone, board, others, runtime / "uno0")
+        port = upload(environment, greeter("moved"), board.port)
+        assert port == str(runtime / "uno2")
+    assert not Path(board.port).exists()
+    assert heard(port, b"moved")
+
+
+def plug_once_gone(board: VirtualUno, others: contextlib.ExitStack, link: Path) -> None:
+    deadline = Deadline.after(60.0)
+    while board.control.stats().plugged and not deadline.expired:
+        pass
+    others.enter_context(VirtualUno.start(link=link))
+    board.control.plug()
 
 
 def command_lines() -> Iterator[str]:

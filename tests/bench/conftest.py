@@ -1,6 +1,7 @@
 """A trained artefact folder and a flashed board, made once; the board is real where --port names one."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from sinehil.virtual import ControlClient, VirtualUno
 from tests.conftest import Cli
+
+DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,11 @@ def _flash(bench: Bench) -> Bench:
     done = bench.cli("flash", "--port", bench.port, *bench.words())
     assert done.returncode == 0, done.stderr
     return bench
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Return once ``condition`` holds; AssertionError naming ``what`` if it does not in time."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain: {what}"
+        time.sleep(0.005)

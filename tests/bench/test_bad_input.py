@@ -15,7 +15,7 @@ import serial
 from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
 from sinehil.errors import ToolError
 from tests.bench.conftest import Bench
-from tests.conftest import Cli
+from tests.conftest import Cli, MountTmpfs
 
 pytestmark = pytest.mark.board
 
@@ -182,20 +182,14 @@ def test_float_model_is_named_as_such(cli: Cli, trained: Path) -> None:
     refused(cli("compile", "--model", trained / "sine_model.tflite"), 6, "not int8")
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small file system needs root")
-def test_full_disk_keeps_earlier_artefacts(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", small], check=True)
-    try:
-        shutil.copytree(trained, small / "artifacts")
-        before = {path: path.read_bytes() for path in (small / "artifacts").rglob("*") if path.is_file()}
-        (small / "filler").write_bytes(bytes(shutil.disk_usage(small).free - 8192))
-        refused(cli("train", "--out", small / "artifacts"), 6, "cannot write .*No space left")
-        after = {path: path.read_bytes() for path in (small / "artifacts").rglob("*") if path.is_file()}
-        assert before == after
-    finally:
-        subprocess.run(["umount", small], check=True)
+def test_full_disk_keeps_earlier_artefacts(cli: Cli, trained: Path, mount_tmpfs: MountTmpfs) -> None:
+    small = mount_tmpfs("size=900k")
+    shutil.copytree(trained, small / "artifacts")
+    before = {path: path.read_bytes() for path in (small / "artifacts").rglob("*") if path.is_file()}
+    (small / "filler").write_bytes(bytes(shutil.disk_usage(small).free - 8192))
+    refused(cli("train", "--out", small / "artifacts"), 6, "cannot write .*No space left")
+    after = {path: path.read_bytes() for path in (small / "artifacts").rglob("*") if path.is_file()}
+    assert before == after
 
 
 # -- tools ---------------------------------------------------------------------------------------------------

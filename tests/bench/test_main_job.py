@@ -2,11 +2,12 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.bench.conftest import Bench
+from tests.bench.conftest import Bench, until
 
 pytestmark = pytest.mark.board
 
@@ -63,6 +64,33 @@ def test_board_list_names_the_board(flashed: Bench) -> None:
     done = flashed.cli("ports", "--json")
     ports = {port["address"]: port for port in json.loads(done.stdout)["ports"]}
     assert ports[flashed.port]["name"] == "Arduino UNO" and ports[flashed.port]["fqbn"] == "arduino:avr:uno"
+
+
+def test_flash_says_under_which_name_the_board_is_now(virtual: Bench) -> None:
+    assert virtual.control is not None
+    control, moved = virtual.control, str(Path(virtual.port).with_name("uno-moved"))
+    control.unplug_after_upload()
+    control.rename("uno-moved")
+    with ThreadPoolExecutor() as threads:
+        flashing = threads.submit(virtual.cli, "flash", "--port", virtual.port, *virtual.words(), "--json")
+        until(lambda: flashing.done() or not control.stats().plugged, "the end of the upload")
+        control.plug()
+    assert f"the board is on {moved} now" in flashing.result().stderr
+    document = json.loads(flashing.result().stdout)
+    assert (document["port"], document["requested_port"]) == (moved, virtual.port)
+    again = virtual.cli("flash", "--port", moved, *virtual.words(), "--json")
+    assert json.loads(again.stdout)["port"] == moved and "now" not in again.stderr
+    assert virtual.cli("verify", "--port", moved, *virtual.words()).returncode == 0
+
+
+@pytest.mark.slow
+def test_flash_says_that_a_board_did_not_come_back(virtual: Bench) -> None:
+    assert virtual.control is not None
+    virtual.control.unplug_after_upload()
+    done = virtual.cli("flash", "--port", virtual.port, *virtual.words(), "--json")
+    assert done.returncode == 3, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert f"the board on {virtual.port} did not come back" in error["message"] and error["next_step"]
 
 
 def test_sketch_for_the_ide_is_whole(flashed: Bench, tmp_path: Path) -> None:

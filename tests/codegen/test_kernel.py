@@ -2,18 +2,22 @@
 
 import re
 import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from nets import random_net, variety
+from tests.conftest import MountTmpfs
 
 from sinehil.arithmetic import infer_codes
 from sinehil.errors import ArtefactError, ExitCode, ToolError, UsageError
 from sinehil.tflite_model import QuantizedModel
 from sinehil.verify.probes import all_codes, exhaustive_floats
 from sinehil_pipeline.codegen import GeneratedKernel, check_kernel_on_host, generate_kernel, kernel
+from sinehil_pipeline.codegen.check import load_library
 from sinehil_pipeline.codegen.kernel import plan_layers
 from sinehil_pipeline.codegen.requantization import Line, find_line, find_steps
 
@@ -188,6 +192,33 @@ def test_without_a_compiler_it_says_what_is_missing(monkeypatch: pytest.MonkeyPa
     model = NETS["plain 4"].model()
     with pytest.raises(ToolError, match=r"^cc .*"):
         check_kernel_on_host(generate_kernel(model), model)
+
+
+def test_the_check_runs_where_the_temp_folder_is_noexec(
+    mount_tmpfs: MountTmpfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container with a read-only root and a tmpfs on /tmp; two kernels, neither taken for the other."""
+    folder = mount_tmpfs("size=16m,noexec")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # look at TMPDIR again
+    library = folder / "direct.so"
+    subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o", str(library)], check=True)
+    direct = subprocess.run(  # in another process, since the loader leaves half of it mapped
+        [sys.executable, "-c", f"import ctypes; ctypes.CDLL({str(library)!r})"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "failed to map" in direct.stderr
+    for name in ("plain 4", "plain 5"):
+        check_kernel_on_host(generate_kernel(NETS[name].model()), NETS[name].model())
+    fails(generate_kernel(NETS["plain 4"].model()), NETS["plain 5"].model())
+    assert [path.name for path in folder.iterdir()] == ["direct.so"]
+
+
+def test_what_is_no_library_is_a_tool_error(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"cannot be loaded on this machine: .*too short"):
+        load_library(b"no library", tmp_path / "loaded.so")
 
 
 HOSTILE_NAMES = (

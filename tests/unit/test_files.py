@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sinehil.errors import ArtefactError
-from sinehil.files import sha256_of, staged_folder, write_atomically
+from sinehil.files import sha256_of, write_atomically
 from sinehil.manifest import (
     MANIFEST,
     Manifest,
@@ -78,28 +78,10 @@ def test_files_that_are_no_manifest(tmp_path: Path, text: str) -> None:
         read_manifest(tmp_path)
 
 
-def test_an_exception_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / "old").write_text("old")
-    with pytest.raises(KeyboardInterrupt), staged_folder(tmp_path, last="old") as staging:
-        (staging / "old").write_text("new")
-        raise KeyboardInterrupt
-    assert [path.name for path in tmp_path.iterdir()] == ["old"] and (tmp_path / "old").read_text() == "old"
-
-
-def test_success_publishes_everything(tmp_path: Path) -> None:
-    with staged_folder(tmp_path, last="last") as staging:
-        (staging / "sub").mkdir()
-        (staging / "sub" / "a").write_text("a")
-        (staging / "last").write_text("z")
-    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {"sub", "sub/a", "last"}
-
-
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtefactError, match="cannot write"):
         write_atomically(tmp_path / "file" / "below", b"x")
-    with pytest.raises(ArtefactError, match="cannot write"), staged_folder(tmp_path / "file", last="x"):
-        pass
 
 
 def test_sha256(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from virtual_tools import (
     open_port,
     says_hello,
     until,
+    upload,
+    upload_command,
     whole_flash,
 )
 
@@ -35,17 +37,6 @@ STACKS_OUTSIDE = {
     "grown out": bytes.fromhex("ffdf"),  # rcall to itself until the stack is all memory
 }
 ProbeElf = Callable[[int], Path]
-
-
-def upload_command(port: str, program: Path, speed: int = 115200) -> list[str]:
-    """Return what arduino-cli runs to write and verify ``program``."""
-    options = ["-c", "arduino", "-p", "m328p", "-P", port, "-b", str(speed), "-D"]
-    return ["avrdude", *options, "-U", f"flash:w:{program}:i"]
-
-
-def upload(port: str, program: Path) -> subprocess.CompletedProcess[str]:
-    command = upload_command(port, program)
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def sketch_was_started(board: VirtualUno) -> bool:

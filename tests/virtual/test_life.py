@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from virtual_tools import TAG, StartBoard, ask, greet, open_port, until
 
-from sinehil.arduino.discovery import virtual_boards
+from sinehil.arduino.serial_ports import virtual_boards
 from sinehil.errors import LinkError, ToolError
 from sinehil.virtual import VirtualUno
 

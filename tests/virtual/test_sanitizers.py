@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from virtual_tools import TAG, ask, convert, greet, open_port, says_hello
+from virtual_tools import TAG, ask, convert, greet, open_port, says_hello, until
 
 from sinehil.resources import resource
 from sinehil.virtual import ControlClient
@@ -51,12 +51,16 @@ def watched(
 
 def test_open_echo_close_unplug_plug(watched: tuple[str, ControlClient]) -> None:
     port, control = watched
-    for _ in range(2):
+    for name in ("uno", "uno2", "uno"):
         with open_port(port) as link:
             greet(link, TAG)
             assert ask(link, b"\x80\x81\x82", 3) == b"\x80\x81\x82"
             control.unplug()
+        if not port.endswith(name):
+            control.rename("thought-better")
+            control.rename(name)
         control.plug()
+        port = str(Path(port).with_name(name))
 
 
 def test_more_bytes_than_the_rings_hold(watched: tuple[str, ControlClient]) -> None:
@@ -96,11 +100,14 @@ def test_every_command_and_nonsense(watched: tuple[str, ControlClient]) -> None:
 
 @pytest.mark.slow
 def test_an_upload(watched: tuple[str, ControlClient], probe_elf: Callable[[int], Path]) -> None:
-    port, _ = watched
+    port, control = watched
+    control.unplug_after_upload()
     options = ["-c", "arduino", "-p", "m328p", "-P", port, "-b", "115200", "-D"]
     program = convert(probe_elf(18), "ihex")
     command = ["avrdude", *options, "-U", f"flash:w:{program}:i"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
+    until(lambda: not control.stats().plugged, "the board's leaving")
+    control.plug()
     with open_port(port) as link:
         greet(link, 18)
 

@@ -81,3 +81,14 @@ def ask(link: serial.Serial, request: bytes, length: int) -> bytes:
 
 def ask_u16(link: serial.Serial, request: bytes) -> int:
     return int.from_bytes(ask(link, request, 2), "little")
+
+
+def upload_command(port: str, program: Path, speed: int = 115200) -> list[str]:
+    """Return what arduino-cli runs to write and verify ``program``."""
+    options = ["-c", "arduino", "-p", "m328p", "-P", port, "-b", str(speed), "-D"]
+    return ["avrdude", *options, "-U", f"flash:w:{program}:i"]
+
+
+def upload(port: str, program: Path) -> subprocess.CompletedProcess[str]:
+    command = upload_command(port, program)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

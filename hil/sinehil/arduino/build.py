@@ -1,6 +1,5 @@
 """Compiling a staged sketch with arduino-cli."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sinehil.arduino.environment import ArduinoEnvironment
-from sinehil.arduino.process import OUTPUT_LINES, run, tail
+from sinehil.arduino.process import OUTPUT_LINES, json_object, run, tail
 from sinehil.errors import SinehilError, ToolError, UsageError
 
 UNKNOWN_BOARD = ("Invalid FQBN", "Missing FQBN", "platform not installed", "not found in any known index")
@@ -37,7 +36,7 @@ def compile_sketch(environment: ArduinoEnvironment, sketch: Path, fqbn: str, bui
     """
     options: list[str | Path] = ["--json", "--fqbn", fqbn, "--build-path", build_dir.resolve()]
     done = run([environment.program, "compile", *options, sketch], env=environment.environ())
-    document = _parse(done.stdout)
+    document = json_object(done.stdout)
     if done.code != 0 or not document.get("builder_result"):
         raise compile_failure(sketch, fqbn, _words(document, done.stderr))
     return _firmware(document["builder_result"], sketch, fqbn, build_dir)
@@ -85,12 +84,6 @@ def _firmware(result: Mapping[str, Any], sketch: Path, fqbn: str, build_dir: Pat
 
 def _words(document: Mapping[str, Any], stderr: str) -> str:
     """Return what was said: the compiler's words, else arduino-cli's, which may be JSON on stderr."""
-    return str(document.get("compiler_err") or document.get("error") or _parse(stderr).get("error") or stderr)
-
-
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+    return str(
+        document.get("compiler_err") or document.get("error") or json_object(stderr).get("error") or stderr
+    )

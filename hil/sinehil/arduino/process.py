@@ -1,6 +1,7 @@
 """Running outside tools: their words are kept, their failures get a name, and none outlives an interruption."""
 
 import contextlib
+import json
 import math
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sinehil.deadline import Deadline
 from sinehil.errors import ToolError
@@ -32,11 +34,11 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout_s: float | None = None,
-    watch: Callable[[], None] | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> Finished:
     """Run ``command`` to its end; raise ToolError if it cannot be started or takes longer than ``timeout_s``.
 
-    ``watch`` is called every ``WATCH_S`` meanwhile; what it raises ends the tool.
+    ``watch`` is called every ``WATCH_S`` meanwhile with the tool's session; what it raises ends the tool.
     """
     deadline = Deadline.after(math.inf if timeout_s is None else timeout_s)
     with _started(command, env, cwd, stderr=subprocess.PIPE) as process:
@@ -49,7 +51,7 @@ def run(
                 if deadline.expired:
                     raise _too_slow(command, timeout_s) from None
             if watch:
-                watch()
+                watch(process.pid)
 
 
 def follow(
@@ -71,6 +73,20 @@ def follow(
 
 def _too_slow(command: Command, timeout_s: float | None) -> ToolError:
     return ToolError(f"{command[0]} did not finish within {timeout_s:g} s", "run the command again")
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a tool's words, empty if they are something else."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def programs_in(session: int) -> list[str]:
+    """Return the names of the programs that run in a session."""
+    return [stat.partition("(")[2].rpartition(")")[0] for stat in _members(session) if _field(stat, 0) != "Z"]
 
 
 def tail(text: str, lines: int = OUTPUT_LINES) -> str:
@@ -123,7 +139,20 @@ def _end_session(process: subprocess.Popen[str]) -> None:
 
 
 def _signal_session(session: int, number: signal.Signals) -> None:
+    for stat in _members(session):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            os.kill(int(stat.split(" ", 1)[0]), number)
+
+
+def _members(session: int) -> Iterator[str]:
+    """Yield the stat line of every process of a session; see proc(5)."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # ended meanwhile
-            if int(path.read_text().rpartition(")")[2].split()[3]) == session:
-                os.kill(int(path.parent.name), number)
+            stat = path.read_text()
+            if int(_field(stat, 3)) == session:
+                yield stat
+
+
+def _field(stat: str, number: int) -> str:
+    """Return a field of a stat line, counted behind the name, which may hold anything."""
+    return stat.rpartition(")")[2].split()[number]

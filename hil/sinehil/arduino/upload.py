@@ -6,32 +6,49 @@ from urllib.parse import urlsplit
 
 from sinehil.arduino.build import Firmware
 from sinehil.arduino.environment import RETRIES, ArduinoEnvironment
-from sinehil.arduino.process import run, tail
+from sinehil.arduino.process import Finished, json_object, programs_in, run, tail
+from sinehil.arduino.reappearance import look, wait_for_board
 from sinehil.errors import LinkError, ToolError, UsageError
 
 TIMEOUT_S = 120.0
 ATTEMPTS = 3  # of avrdude's 10, which take a minute when nothing answers
-KEEPS_ITS_PORT = ("arduino", "wiring")  # boards with USB of their own (avr109) come back as another port
+KEEPS_ITS_PORT = ("arduino", "wiring")  # while avrdude works; boards with USB of their own (avr109) do not
 HARMLESS = "TIOCMGET"  # avrdude asks a PTY for its modem lines
 NO_BOOTLOADER = ("not in sync", "not responding")
 NO_PORT = ("cannot open port", "cannot connect", "cannot set attributes")
 NOT_AS_WRITTEN = ("verification mismatch", "verification error", "content mismatch")
 
 
-def upload(environment: ArduinoEnvironment, firmware: Firmware, port: str) -> None:
-    """Write the image to the board on ``port`` and read it back.
+def upload(environment: ArduinoEnvironment, firmware: Firmware, port: str) -> str:
+    """Write the image to the board on ``port``, read it back, and return the port that the board has afterwards.
 
     ``port`` is a path or ``socket://host:port``. Raises ToolError with avrdude's words if it fails, LinkError if the
-    port goes away meanwhile, UsageError for a kind of port that avrdude cannot use.
+    port goes away meanwhile or the board does not come back, UsageError for a kind of port that avrdude cannot use.
     """
-    target = avrdude_port(port)
-    options = ["--fqbn", firmware.fqbn, "--port", target, "--discovery-timeout", "1ms", "--verify"]
+    target, before = avrdude_port(port), look(port)
+    options = ["--json", "--fqbn", firmware.fqbn, "--port", target, "--discovery-timeout", "1ms", "--verify"]
     if firmware.upload_protocol == "arduino":
         options += ["--upload-property", f"{RETRIES}=-xattempts={ATTEMPTS}"]
     command: list[str | Path] = [environment.program, "upload", *options, "--input-file", firmware.hex]
-    done = run(command, env=environment.environ(), timeout_s=TIMEOUT_S, watch=_watch(firmware, port))
+    watch = _watch(firmware, port)
+    done = run(command, env=environment.environ(), timeout_s=TIMEOUT_S, watch=watch)
     if done.code != 0:
-        raise upload_failure(port, done.stdout + done.stderr)
+        was_pulled = watch is not None and not Path(port).exists()
+        raise _went_away(port) if was_pulled else upload_failure(port, avrdude_words(done))
+    return port if "://" in port else wait_for_board(port, before, updated_port(done))
+
+
+def avrdude_words(done: Finished) -> str:
+    """Return what avrdude said, else what arduino-cli did."""
+    document = json_object(done.stderr)
+    output = document.get("output") or {}
+    words = f"{output.get('stdout', '')}{output.get('stderr', '')}"
+    return words or str(document.get("error") or done.stderr)
+
+
+def updated_port(done: Finished) -> str:
+    """Return the port that arduino-cli saw come after the upload, else the one that it was given."""
+    return str((json_object(done.stdout).get("updated_upload_port") or {}).get("address", ""))
 
 
 def avrdude_port(port: str) -> str:
@@ -47,19 +64,30 @@ def avrdude_port(port: str) -> str:
     )
 
 
-def _watch(firmware: Firmware, port: str) -> Callable[[], None] | None:
-    """Return a check that raises LinkError once ``port`` is gone: avrdude 7.1 would read from nothing for minutes."""
+def _watch(firmware: Firmware, port: str) -> Callable[[int], None] | None:
+    """Return a check that raises LinkError if ``port`` goes away: avrdude 7.1 would read from nothing for minutes.
+
+    Gone at two looks in a row, since a board may leave when avrdude has done its work and is about to end.
+    """
     if firmware.upload_protocol not in KEEPS_ITS_PORT or not Path(port).exists():
         return None
+    was_gone = False
 
-    def require_present() -> None:
-        if not Path(port).exists():
-            raise LinkError(
-                f"{port} went away in the middle of the upload",
-                "plug the board in again, find its port with `sinehil ports`, and flash again",
-            )
+    def require_present(session: int) -> None:
+        nonlocal was_gone
+        is_gone = not Path(port).exists() and "avrdude" in programs_in(session)
+        if was_gone and is_gone:
+            raise _went_away(port)
+        was_gone = is_gone
 
     return require_present
+
+
+def _went_away(port: str) -> LinkError:
+    return LinkError(
+        f"{port} went away in the middle of the upload",
+        "plug the board in again, find its port with `sinehil ports`, and flash again",
+    )
 
 
 def upload_failure(port: str, words: str) -> ToolError:

@@ -25,7 +25,7 @@ def compile_(
     steps.check_oracle(oracle)
     console = Console(as_json)
     loaded = steps.load_model(artifacts, model)
-    _, firmware = steps.compile_firmware(console, loaded, oracle, fqbn, build)
+    firmware = steps.compile_firmware(console, loaded, oracle, fqbn, build).firmware
     console.say(f"image: {firmware.hex}")
     console.result(
         {

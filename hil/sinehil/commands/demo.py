@@ -34,19 +34,17 @@ def demo(
     console = Console(as_json)
     run_training(console, Trainer.PORTABLE, 137, artifacts)
     model = steps.load_model(artifacts, None)
-    oracle = options.DEFAULT_ORACLE
-    environment, firmware = steps.compile_firmware(console, model, oracle, options.DEFAULT_FQBN, build)
+    built = steps.compile_firmware(console, model, options.DEFAULT_ORACLE, options.DEFAULT_FQBN, build)
     with console.stage("board") as stage:
         board = VirtualUno.start()
         stage.note = f"virtual Uno on {board.port}"
     with board:
         with console.stage("flash") as stage:
-            upload(environment, firmware, board.port)
-            stage.note = f"{firmware.flash_bytes} bytes through Optiboot, read back"
+            port = upload(built.environment, built.firmware, board.port)
+            stage.note = f"{built.firmware.flash_bytes} bytes through Optiboot, read back"
         with console.stage("verify") as stage:
             x = steps.probe_inputs(Mode.EXHAUSTIVE, 0, model, artifacts)
-            folder = steps.build_folder(build, options.DEFAULT_FQBN, model, oracle)
-            result = steps.verify_port(board.port, model, oracle, Mode.EXHAUSTIVE, x, folder)
+            result = steps.verify_port(port, built.expected, Mode.EXHAUSTIVE, x, built.folder)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     page = write_report(result, report)
     steps.say_summary(console, result)

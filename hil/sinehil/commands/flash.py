@@ -29,10 +29,19 @@ def flash(
     check_port(port)
     console = Console(as_json)
     loaded = steps.load_model(artifacts, model)
-    environment, firmware = steps.compile_firmware(console, loaded, oracle, fqbn, build)
+    built = steps.compile_firmware(console, loaded, oracle, fqbn, build)
+    firmware = built.firmware
     with console.stage("flash") as stage:
-        upload(environment, firmware, port)
+        now = upload(built.environment, firmware, port)
         stage.note = f"{firmware.flash_bytes} bytes written and read back on {port}"
+    if now != port:
+        console.say(f"the board is on {now} now")
     console.result(
-        {"port": port, "hex": str(firmware.hex), "flash_bytes": firmware.flash_bytes, "fqbn": fqbn}
+        {
+            "port": now,
+            "requested_port": port,
+            "hex": str(firmware.hex),
+            "flash_bytes": firmware.flash_bytes,
+            "fqbn": fqbn,
+        }
     )

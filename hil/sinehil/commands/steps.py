@@ -42,6 +42,16 @@ class BuildRecord:
     ram_max_bytes: int
 
 
+@dataclass(frozen=True)
+class Built:
+    """A compiled image, the folder it lies in, what uploads it, and what a board that runs it says of itself."""
+
+    expected: Expected
+    folder: Path
+    environment: ArduinoEnvironment
+    firmware: Firmware
+
+
 def load_model(artifacts: Path, model: Path | None) -> QuantizedModel:
     """Return the model a command works on: ``--model``, else the artefact folder's, checked against its manifest."""
     if model is not None:
@@ -61,6 +71,11 @@ def build_folder(build: Path, fqbn: str, model: QuantizedModel, oracle: str) -> 
     return build / f"{fqbn.replace(':', '.')}-{oracle}-{model.sha256[:12]}"
 
 
+def expectation(model: QuantizedModel, oracle: str) -> Expected:
+    """Return what a board that holds ``model`` must say of itself."""
+    return Expected(model, oracle, generate_kernel(model, oracle).weights_crc32)
+
+
 def make_kernel(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     """Generate the kernel and hold it against the interpreter on this machine."""
     kernel = generate_kernel(model, oracle)
@@ -68,14 +83,7 @@ def make_kernel(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     return kernel
 
 
-def expectation(model: QuantizedModel, oracle: str) -> tuple[Expected, LitertOracle]:
-    """Return what the board must say of itself, and the interpreter its outputs must equal."""
-    return Expected(model, oracle, generate_kernel(model, oracle).weights_crc32), LitertOracle(model)
-
-
-def compile_firmware(
-    console: Console, model: QuantizedModel, oracle: str, fqbn: str, build: Path
-) -> tuple[ArduinoEnvironment, Firmware]:
+def compile_firmware(console: Console, model: QuantizedModel, oracle: str, fqbn: str, build: Path) -> Built:
     """Generate, check, stage and compile; two lines of talk."""
     with console.stage("kernel") as stage:
         kernel = make_kernel(model, oracle)
@@ -90,7 +98,7 @@ def compile_firmware(
             f"{firmware.flash_bytes} of {firmware.flash_max_bytes} bytes flash, "
             f"{firmware.ram_bytes} of {firmware.ram_max_bytes} bytes RAM"
         )
-    return environment, firmware
+    return Built(Expected(model, oracle, kernel.weights_crc32), folder, environment, firmware)
 
 
 def write_record(folder: Path, model: QuantizedModel, oracle: str, firmware: Firmware) -> None:
@@ -130,15 +138,14 @@ def probe_inputs(mode: Mode, samples: int, model: QuantizedModel, artifacts: Pat
 
 def verify_port(
     port: str,
-    model: QuantizedModel,
-    oracle: str,
+    expected: Expected,
     mode: Mode,
     x: Float32s,
     folder: Path,
     on_sample: Callable[[Sample], None] | None = None,
 ) -> VerifyResult:
     """Verify the board on ``port``, let it count its cycles, and add the size of the image built in ``folder``."""
-    expected, interpreter = expectation(model, oracle)
+    interpreter = LitertOracle(expected.model)
     with SerialTransport(port) as transport:
         device = Device(transport)
         result = verify(device, expected, interpreter, mode, x, on_sample)

@@ -53,9 +53,8 @@ def verify(
     loaded = steps.load_model(artifacts, model)
     x = steps.probe_inputs(mode, samples, loaded, artifacts)
     on_sample = _printer(console) if mode is Mode.SAMPLES else None
-    result = steps.verify_port(
-        port, loaded, oracle, mode, x, steps.build_folder(build, fqbn, loaded, oracle), on_sample
-    )
+    folder = steps.build_folder(build, fqbn, loaded, oracle)
+    result = steps.verify_port(port, steps.expectation(loaded, oracle), mode, x, folder, on_sample)
     steps.say_summary(console, result)
     if report is not None:
         console.say(f"report: {write_report(result, report)}")

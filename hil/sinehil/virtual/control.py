@@ -61,8 +61,16 @@ class ControlClient:
         self._command("unplug")
 
     def plug(self) -> None:
-        """Plug it in again: a fresh port behind the same link."""
+        """Plug it in again: a fresh port behind the same link, or behind the one that ``rename`` said."""
         self._command("plug")
+
+    def unplug_after_upload(self) -> None:
+        """Let the port disappear by itself at the end of the next upload, as boards with USB of their own do."""
+        self._command("unplug after upload")
+
+    def rename(self, name: str) -> None:
+        """Let the port appear as ``name``, in the folder of its link, when it is plugged in next."""
+        self._command(f"rename {name}")
 
     def stall(self) -> None:
         """Stop the clock: the port stays, nothing answers."""

@@ -1,6 +1,7 @@
 """The generator's own check: its output, compiled on this machine, against the real interpreter."""
 
 import ctypes
+import os
 import tempfile
 from pathlib import Path
 
@@ -39,7 +40,26 @@ def _load(source: str, folder: Path) -> ctypes.CDLL:
             "if cc works otherwise, this is a bug of sinehil: please report it",
             output=tail(done.stderr, 10),
         )
-    return ctypes.CDLL(str(library))
+    return load_library(library.read_bytes(), folder / "loaded.so")
+
+
+def load_library(image: bytes, name: Path) -> ctypes.CDLL:
+    """Load a shared library from memory, since the temp folder may be mounted noexec.
+
+    ``name`` becomes a link to it: the loader takes equal names for the library that it has, and descriptors,
+    thus their names, are used again. Raises ToolError if it cannot be loaded.
+    """
+    try:
+        with open(os.memfd_create(name.name), "wb") as memory:  # noqa: PTH123 - a descriptor
+            memory.write(image)
+            memory.flush()
+            name.symlink_to(f"/proc/self/fd/{memory.fileno()}")
+            return ctypes.CDLL(str(name))
+    except OSError as error:
+        raise ToolError(
+            f"the generated kernel cannot be loaded on this machine: {error}",
+            "allow programs to be run from memory (memfd_create), or choose another machine to compile on",
+        ) from error
 
 
 def _compare_codes(library: ctypes.CDLL, oracle: LitertOracle) -> None:
