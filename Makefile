@@ -24,9 +24,9 @@ verify: setup ## compare the board on PORT with the interpreter, for every input
 
 test: setup-test lint ## all checks and all tests
 	@$(BIN)/pytest
-check: setup-test lint ## lint, types, unit tests: the inner loop, under a minute
+check: lint ## lint, types, unit tests: the inner loop, under a minute
 	@$(BIN)/pytest -q -m "not board and not slow" tests/unit tests/report
-lint: setup-test ## format, lint, types, import rules
+lint: setup-lint ## format, lint, types, import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@git ls-files '*.c' '*.h' '*.cpp' '*.ino' | xargs clang-format --dry-run --Werror
@@ -46,11 +46,14 @@ clean: ## remove what was generated here, not the tools in the cache
 	rm -rf artifacts build reports
 
 setup: packages $(VENV)/.ready
+setup-lint: packages-lint $(VENV)/.ready
 setup-test: packages-test $(VENV)/.ready
 packages:
 	@docker/install-debian-packages.sh docker/debian-packages.txt
+packages-lint:
+	@docker/install-debian-packages.sh docker/debian-packages{,-lint}.txt
 packages-test:
-	@docker/install-debian-packages.sh docker/debian-packages.txt docker/debian-packages-test.txt
+	@docker/install-debian-packages.sh docker/debian-packages{,-lint,-test}.txt
 $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@echo "installing Python packages into $(VENV)" >&2
 	@$(PYTHON) -m venv --clear $(VENV)
@@ -58,4 +61,5 @@ $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo train compile flash verify test check lint report-picture lock clean setup setup-test packages packages-test
+.PHONY: help demo train compile flash verify test check lint report-picture lock clean setup setup-lint setup-test packages packages-lint \
+  packages-test
