@@ -24,6 +24,8 @@ verify: setup ## compare the board on PORT with the interpreter, for every input
 
 test: setup-test lint ## all checks and all tests
 	@$(BIN)/pytest
+test-container: setup-test ## images and bare clones in real containers; as root it brings an engine of its own
+	@$(BIN)/pytest tests/container
 check: lint ## lint, types, unit tests: the inner loop, under a minute
 	@$(BIN)/pytest -q -m "not board and not slow" tests/unit tests/report
 lint: setup-lint ## format, lint, types, import rules
@@ -31,6 +33,7 @@ lint: setup-lint ## format, lint, types, import rules
 	@$(BIN)/ruff format --check --quiet
 	@git ls-files '*.c' '*.h' '*.cpp' '*.ino' | xargs clang-format --dry-run --Werror
 	@shellcheck docker/*.sh .ci/run
+	@git ls-files '*Dockerfile' | xargs $(BIN)/hadolint
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 
@@ -61,5 +64,5 @@ $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo train compile flash verify test check lint report-picture lock clean setup setup-lint setup-test packages packages-lint \
+.PHONY: help demo train compile flash verify test test-container check lint report-picture lock clean setup setup-lint setup-test packages packages-lint \
   packages-test
