@@ -34,13 +34,16 @@ docker-verify: ## verify the board on PORT from a container
 
 test: setup-test lint ## all checks and all tests
 	@$(BIN)/pytest
-check: setup-test lint ## lint, types, unit tests: the inner loop, under a minute
+test-container: setup-test ## images and bare clones in real containers; as root it brings an engine of its own
+	@$(BIN)/pytest tests/container
+check: lint ## lint, types, unit tests: the inner loop, under a minute
 	@$(BIN)/pytest -q -m "not board and not slow" tests/unit tests/report tests/supply
-lint: setup-test ## format, lint, types, import rules
+lint: setup-lint ## format, lint, types, import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@git ls-files '*.c' '*.h' '*.cpp' '*.ino' | xargs clang-format --dry-run --Werror
 	@shellcheck docker/*.sh docker/*/*.sh .ci/run
+	@git ls-files '*Dockerfile' | xargs $(BIN)/hadolint
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 
@@ -58,11 +61,14 @@ clean: ## remove what was generated here, not the tools in the cache
 	rm -rf artifacts build reports
 
 setup: packages $(VENV)/.ready
+setup-lint: packages-lint $(VENV)/.ready
 setup-test: packages-test $(VENV)/.ready
 packages:
 	@docker/install-debian-packages.sh $(PACKAGES)
+packages-lint:
+	@docker/install-debian-packages.sh $(PACKAGES) docker/debian-packages-lint.txt
 packages-test:
-	@docker/install-debian-packages.sh $(PACKAGES) docker/debian-packages-test.txt
+	@docker/install-debian-packages.sh $(PACKAGES) docker/debian-packages-{lint,test}.txt
 $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@echo "installing Python packages into $(VENV)" >&2
 	@$(PYTHON) -m venv --clear $(VENV)
@@ -70,5 +76,5 @@ $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo train compile flash verify docker-train docker-demo docker-flash docker-verify test check lint \
-  report-picture lock audit clean setup setup-test packages packages-test
+.PHONY: help demo train compile flash verify docker-train docker-demo docker-flash docker-verify test test-container \
+  check lint report-picture lock audit clean setup setup-lint setup-test packages packages-lint packages-test
