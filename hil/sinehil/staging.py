@@ -161,7 +161,14 @@ def _unfinished(staging: Path) -> list[str]:
         names = (staging / PLAN).read_text().split("\n")
     except FileNotFoundError:
         return []
-    return names if os.path.lexists(staging / NEW / names[-1]) and names[-1] else []
+    if not names[-1] or not all(map(_is_inside, names)):
+        return []  # not ours: a folder from elsewhere must not make us move files outside of it
+    return names if os.path.lexists(staging / NEW / names[-1]) else []
+
+
+def _is_inside(name: str) -> bool:
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _remove(staging: Path) -> None:

@@ -130,6 +130,19 @@ def test_only_folders_that_nobody_holds_are_removed(folder: Path, tmp_path: Path
     assert (tmp_path / "elsewhere" / "kept").exists()
 
 
+@pytest.mark.parametrize("name", ["../theirs", "sub/../../theirs", "{outside}/theirs"])
+def test_a_plan_from_elsewhere_moves_nothing_outside(folder: Path, tmp_path: Path, name: str) -> None:
+    """An artefact folder may come from anywhere, with a staging folder in it that no run of ours has left."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("mine")
+    staging = folder / ".staging-hostile"
+    (staging / "new").mkdir(parents=True)
+    (staging / "new" / "manifest.json").touch()
+    (staging / "plan").write_text(f"{name.format(outside=tmp_path)}\nmanifest.json")
+    begin_and_give_up(folder)
+    assert theirs.read_text() == "mine" and content(folder) == OLD_FILES and not staging.exists()
+
+
 @pytest.mark.parametrize("name", list(NEW_FILES))
 def test_a_folder_in_the_place_of_a_file_is_kept(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir(parents=True)
