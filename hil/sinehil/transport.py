@@ -9,10 +9,14 @@ from typing import Protocol, Self
 
 import serial
 
+from sinehil.deadline import Deadline
 from sinehil.errors import LinkError
 
 BAUD = 115200
 WRITE_TIMEOUT_S = 2.0
+READ_SLICE_S = (
+    0.02  # set once: each change makes pyserial set up the port anew, over rfc2217 with a round trip
+)
 
 
 class Transport(Protocol):
@@ -42,9 +46,11 @@ class SerialTransport:
 
     def read(self, timeout_s: float) -> bytes:
         """See Transport."""
+        deadline = Deadline.after(timeout_s)
         try:
-            self._port.timeout = timeout_s
             data: bytes = self._port.read(1)
+            while not data and not deadline.expired:
+                data = self._port.read(1)
             waiting = self._port.in_waiting if data else 0
             return data + self._port.read(waiting) if waiting else data
         except (serial.SerialException, OSError, TypeError) as error:
@@ -96,7 +102,9 @@ def _open(name: str) -> serial.Serial:
     try:
         port = serial.serial_for_url(name, do_not_open=True)
         port.baudrate = BAUD
-        port.write_timeout = WRITE_TIMEOUT_S
+        port.timeout = READ_SLICE_S
+        if not name.startswith("rfc2217://"):  # which knows no such option and has a limit of its own
+            port.write_timeout = WRITE_TIMEOUT_S
         if is_path:
             port.exclusive = True  # a second program would steal replies
         port.open()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.conftest import Bench, until
+from tests.serial_over_tcp import SCHEMES, bridged
 
 pytestmark = pytest.mark.board
 
@@ -34,6 +35,15 @@ def test_the_200_test_samples_pass(flashed: Bench) -> None:
     done = flashed.cli("verify", "--port", flashed.port, *flashed.words(), "--mode", "test-set", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["compared"] == 200
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_board_behind_tcp_passes(victim: Bench, scheme: str) -> None:
+    with bridged(victim.port, scheme) as url:
+        done = victim.cli("verify", "--port", url, "--json", *victim.words())
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["verdict"], result["port"], result["compared"]) == ("PASS", url, 790)
 
 
 def test_samples_are_shown_one_by_one(flashed: Bench) -> None:

@@ -11,19 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from sinehil import __version__
 from sinehil.transport import SerialTransport
 from sinehil.virtual import VirtualUno
 from tests.conftest import Cli
-from tests.container.bridge import bridged
 from tests.container.engine import Engine
 from tests.container.refusal import CannotRunError, refuse
 from tests.container.wrapper import TARGETS, Wrapper, copy_tree
+from tests.serial_over_tcp import SCHEMES, bridged
 
 pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 SOMEBODY = 4321
 BENCH = ("train", "flash", "verify")
 TIMES = "{{.State.StartedAt}} {{.State.FinishedAt}}"
+FINGERPRINT = """
+set -e
+sinehil compile > /dev/null
+sha256sum build/*/out/*.hex /usr/local/bin/arduino-cli /usr/share/doc/sinehil/sbom.cdx.json /opt/sinehil/prebuilt/bin/*
+"""
 HEAVY = re.compile(r"install-debian-packages|python-packages|build\.sh|pip install|sbom")
 
 
@@ -139,11 +145,12 @@ def test_a_port_in_use(images: Wrapper, board: VirtualUno) -> None:
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_port_through_the_network(images: Wrapper, board: VirtualUno) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_port_through_the_network(images: Wrapper, board: VirtualUno, scheme: str) -> None:
     images("rig", "flash", "--port", board.port)
-    with bridged(board.port) as address:
-        done = images("rig", "verify", "--port", f"socket://{address}")
-    assert done.returncode == 0 and "PASS" in done.stdout, done.stderr
+    with bridged(board.port, scheme) as url:
+        done = images("rig", "verify", "--port", url)
+    assert done.returncode == 0 and f"on {url}" in done.stdout and "PASS" in done.stdout, done.stderr
 
 
 @pytest.fixture
@@ -229,6 +236,24 @@ def test_a_change_in_hil_rebuilds_only_the_last_layers(
     cached = set(re.findall(r"^#(\d+) CACHED$", log, re.MULTILINE))
     rerun = {number for number in heavy if number not in cached}
     assert len(heavy) >= 6 and len(rerun) == 1, log  # the wheel itself is installed anew, and nothing else
+
+
+@pytest.mark.usefixtures("trained")
+def test_building_again_from_nothing_gives_the_same(images: Wrapper, engine: Engine, tmp_path: Path) -> None:
+    """Packages of every kind, arduino-cli, the board's programs, and the firmware that comes out."""
+    tree = copy_tree(tmp_path)
+    words = ("--no-cache", "--target", "rig", "--file", tree / "docker/Dockerfile")
+    flags = shlex.split(images.environment["DOCKER_BUILD_FLAGS"])
+    version = ("--build-arg", f"VERSION={__version__}")
+    again = "sinehil-again:rig"
+    engine.build(tree, again, *flags, *words, *version, base_image=images.environment["BASE_IMAGE"])
+    mount = ("--volume", f"{images.tree}/artifacts:/work/artifacts:ro")
+    found = [
+        engine.run(image, "-c", FINGERPRINT, options=(*mount, "--network", "none", "--entrypoint", "bash"))
+        for image in ("sinehil:rig", again)
+    ]
+    engine.docker("rmi", again)
+    assert found[0].stdout.count("\n") >= 6 and found[0].stdout == found[1].stdout
 
 
 def test_compose_trains_flashes_and_verifies_in_order(
