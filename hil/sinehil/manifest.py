@@ -14,6 +14,7 @@ MANIFEST = "manifest.json"
 QUANTIZED_MODEL = "sine_model_quantized.tflite"
 FLOAT_MODEL = "sine_model.tflite"
 C_ARRAY = "sine_model_quantized.cc"
+KERNEL = "sinehil_kernel.c"
 METRICS = "metrics.json"
 SAMPLES = "data/samples.csv"
 MAX_MANIFEST_BYTES = 1 << 20

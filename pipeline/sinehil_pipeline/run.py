@@ -16,7 +16,9 @@ from pathlib import Path
 from sinehil import manifest
 from sinehil.errors import ToolError, UsageError
 from sinehil.staging import staged_folder
+from sinehil.tflite_model import Quantization, load_quantized_model
 from sinehil_pipeline import evaluation, export, plots, training
+from sinehil_pipeline.codegen import check_kernel_on_host, generate_kernel
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data import make_dataset, samples_csv
 from sinehil_pipeline.evaluation import Evaluation
@@ -69,7 +71,7 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
             files = _data_files(recipe, models) | _model_files(results) | pngs
             _write(staging, files)
             array = export.c_array(staging / manifest.QUANTIZED_MODEL)
-            _write(staging, {manifest.C_ARRAY: array})
+            _write(staging, {manifest.C_ARRAY: array, manifest.KERNEL: _kernel(staging)})
             manifest.write_manifest(staging, _manifest(staging, recipe, trainer, models[1], results))
     return _summary(recipe, trainer, models[1], results, len(array), watch.stop())
 
@@ -158,11 +160,17 @@ def _write(folder: Path, files: Files) -> None:
         path.write_bytes(data)
 
 
+def _kernel(staging: Path) -> bytes:
+    """Return the C that `sinehil compile` puts onto a board, already held against the interpreter."""
+    model = load_quantized_model(staging / manifest.QUANTIZED_MODEL)
+    kernel = generate_kernel(model, ORACLE)
+    check_kernel_on_host(kernel, model)
+    return kernel.source.encode()
+
+
 def _manifest(
     staging: Path, recipe: Recipe, trainer: str, final: Trained, results: Evaluation
 ) -> manifest.Manifest:
-    from sinehil.tflite_model import Quantization, load_quantized_model
-
     def entry(quantization: Quantization) -> manifest.QuantizationEntry:
         return manifest.QuantizationEntry(float(quantization.scale), int(quantization.zero_point))
 

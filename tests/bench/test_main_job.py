@@ -70,6 +70,11 @@ def test_firmware_fits_its_budget(flashed: Bench) -> None:
     assert Path(document["hex"]).exists()
 
 
+def test_the_kernel_on_the_board_is_the_artefact_folder_s(flashed: Bench) -> None:
+    (staged,) = flashed.build.glob("arduino.avr.uno-*/arduino_sketch/sinehil_kernel.c")
+    assert staged.read_bytes() == (flashed.artifacts / "sinehil_kernel.c").read_bytes()
+
+
 def test_board_list_names_the_board(flashed: Bench) -> None:
     done = flashed.cli("ports", "--json")
     ports = {port["address"]: port for port in json.loads(done.stdout)["ports"]}

@@ -26,6 +26,7 @@ NAMES = {
     "sine_model.tflite",
     "sine_model_quantized.tflite",
     "sine_model_quantized.cc",
+    "sinehil_kernel.c",
     *(f"model_{n}/{name}" for n in (1, 2) for name in ("history.csv", "model.keras", "summary.txt")),
     *(f"plots/model_{n}_{name}.png" for n in (1, 2) for name in ("history", "predictions")),
     *(f"plots/{name}.png" for name in ("samples", "split", "comparison")),
