@@ -4,7 +4,7 @@
 # Options for `docker build`, such as --network host, go into $DOCKER_BUILD_FLAGS; $BASE_IMAGE replaces the base image.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly TOOL=5 ARTEFACT=6 # sinehil's exit codes
+readonly TOOL=5 ARTEFACT=6 INTERRUPTED=130 # sinehil's exit codes
 
 fail() { # EXIT_CODE MESSAGE NEXT_STEP
   printf 'sinehil: %s\n  next: %s\n' "$2" "$3" >&2
@@ -44,16 +44,24 @@ build() { # TARGET
     require_buildkit
     echo "building the image sinehil:$1, once: a few minutes" >&2
   fi
-  log=$(mktemp) # not local: the trap needs it
+  log=$(mktemp) # not local: the traps need it
   trap 'rm -f "$log"' EXIT
+  trap interrupted INT TERM
   if DOCKER_BUILDKIT=1 docker build --progress plain "${flags[@]}" "${options[@]}" --target "$1" --tag "sinehil:$1" \
     --file "$root/docker/Dockerfile" "$root" 2>&1 | tee "$log" | show_steps "$1"; then
     rm -f "$log"
+    trap - EXIT INT TERM
     return
   fi
   require_buildkit
   tail -n 20 "$log" >&2
   fail "$TOOL" "the image sinehil:$1 could not be built" "read the engine's words above; the first build needs the network"
+}
+
+interrupted() {
+  [[ -t 2 ]] && printf '\r\033[K' >&2
+  printf 'sinehil: interrupted; the next build goes on behind the last step that was done\n' >&2
+  exit "$INTERRUPTED"
 }
 
 # On a terminal: one line that changes with each step of the build. Elsewhere: nothing.

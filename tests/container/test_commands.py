@@ -5,6 +5,8 @@ import os
 import re
 import shlex
 import shutil
+import signal
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -218,6 +220,23 @@ def test_a_build_that_fails_shows_the_engine_s_words(images: Wrapper, tmp_path: 
     done = Wrapper(tree, images.environment)("rig", "--version")
     assert done.returncode == 5 and "no-such-package" in done.stderr
     assert "the image sinehil:rig could not be built\n  next: " in done.stderr
+
+
+def test_ctrl_c_during_a_build(images: Wrapper) -> None:
+    flags = f"{images.environment['DOCKER_BUILD_FLAGS']} --no-cache"
+    script = subprocess.Popen(
+        [images.tree / "docker/sinehil.sh", "rig", "--version"],
+        cwd=images.tree,
+        env={**images.environment, "DOCKER_BUILD_FLAGS": flags},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait = f"until pgrep --session {script.pid} --full 'docker build' > /dev/null; do sleep 0.05; done"
+    subprocess.run(["bash", "-c", wait], timeout=60, check=True)
+    os.killpg(script.pid, signal.SIGINT)
+    _, said = script.communicate(timeout=120)
+    assert script.returncode == 130 and said.startswith("sinehil: interrupted; the next build goes on")
 
 
 @pytest.mark.parametrize("target", TARGETS)
