@@ -16,6 +16,7 @@ FLOAT_MODEL = "sine_model.tflite"
 C_ARRAY = "sine_model_quantized.cc"
 METRICS = "metrics.json"
 SAMPLES = "data/samples.csv"
+PAGE = "training.html"
 MAX_MANIFEST_BYTES = 1 << 20
 
 

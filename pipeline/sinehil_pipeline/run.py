@@ -20,6 +20,7 @@ from sinehil_pipeline import evaluation, export, plots, training
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data import make_dataset, samples_csv
 from sinehil_pipeline.evaluation import Evaluation
+from sinehil_pipeline.forms import MeasuredForm
 from sinehil_pipeline.history import history_csv
 from sinehil_pipeline.progress import Progress
 from sinehil_pipeline.summary import ModelForm, TrainingSummary
@@ -64,12 +65,13 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
     watch = Stopwatch()
     with staged_folder(out, last=manifest.MANIFEST) as staging:
         with Workers(progress) as workers:
-            models, results, pngs = _work(workers, recipe, trainer, progress, watch)
+            models, results, forms, pngs = _work(workers, recipe, trainer, progress, watch)
         with watch.stage("write"):
             files = _data_files(recipe, models) | _model_files(results) | pngs
             _write(staging, files)
             array = export.c_array(staging / manifest.QUANTIZED_MODEL)
             _write(staging, {manifest.C_ARRAY: array})
+            _write(staging, {manifest.PAGE: _page(staging, recipe, trainer, models, results, forms)})
             manifest.write_manifest(staging, _manifest(staging, recipe, trainer, models[1], results))
     return _summary(recipe, trainer, models[1], results, len(array), watch.stop())
 
@@ -85,7 +87,7 @@ def _check_installed() -> None:
 
 def _work(
     workers: Workers, recipe: Recipe, trainer: str, progress: Progress, watch: Stopwatch
-) -> tuple[tuple[Trained, Trained], Evaluation, Files]:
+) -> tuple[tuple[Trained, Trained], Evaluation, tuple[MeasuredForm, ...], Files]:
     evaluating = workers.start(evaluation.evaluate, recipe)
     with watch.stage("training"):
         jobs = [
@@ -98,13 +100,13 @@ def _work(
     drawing = workers.start(plots.draw_all, recipe, histories)
     with watch.stage("evaluation and conversion"):
         evaluating.send((baseline.weights, final.weights))
-        workers.wait_for(evaluating)
-        results = evaluating.result()
+        workers.wait_for_early(evaluating)
+        results: Evaluation = evaluating.early()
     progress.stage("drawing plots")
     with watch.stage("rest of plots"):
         drawing.send(_predictions(results))
-        workers.wait_for(drawing)
-    return (baseline, final), results, drawing.result()
+        workers.wait_for(drawing, evaluating)
+    return (baseline, final), results, evaluating.result(), drawing.result()
 
 
 def _predictions(results: Evaluation) -> plots.Predictions:
@@ -156,6 +158,24 @@ def _write(folder: Path, files: Files) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def _page(
+    staging: Path,
+    recipe: Recipe,
+    trainer: str,
+    models: tuple[Trained, Trained],
+    results: Evaluation,
+    forms: tuple[MeasuredForm, ...],
+) -> bytes:
+    from sinehil.tflite_model import load_quantized_model
+    from sinehil_pipeline.codegen import generate_kernel
+    from sinehil_pipeline.page import Content, page_html
+
+    quantized = load_quantized_model(staging / manifest.QUANTIZED_MODEL)
+    kernel, files = generate_kernel(quantized, ORACLE), manifest.describe_files(staging)
+    content = Content(recipe, trainer, *models, results, quantized, forms, kernel, files)
+    return page_html(content).encode()
 
 
 def _manifest(

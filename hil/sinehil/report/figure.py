@@ -65,6 +65,11 @@ def cross_key(css: str, words: str) -> Legend:
     return Legend(words, Markup('<path class="{}" d="M10 3l8 8M10 11l8-8"/>').format(css))
 
 
+def plus_key(css: str, words: str) -> Legend:
+    """Return the legend of ``svg.pluses``."""
+    return Legend(words, Markup('<path class="{}" d="M9.5 7h9M14 2.5v9"/>').format(css))
+
+
 def zero_line(frame: Frame) -> Markup:
     """Return the line y = 0."""
     y = float(frame.py(np.array([0.0]))[0])
