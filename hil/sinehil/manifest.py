@@ -17,6 +17,7 @@ C_ARRAY = "sine_model_quantized.cc"
 KERNEL = "sinehil_kernel.c"
 METRICS = "metrics.json"
 SAMPLES = "data/samples.csv"
+PAGE = "training.html"
 MAX_MANIFEST_BYTES = 1 << 20
 
 

@@ -1,5 +1,6 @@
 """Everything after training that needs TensorFlow, in one worker."""
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,7 +9,9 @@ import numpy as np
 
 from sinehil_pipeline import convert, interpret, keras_models
 from sinehil_pipeline.config import ModelRecipe, Recipe
+from sinehil_pipeline.curves import grid_x
 from sinehil_pipeline.data import Dataset, Float32s, Split, make_dataset
+from sinehil_pipeline.forms import MeasuredForm, measure_forms
 from sinehil_pipeline.keras_file import saved_bytes
 from sinehil_pipeline.worker import Channel
 
@@ -27,7 +30,10 @@ class Metrics:
 
 @dataclass(frozen=True)
 class KerasModel:
-    """One model as Keras has it: table, saved bytes, test metrics and predictions, shape [n]."""
+    """One model as Keras has it: table, saved bytes, test metrics and predictions, shape [n].
+
+    ``grid_y`` is over ``curves.grid_x``.
+    """
 
     name: str
     summary: str
@@ -35,11 +41,12 @@ class KerasModel:
     metrics: Metrics
     train_y: Float32s
     test_y: Float32s
+    grid_y: Float32s
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Both models, the two files, and what the interpreter makes of them on the test set."""
+    """Both models, the two files, and what the interpreter makes of them on the test set and over the grid."""
 
     baseline: KerasModel
     final: KerasModel
@@ -48,17 +55,30 @@ class Evaluation:
     quantized_y: Float32s
     float_metrics: Metrics
     quantized_metrics: Metrics
+    float_grid_y: Float32s
+    quantized_grid_y: Float32s
     versions: dict[str, str]
 
 
-def evaluate(channel: Channel, recipe: Recipe) -> Evaluation:
-    """Import TensorFlow, wait for the weights of (baseline, final), then evaluate, save, convert and interpret."""
+def evaluate(channel: Channel, recipe: Recipe) -> tuple[MeasuredForm, ...]:
+    """Import TensorFlow, wait for the weights of (baseline, final), hand over their Evaluation.
+
+    While the plots are drawn, go on to other forms of the quantised file, and return what they come to.
+    """
     import_everything()
-    baseline_weights, final_weights = channel.receive()
+    weights: tuple[Weights, Weights] = channel.receive()
+    results = _evaluation(recipe, *weights)
+    channel.hand_over(results)
+    return measure_forms(recipe, weights[1], results.files)
+
+
+def _evaluation(recipe: Recipe, baseline_weights: Weights, final_weights: Weights) -> Evaluation:
+    """Evaluate, save, convert and interpret."""
     data = make_dataset(recipe)
     files = convert.convert(recipe, final_weights)
-    float_y, quantized_y = (
-        interpret.run_interpreter(model, data.test.x) for model in (files.float, files.quantized)
+    (float_y, float_grid_y), (quantized_y, quantized_grid_y) = (
+        [interpret.run_interpreter(model, x) for x in (data.test.x, grid_x())]
+        for model in (files.float, files.quantized)
     )
     return Evaluation(
         baseline=_keras_model(recipe.baseline, baseline_weights, data),
@@ -68,6 +88,8 @@ def evaluate(channel: Channel, recipe: Recipe) -> Evaluation:
         quantized_y=quantized_y,
         float_metrics=metrics(float_y, data.test),
         quantized_metrics=metrics(quantized_y, data.test),
+        float_grid_y=float_grid_y,
+        quantized_grid_y=quantized_grid_y,
         versions=versions(),
     )
 
@@ -76,6 +98,8 @@ def import_everything() -> None:
     """Spend the time of imports while the training still runs."""
     keras_models.import_keras()
     import ai_edge_litert.interpreter  # noqa: F401
+
+    gc.freeze()  # each conversion collects garbage, which need not look at all of TensorFlow again
 
 
 def versions() -> dict[str, str]:
@@ -111,6 +135,7 @@ def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset) -> KerasM
         ),
         train_y=keras_models.predict(model, data.train.x),
         test_y=test_y,
+        grid_y=keras_models.predict(model, grid_x()),
     )
 
 

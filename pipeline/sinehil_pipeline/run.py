@@ -16,13 +16,15 @@ from pathlib import Path
 from sinehil import manifest
 from sinehil.errors import ToolError, UsageError
 from sinehil.staging import staged_folder
-from sinehil.tflite_model import Quantization, load_quantized_model
+from sinehil.tflite_model import Quantization, QuantizedModel, load_quantized_model
 from sinehil_pipeline import evaluation, export, plots, training
-from sinehil_pipeline.codegen import check_kernel_on_host, generate_kernel
+from sinehil_pipeline.codegen import GeneratedKernel, check_kernel_on_host, generate_kernel
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data import make_dataset, samples_csv
 from sinehil_pipeline.evaluation import Evaluation
+from sinehil_pipeline.forms import MeasuredForm
 from sinehil_pipeline.history import history_csv
+from sinehil_pipeline.page import Content, page_html
 from sinehil_pipeline.progress import Progress
 from sinehil_pipeline.summary import ModelForm, TrainingSummary
 from sinehil_pipeline.training import Trained
@@ -66,12 +68,17 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
     watch = Stopwatch()
     with staged_folder(out, last=manifest.MANIFEST) as staging:
         with Workers(progress) as workers:
-            models, results, pngs = _work(workers, recipe, trainer, progress, watch)
+            models, results, forms, pngs = _work(workers, recipe, trainer, progress, watch)
         with watch.stage("write"):
             files = _data_files(recipe, models) | _model_files(results) | pngs
             _write(staging, files)
             array = export.c_array(staging / manifest.QUANTIZED_MODEL)
-            _write(staging, {manifest.C_ARRAY: array, manifest.KERNEL: _kernel(staging)})
+            model, kernel = _checked_kernel(staging)
+            _write(staging, {manifest.C_ARRAY: array, manifest.KERNEL: kernel.source.encode()})
+            content = Content(
+                recipe, trainer, *models, results, model, forms, kernel, manifest.describe_files(staging)
+            )
+            _write(staging, {manifest.PAGE: page_html(content).encode()})
             manifest.write_manifest(staging, _manifest(staging, recipe, trainer, models[1], results))
     return _summary(recipe, trainer, models[1], results, len(array), watch.stop())
 
@@ -87,7 +94,7 @@ def _check_installed() -> None:
 
 def _work(
     workers: Workers, recipe: Recipe, trainer: str, progress: Progress, watch: Stopwatch
-) -> tuple[tuple[Trained, Trained], Evaluation, Files]:
+) -> tuple[tuple[Trained, Trained], Evaluation, tuple[MeasuredForm, ...], Files]:
     evaluating = workers.start(evaluation.evaluate, recipe)
     with watch.stage("training"):
         jobs = [
@@ -100,13 +107,13 @@ def _work(
     drawing = workers.start(plots.draw_all, recipe, histories)
     with watch.stage("evaluation and conversion"):
         evaluating.send((baseline.weights, final.weights))
-        workers.wait_for(evaluating)
-        results = evaluating.result()
+        workers.wait_for_early(evaluating)
+        results: Evaluation = evaluating.early()
     progress.stage("drawing plots")
     with watch.stage("rest of plots"):
         drawing.send(_predictions(results))
-        workers.wait_for(drawing)
-    return (baseline, final), results, drawing.result()
+        workers.wait_for(drawing, evaluating)
+    return (baseline, final), results, evaluating.result(), drawing.result()
 
 
 def _predictions(results: Evaluation) -> plots.Predictions:
@@ -160,12 +167,12 @@ def _write(folder: Path, files: Files) -> None:
         path.write_bytes(data)
 
 
-def _kernel(staging: Path) -> bytes:
-    """Return the C that `sinehil compile` puts onto a board, already held against the interpreter."""
+def _checked_kernel(staging: Path) -> tuple[QuantizedModel, GeneratedKernel]:
+    """Return the converted model and the C that `sinehil compile` makes of it, held against the interpreter."""
     model = load_quantized_model(staging / manifest.QUANTIZED_MODEL)
     kernel = generate_kernel(model, ORACLE)
     check_kernel_on_host(kernel, model)
-    return kernel.source.encode()
+    return model, kernel
 
 
 def _manifest(

@@ -46,6 +46,13 @@ class Done(Generic[Result]):
 
 
 @dataclass(frozen=True)
+class Early:
+    """What the function hands over before it goes on."""
+
+    part: Any
+
+
+@dataclass(frozen=True)
 class Failed:
     """The function raised: an expected error as it is, anything else as ``traceback`` text."""
 
@@ -66,6 +73,10 @@ class Channel:
     def report(self, message: EpochDone) -> None:
         """Send progress. Raises BrokenPipeError when the parent is gone, which ends the worker."""
         self._connection.send(message)
+
+    def hand_over(self, part: Any) -> None:
+        """Give the parent what it can go on with while the function does the rest."""
+        self._connection.send(Early(part))
 
     def receive(self) -> Any:
         """Wait for what the parent sends; raises EOFError when the parent is gone."""

@@ -13,7 +13,7 @@ from typing import IO, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from sinehil.errors import ToolError
 from sinehil_pipeline.progress import Progress
-from sinehil_pipeline.worker import Call, Channel, Done, EpochDone, Failed
+from sinehil_pipeline.worker import Call, Channel, Done, Early, EpochDone, Failed
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -40,6 +40,7 @@ class Task(Generic[Result]):
         self.connection.send(call)
         self._name = call.function.__name__
         self._answer: Done[Result] | None = None
+        self._early: Early | None = None
 
     @property
     def done(self) -> bool:
@@ -58,6 +59,17 @@ class Task(Generic[Result]):
             raise RuntimeError(f"{self._name} has not been waited for")
         return self._answer.result
 
+    @property
+    def handed_over(self) -> bool:
+        """Whether the function has handed something over, or can no longer."""
+        return self._early is not None or self.done
+
+    def early(self) -> Any:
+        """Return what the function handed over."""
+        if self._early is None:
+            raise RuntimeError(f"{self._name} has handed over nothing")
+        return self._early.part
+
     def hear(self, progress: Progress) -> None:
         """Take one message; raise what the function raised."""
         try:
@@ -67,6 +79,8 @@ class Task(Generic[Result]):
             raise self._failure(f"ended with code {code}", "") from None
         if isinstance(message, EpochDone):
             progress.epoch(message.model, message.epoch, message.epochs, message.val_mse)
+        elif isinstance(message, Early):
+            self._early = message
         elif isinstance(message, Done):
             self._answer = message
         elif isinstance(message, Failed):
@@ -112,7 +126,14 @@ class Workers:
 
     def wait_for(self, *tasks: Task[Any]) -> None:
         """Pass on all progress until ``tasks`` have their results; raise the first error of any task."""
-        while not all(task.done for task in tasks):
+        self._hear_until(lambda: all(task.done for task in tasks))
+
+    def wait_for_early(self, task: Task[Any]) -> None:
+        """Do the same until ``task`` has handed over what can be had early."""
+        self._hear_until(lambda: task.handed_over)
+
+    def _hear_until(self, satisfied: Callable[[], bool]) -> None:
+        while not satisfied():
             for task in self._ready():
                 task.hear(self._progress)
 

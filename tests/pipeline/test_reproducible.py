@@ -73,6 +73,8 @@ def test_the_files_do_not_depend_on_the_cpu(book_run: Run, tmp_path: Path, cpu: 
     assert found["levels"] == ([] if cpu == "old" else available_levels()), "the switches must have worked"
     assert found["float"] == book_run.summary.lite.sha256
     assert found["int8"] == book_run.summary.quantized.sha256
+    page = "training.html"  # it has every other file's hash in it
+    assert (tmp_path / page).read_bytes() == (book_run.folder / page).read_bytes()
 
 
 @pytest.mark.slow

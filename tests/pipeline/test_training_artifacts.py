@@ -22,6 +22,7 @@ from sinehil_pipeline.run import train
 NAMES = {
     "manifest.json",
     "metrics.json",
+    "training.html",
     "data/samples.csv",
     "sine_model.tflite",
     "sine_model_quantized.tflite",

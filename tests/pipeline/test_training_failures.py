@@ -140,6 +140,20 @@ def die(_: Channel) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def hand_over_and_wait(channel: Channel) -> str:
+    channel.hand_over("first")
+    return f"then {channel.receive()}"
+
+
+def hand_over_and_crash(channel: Channel) -> None:
+    channel.hand_over("first")
+    raise ValueError("what happened inside")
+
+
+def hand_over_nothing(_: Channel) -> str:
+    return "all at once"
+
+
 @pytest.fixture
 def importable_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let workers import this module."""
@@ -159,3 +173,33 @@ def test_a_worker_that_breaks_is_told_with_its_words(
             workers.wait_for(task)
     assert ("what happened inside" in found.value.output) == (function is crash)
     assert task.process.returncode is not None
+
+
+@pytest.mark.usefixtures("importable_tests")
+def test_what_is_handed_over_is_there_before_the_rest(recorder: Recorder) -> None:
+    with Workers(recorder) as workers:
+        task = workers.start(hand_over_and_wait)
+        workers.wait_for_early(task)
+        assert (task.early(), task.done) == ("first", False)
+        task.send("second")
+        workers.wait_for(task)
+        assert (task.early(), task.result()) == ("first", "then second")
+
+
+@pytest.mark.usefixtures("importable_tests")
+def test_a_worker_that_breaks_after_handing_over_is_told(recorder: Recorder) -> None:
+    with Workers(recorder) as workers:
+        task = workers.start(hand_over_and_crash)
+        workers.wait_for_early(task)
+        with pytest.raises(ToolError, match="for hand_over_and_crash failed"):
+            workers.wait_for(task)
+
+
+@pytest.mark.usefixtures("importable_tests")
+def test_waiting_for_what_is_never_handed_over_ends(recorder: Recorder) -> None:
+    with Workers(recorder) as workers:
+        task = workers.start(hand_over_nothing)
+        workers.wait_for_early(task)
+        with pytest.raises(RuntimeError, match="hand_over_nothing has handed over nothing"):
+            task.early()
+        assert task.result() == "all at once"

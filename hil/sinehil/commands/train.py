@@ -9,6 +9,7 @@ import typer
 
 from sinehil.commands import options
 from sinehil.console import Console, Stage
+from sinehil.manifest import PAGE
 
 if TYPE_CHECKING:
     from sinehil_pipeline.run import TrainingSummary
@@ -45,8 +46,10 @@ def train(
     summary = run_training(console, trainer, seed, out)
     for line in summary.lines():
         console.say(line)
+    page = out / PAGE
     console.say(f"artefacts: {out}")
-    console.result({"artifacts": str(out), **asdict(summary)})
+    console.say(f"page: {page}")
+    console.result({"artifacts": str(out), "page": str(page), **asdict(summary)})
 
 
 def run_training(console: Console, trainer: Trainer, seed: int, out: Path) -> "TrainingSummary":

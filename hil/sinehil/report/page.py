@@ -1,34 +1,19 @@
 """``report.html``: everything a reader wants to know of one run, in one file that loads nothing."""
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from sinehil import __version__
 from sinehil.report import claims
 from sinehil.report.coverage import ALL_CODES, ALL_STEPS, COUNTED_ORACLE, Coverage, coverage_of
+from sinehil.report.html import SHARED, Facts, Tile, render
 from sinehil.report.mismatches import Row, first_mismatches, float_rows
 from sinehil.report.plots import plots_of
-from sinehil.report.text import number_text, oracle_label, visible
+from sinehil.report.text import number_text, oracle_label
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import VerifyResult
 
 LISTED = 50
 SHORT_SHA = 12
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One figure at a glance."""
-
-    name: str
-    value: str
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -45,38 +30,31 @@ class Bar:
         return min(100.0, 100 * self.used / self.limit) if self.limit > 0 else 0.0
 
 
-Facts = list[tuple[str, str]]
-
-
 def page_html(result: VerifyResult) -> str:
     """Return the page. Every string in it is escaped, and has its invisible characters spelled out."""
     coverage = coverage_of(result)
     rows = first_mismatches(result, LISTED)
-    style = _style()
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            result=result,
-            passed=result.verdict is Verdict.PASS,
-            style=Markup(style),  # noqa: S704 (our own file: nothing of a result is in it)
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            headline=claims.headline(result),
-            scope=claims.scope(result, coverage),
-            proven=claims.proven(result, coverage),
-            not_proven=claims.not_proven(result, coverage),
-            short_sha=result.identity.model_sha256[:SHORT_SHA],
-            tiles=tiles(result),
-            mismatch_rows=rows,
-            mismatches_left=result.mismatches - len(rows),
-            sample_rows=_sample_rows(result),
-            plots=plots_of(result),
-            bars=bars(result),
-            coverage=coverage_facts(result, coverage),
-            identity=identity_facts(result),
-            run=run_facts(result),
-            version=__version__,
-        )
+    return render(
+        "report.html.j2",
+        SHARED,
+        ("report.css",),
+        result=result,
+        passed=result.verdict is Verdict.PASS,
+        headline=claims.headline(result),
+        scope=claims.scope(result, coverage),
+        proven=claims.proven(result, coverage),
+        not_proven=claims.not_proven(result, coverage),
+        short_sha=result.identity.model_sha256[:SHORT_SHA],
+        tiles=tiles(result),
+        mismatch_rows=rows,
+        mismatches_left=result.mismatches - len(rows),
+        sample_rows=_sample_rows(result),
+        plots=plots_of(result),
+        bars=bars(result),
+        coverage=coverage_facts(result, coverage),
+        identity=identity_facts(result),
+        run=run_facts(result),
+        version=__version__,
     )
 
 
@@ -180,26 +158,3 @@ def _cycles_text(count: str, cycles: float, clock_hz: int) -> str:
 
 def _microseconds(cycles: float, clock_hz: int) -> str:
     return f"{cycles / clock_hz * 1e6:,.1f} \u00b5s" if clock_hz > 0 else ""
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("sinehil.report", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-
-
-def _finalize(value: Any) -> Any:
-    """Spell out invisible characters of whatever the template prints."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-@cache
-def _style() -> str:
-    source, _, _ = _environment().loader.get_source(_environment(), "report.css")  # type: ignore[union-attr]
-    return source

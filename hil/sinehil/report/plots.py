@@ -1,13 +1,25 @@
 """The four plots of a report, each drawn for a wide and for a narrow screen."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 
 from sinehil.report import svg
+from sinehil.report.figure import (
+    HUGE,
+    Legend,
+    Plot,
+    band_key,
+    cross_key,
+    dot_key,
+    half_step_band,
+    line_key,
+    plot,
+    span,
+    zero_line,
+)
 from sinehil.report.mismatches import float_error_lsb
 from sinehil.report.svg import Frame, Values
 from sinehil.report.text import number_text, oracle_label
@@ -15,28 +27,7 @@ from sinehil.verify.result import CodeComparison, VerifyResult
 
 FEW = 120
 TWO_PI = 2 * math.pi
-HUGE = 1e9
 X_LABEL = "x in radians"
-
-
-@dataclass(frozen=True)
-class Legend:
-    """A swatch, by its class name, and its meaning."""
-
-    css: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One figure of the page: the same picture twice, of which the style sheet shows one."""
-
-    title: str
-    note: str
-    legend: tuple[Legend, ...]
-    wide: Markup
-    narrow: Markup
-    full_width: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,9 +40,6 @@ class _Series:
     error_lsb: Values
     equal: np.ndarray[tuple[int], np.dtype[np.bool_]]
     left_out: int
-
-
-Draw = Callable[[int, int, str], Markup]
 
 
 def plots_of(result: VerifyResult) -> list[Plot]:
@@ -67,8 +55,9 @@ def output_plot(result: VerifyResult, series: _Series) -> Plot:
     """Device, interpreter and sin x over x."""
     view = _view(result)
     seen = np.concatenate([series.device, series.oracle])
-    low, high = _span(seen[np.isfinite(seen)], -1.1, 1.1)
+    low, high = span(seen[np.isfinite(seen)], -1.1, 1.1)
     few = len(series.x) <= FEW
+    oracle = oracle_label(result.oracle, result.oracle_version)
     sine_x = np.linspace(*view, 241)
 
     def draw(width: int, height: int, identifier: str) -> Markup:
@@ -89,14 +78,14 @@ def output_plot(result: VerifyResult, series: _Series) -> Plot:
         return svg.svg(frame, identifier, title, _describe(result, "y over x"), [sine, *data, wrong])
 
     legend = [
-        Legend("device-dots" if few else "device", "board"),
-        Legend("oracle-dots" if few else "oracle", oracle_label(result.oracle, result.oracle_version)),
-        Legend("sine", "sin x"),
+        _board_key(few, "board"),
+        dot_key("oracle-dots", oracle, 12) if few else line_key("oracle", oracle),
+        line_key("sine", "sin x"),
     ]
     note = "Where board and interpreter agree, the thin line lies on the wide one."
     if few:
         note = "Where board and interpreter agree, the dot lies in the middle of the disc."
-    return _plot(
+    return plot(
         "Output y",
         note + _left_out(series),
         [*legend, *_wrong_legend(series)],
@@ -112,7 +101,7 @@ def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
     inside = (series.x >= 0) & (series.x <= np.float64(np.float32(TWO_PI))) & np.isfinite(series.device)
     x, error = series.x[inside], series.device[inside] - np.sin(series.x[inside])
     half = result.identity.output_scale / 2
-    low, high = _span(np.append(error, [-half, half]), -0.01, 0.01)
+    low, high = span(np.append(error, [-half, half]), -0.01, 0.01)
     worst = int(np.argmax(np.abs(error))) if len(error) else None
     note = "Information about the model, no part of the verdict."
     if worst is not None:
@@ -122,9 +111,7 @@ def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
         frame = Frame(
             width, height, svg.pi_axis(*_view(result), X_LABEL), svg.nice_axis(low, high, "y \u2212 sin x")
         )
-        band = frame.py(np.array([half, -half]))
-        parts = [svg.rectangle("band", svg.LEFT, band[0], width - svg.LEFT - svg.RIGHT, band[1] - band[0])]
-        parts.append(_zero(frame))
+        parts = [half_step_band(frame, result.identity.output_scale), zero_line(frame)]
         if len(x) > FEW:
             parts.append(svg.curve(frame, "device", x, error))
         else:
@@ -136,11 +123,11 @@ def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
         )
 
     legend = [
-        Legend("device" if len(x) > FEW else "device-dots", "board \u2212 sin x"),
-        Legend("ring", "largest"),
-        Legend("band", "\u00b1 half an output LSB: int8 cannot do better everywhere"),
+        _board_key(len(x) <= FEW, "board \u2212 sin x"),
+        dot_key("ring", "largest", 10),
+        band_key("band", "\u00b1 half an output LSB: int8 cannot do better everywhere"),
     ]
-    return _plot("Distance from sin x", note, legend, draw, "sine-error", 270, full=result.codes is not None)
+    return plot("Distance from sin x", note, legend, draw, "sine-error", 270, full=result.codes is not None)
 
 
 def float_error_plot(result: VerifyResult, series: _Series) -> Plot:
@@ -161,11 +148,11 @@ def float_error_plot(result: VerifyResult, series: _Series) -> Plot:
             identifier,
             title,
             _describe(result, "difference in LSB over x"),
-            [_zero(frame), drawn, wrong],
+            [zero_line(frame), drawn, wrong],
         )
 
-    legend = [Legend("device-dots", "equal bits"), *_wrong_legend(series)]
-    return _plot(
+    legend = [dot_key("device-dots", "equal bits"), *_wrong_legend(series)]
+    return plot(
         "Board \u2212 interpreter, float x", note + _left_out(series), legend, draw, "float-error", 270
     )
 
@@ -183,19 +170,11 @@ def code_error_plot(codes: CodeComparison) -> Plot:
         frame = Frame(width, height, svg.Axis(-134, 133, "input code (int8)", ticks), _lsb_axis(low, high))
         stems = Markup("").join(_stem(frame, cx, cy) for cx, cy in zip(x[wrong], error[wrong], strict=True))
         drawn = svg.dots(frame, "device-dots", x[~wrong], error[~wrong], 2)
-        parts = [_zero(frame), stems, drawn, svg.crosses(frame, x[wrong], error[wrong])]
+        parts = [zero_line(frame), stems, drawn, svg.crosses(frame, x[wrong], error[wrong])]
         return svg.svg(frame, identifier, "Board minus interpreter over the input code", note, parts)
 
-    legend = [Legend("device-dots", "equal"), *([Legend("wrong", "differs")] if wrong.any() else [])]
-    return _plot("Board \u2212 interpreter, int8 codes", note, legend, draw, "code-error", 270)
-
-
-def _plot(
-    title: str, note: str, legend: list[Legend], draw: Draw, name: str, height: int, full: bool = False
-) -> Plot:
-    width = 1160 if full else 570
-    wide, narrow = draw(width, height, f"{name}-w"), draw(360, 270, f"{name}-n")
-    return Plot(title, note, tuple(legend), wide, narrow, full)
+    legend = [dot_key("device-dots", "equal"), *([cross_key("wrong", "differs")] if wrong.any() else [])]
+    return plot("Board \u2212 interpreter, int8 codes", note, legend, draw, "code-error", 270)
 
 
 def _series(result: VerifyResult) -> _Series:
@@ -225,13 +204,6 @@ def _wrong(series: _Series, y: Values) -> tuple[Values, Values]:
     return series.x[wrong], np.nan_to_num(y[wrong], nan=HUGE, posinf=HUGE, neginf=-HUGE)
 
 
-def _span(values: Values, low: float, high: float) -> tuple[float, float]:
-    low, high = float(values.min(initial=low)), float(values.max(initial=high))
-    low, high = max(low, -HUGE), min(high, HUGE)
-    margin = 0.06 * (high - low)
-    return low - margin, high + margin
-
-
 def _lsb_span(error: Values) -> tuple[float, float]:
     worst = np.abs(error[np.isfinite(error)]).max(initial=2.0)
     worst = min(float(worst), 255.0)
@@ -242,19 +214,18 @@ def _lsb_axis(low: float, high: float) -> svg.Axis:
     return svg.nice_axis(low, high, "difference in LSB", whole=True)
 
 
-def _zero(frame: Frame) -> Markup:
-    y = float(frame.py(np.array([0.0]))[0])
-    return svg.line("zero", svg.LEFT, y, frame.width - svg.RIGHT, y)
-
-
 def _stem(frame: Frame, x: float, y: float) -> Markup:
     px = float(frame.px(np.array([x]))[0])
     top, zero = frame.py(np.array([y, 0.0]))
     return svg.line("stem", px, float(top), px, float(zero))
 
 
+def _board_key(few: bool, words: str) -> Legend:
+    return dot_key("device-dots", words) if few else line_key("device", words)
+
+
 def _wrong_legend(series: _Series) -> list[Legend]:
-    return [Legend("wrong", "differs")] if not series.equal.all() else []
+    return [cross_key("wrong", "differs")] if not series.equal.all() else []
 
 
 def _left_out(series: _Series) -> str:

@@ -15,6 +15,8 @@ from sinehil.report.text import visible
 
 Values = NDArray[np.float64]
 FEW_CROSSES = 40
+LOG_FACTORS = (1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)
+FEWEST_TICKS = 3
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 46
 
 
@@ -143,6 +145,27 @@ def crosses(frame: Frame, x: Values, y: Values) -> Markup:
         )
     )
     return Markup('<path class="{}" d="{}"/>').format(css, path)
+
+
+def pluses(frame: Frame, css: str, x: Values, y: Values, radius: float) -> Markup:
+    """Return an upright cross at each point that lies in the plot area, as one path."""
+    keep, r, d = frame.shows(x, y), _n(radius), _n(2 * radius)
+    places = zip(frame.px(x[keep]), frame.py(y[keep]), strict=True)
+    path = "".join(dict.fromkeys(f"M{_n(px - radius)} {_n(py)}h{d}m-{r} -{r}v{d}" for px, py in places))
+    return Markup('<path class="{}" d="{}"/>').format(css, path)
+
+
+def log_axis(low: float, high: float, label: str) -> Axis:
+    """Return an axis for the log10 of values from ``low`` to ``high``, both positive, labelled with the values."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    values: list[float] = []
+    for factors in LOG_FACTORS:
+        values = [factor * 10.0**power for power in powers for factor in factors]
+        values = [value for value in values if low <= value <= high]
+        if len(values) >= FEWEST_TICKS:
+            break
+    ticks = tuple(Tick(math.log10(value), f"{value:g}") for value in values)
+    return Axis(math.log10(low), math.log10(high), label, ticks)
 
 
 def pi_axis(low: float, high: float, label: str) -> Axis:

@@ -50,9 +50,10 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class GeneratedKernel:
-    """A kernel's C source and the checksum its constants have in flash."""
+    """A kernel's C source, how many bytes its layers' tables take in flash, and the checksum over its constants."""
 
     source: str
+    table_bytes: int
     weights_crc32: int
     oracle: str
     model_sha256: str
@@ -79,7 +80,13 @@ def generate_kernel(model: QuantizedModel, oracle: str = "litert") -> GeneratedK
     content = identity + b"".join(
         table.astype(table.dtype.newbyteorder("<")).tobytes() for table in [*tables, floats]
     )
-    return GeneratedKernel(emit_c(model, oracle, plans, floats), zlib.crc32(content), oracle, model.sha256)
+    return GeneratedKernel(
+        emit_c(model, oracle, plans, floats),
+        sum(table.nbytes for table in tables),
+        zlib.crc32(content),
+        oracle,
+        model.sha256,
+    )
 
 
 def plan_layers(model: QuantizedModel) -> list[LayerPlan]:

@@ -1,0 +1,52 @@
+"""What the page is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sinehil.manifest import FileEntry
+from sinehil.tflite_model import QuantizedModel
+from sinehil_pipeline.codegen import GeneratedKernel
+from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.curves import Curves, drawable, exact_y, fixed_order_y, grid_x
+from sinehil_pipeline.evaluation import Evaluation
+from sinehil_pipeline.forms import MeasuredForm
+from sinehil_pipeline.training import Trained
+
+
+@dataclass(frozen=True)
+class Content:
+    """One finished run; ``files`` are all other artefacts but the manifest."""
+
+    recipe: Recipe
+    trainer: str
+    baseline: Trained
+    final: Trained
+    results: Evaluation
+    quantized: QuantizedModel
+    forms: tuple[MeasuredForm, ...]
+    kernel: GeneratedKernel
+    files: Mapping[str, FileEntry]
+
+    @property
+    def forms_of_models(self) -> tuple[tuple[str, str], ...]:
+        """Model and form of the four that make predictions, in the order of tables and legends."""
+        baseline, final = self.baseline.name, self.final.name
+        return (
+            (baseline, "Keras"),
+            (final, "Keras"),
+            (final, "LiteRT float32"),
+            (final, "LiteRT int8"),
+        )
+
+    def curves(self) -> Curves:
+        """Return the four models' predictions over the page's grid."""
+        x, results = grid_x(), self.results
+        baseline, final = (fixed_order_y(model.weights, x) for model in (self.baseline, self.final))
+        return Curves(
+            x=x.astype(float),
+            sine=exact_y(x),
+            baseline=drawable(results.baseline.grid_y, baseline),
+            final=drawable(results.final.grid_y, final),
+            lite=drawable(results.float_grid_y, final),
+            quantized=results.quantized_grid_y.astype(float),
+        )

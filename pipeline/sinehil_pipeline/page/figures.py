@@ -1,0 +1,193 @@
+"""The page's figures: the data, the learning curves, the predictions and how far they are from sin x."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from sinehil.report import svg
+from sinehil.report.figure import (
+    HALF_WIDTH,
+    Plot,
+    band_key,
+    dot_key,
+    half_step_band,
+    line_key,
+    plot,
+    plus_key,
+    span,
+    zero_line,
+)
+from sinehil.report.svg import Frame, Values
+from sinehil.report.text import number_text
+from sinehil_pipeline.curves import Curves
+from sinehil_pipeline.data import Dataset, Split, make_dataset
+from sinehil_pipeline.page.content import Content
+from sinehil_pipeline.training import Trained
+
+X_LABEL = "x in radians"
+EDGE = 0.12
+VIEW = -EDGE, 2 * math.pi + EDGE
+LEAST_ERROR = 1e-3
+SHOWN_DOTS = 8  # of the grid's points, one in so many is a dot
+LINES = ("baseline", "keras", "lite", "int8")
+
+
+def data_figure(content: Content) -> Plot:
+    """Draw the samples by their role."""
+    data = make_dataset(content.recipe)
+    y = np.concatenate([split.y for _, split in data.splits()]).astype(np.float64)
+    low, high = span(y, -1.1, 1.1)
+    counts = ", ".join(f"{len(split.x):,} for {role}" for role, split in _roles(data).items())
+    note = f"{len(y):,} samples: {counts}."
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        frame = Frame(width, height, svg.pi_axis(*VIEW, X_LABEL), svg.nice_axis(low, high, "y"))
+        size = 0.7 if width < HALF_WIDTH else 1.0
+        train, validation, test = (_pair(split) for split in _roles(data).values())
+        parts = [
+            svg.dots(frame, "train", *train, 2 * size),
+            svg.dots(frame, "validation square", *validation, 2 * size),
+            svg.pluses(frame, "test", *test, 3.5 * size),
+            _sine(frame),
+        ]
+        return svg.svg(frame, identifier, "The samples, y over x", note, parts)
+
+    legend = [
+        dot_key("train", "training"),
+        dot_key("validation square", "validation"),
+        plus_key("test", "test"),
+        line_key("sine", "sin x"),
+    ]
+    return plot("Samples", note, legend, draw, "samples", 340, full=True)
+
+
+def learning_figures(model: Trained, name: str) -> list[Plot]:
+    """Draw loss and mean absolute error of each epoch; ``name`` begins the pictures' identifiers."""
+    history = model.history
+    return [
+        _learning(f"{model.name}: mean squared error", history.mse, history.val_mse, "mse", name),
+        _learning(f"{model.name}: mean absolute error", history.mae, history.val_mae, "mae", name),
+    ]
+
+
+def prediction_figure(content: Content, curves: Curves) -> Plot:
+    """Draw the four models' y over x, on the noisy test data."""
+    test = _pair(make_dataset(content.recipe).test)
+    words = f"y over x, on the noisy test data. Largest distance from sin x: {_worst_words(content, curves)}"
+    low, high = span(np.concatenate([test[1], curves.baseline, curves.final]), -1.1, 1.1)
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        frame = Frame(width, height, svg.pi_axis(*VIEW, X_LABEL), svg.nice_axis(low, high, "y"))
+        parts = [
+            svg.dots(frame, "actual", *test, 2.5),
+            svg.curve(frame, "keras", curves.x, curves.final),
+            svg.curve(frame, "lite", curves.x, curves.lite),
+            svg.curve(frame, "baseline", curves.x, curves.baseline),
+            _sine(frame),
+            svg.dots(frame, "int8", curves.x[::SHOWN_DOTS], curves.quantized[::SHOWN_DOTS], 2.5),
+        ]
+        return svg.svg(frame, identifier, "Four models and sin x", words, parts)
+
+    legend = [
+        dot_key("actual", "test data"),
+        *(line_key(css, words) for css, words in zip(LINES[:3], _names(content), strict=False)),
+        dot_key("int8", _names(content)[3]),
+        line_key("sine", "sin x"),
+    ]
+    note = "Where the forms of one model agree, the thin line lies on the wide one and the dots on both."
+    return plot("Four models and sin x", note, legend, draw, "predictions", 360, full=True)
+
+
+def error_figures(content: Content, curves: Curves) -> list[Plot]:
+    """Draw the distance from sin x: of all four, and of the final model's forms at their own scale."""
+    errors = dict(zip(LINES, (y - curves.sine for y in _ys(curves)), strict=True))
+    final = {css: error for css, error in errors.items() if css != "baseline"}
+    name = content.final.name
+    return [
+        _errors("Distance from sin x, all four", "", content, curves, errors, "errors"),
+        _errors(
+            f"Distance from sin x, {name} alone",
+            " The band is half a step of the int8 output to either side.",
+            content,
+            curves,
+            final,
+            "final-errors",
+        ),
+    ]
+
+
+def _errors(
+    title: str, note: str, content: Content, curves: Curves, errors: Mapping[str, Values], name: str
+) -> Plot:
+    low, high = span(np.concatenate(list(errors.values())), -LEAST_ERROR, LEAST_ERROR)
+    scale = float(content.quantized.output.scale)
+    words = "Largest: " + _worst_words(content, curves, list(errors))
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        frame = Frame(width, height, svg.pi_axis(*VIEW, X_LABEL), svg.nice_axis(low, high, "y \u2212 sin x"))
+        lines = [svg.curve(frame, f"{css} fine", curves.x, error) for css, error in errors.items()]
+        parts = [half_step_band(frame, scale), zero_line(frame), *lines]
+        return svg.svg(frame, identifier, title, words, parts)
+
+    names = dict(zip(LINES, _names(content), strict=True))
+    legend = [line_key(f"{css} fine", names[css]) for css in errors]
+    band = band_key("band", "\u00b1 half an output LSB")
+    return plot(title, words + note, [*legend, band], draw, name, 300)
+
+
+def _learning(
+    title: str, training: NDArray[np.float32], validation: NDArray[np.float32], unit: str, name: str
+) -> Plot:
+    epochs = np.arange(1.0, len(training) + 1)
+    lines = [np.log10(np.maximum(values.astype(np.float64), 1e-12)) for values in (training, validation)]
+    low, high = span(np.concatenate(lines), lines[0][0] - 0.1, lines[0][0])
+    ends = f"After epoch {len(training)}: training {_short(training)}, validation {_short(validation)}."
+
+    def draw(width: int, height: int, identifier: str) -> Markup:
+        axis = svg.log_axis(10.0**low, 10.0**high, f"{unit}, logarithmic")
+        frame = Frame(width, height, svg.nice_axis(0, len(training) * 1.01, "epoch", whole=True), axis)
+        parts = [
+            svg.curve(frame, "validating", epochs, lines[1]),
+            svg.curve(frame, "training", epochs, lines[0]),
+        ]
+        return svg.svg(frame, identifier, title, ends, parts)
+
+    legend = [line_key("training", "training"), line_key("validating", "validation")]
+    return plot(title, ends, legend, draw, f"{name}-{unit}", 280)
+
+
+def _worst_words(content: Content, curves: Curves, lines: list[str] | None = None) -> str:
+    """Return the largest distance from sin x of each line."""
+    found = {
+        css: f"{name}: {number_text(float(np.abs(y - curves.sine).max()), 3)}"
+        for css, name, y in zip(LINES, _names(content), _ys(curves), strict=True)
+    }
+    return "; ".join(found[css] for css in lines or LINES) + "."
+
+
+def _ys(curves: Curves) -> tuple[Values, ...]:
+    return curves.baseline, curves.final, curves.lite, curves.quantized
+
+
+def _names(content: Content) -> list[str]:
+    return [f"{model}, {form}" for model, form in content.forms_of_models]
+
+
+def _roles(data: Dataset) -> dict[str, Split]:
+    return {"training": data.train, "validation": data.validation, "test": data.test}
+
+
+def _pair(split: Split) -> tuple[Values, Values]:
+    return split.x.astype(np.float64), split.y.astype(np.float64)
+
+
+def _sine(frame: Frame) -> Markup:
+    x = np.linspace(0, 2 * math.pi, 241)
+    return svg.curve(frame, "sine", x, np.sin(x))
+
+
+def _short(values: NDArray[np.float32]) -> str:
+    return number_text(float(values[-1]), 3)

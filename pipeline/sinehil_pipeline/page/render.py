@@ -1,0 +1,71 @@
+"""The page itself, from its parts."""
+
+from sinehil.report.html import Facts, Tile, render
+from sinehil.report.text import number_text
+from sinehil_pipeline.curves import Curves
+from sinehil_pipeline.page import figures, tables
+from sinehil_pipeline.page.content import Content
+
+PACKAGE = "sinehil_pipeline.page"
+SHEETS = ("report.css", "training.css")
+SHORT_SHA = 12
+
+
+def page_html(content: Content) -> str:
+    """Return the page. Equal content gives equal bytes on every CPU; every string from outside is escaped."""
+    curves, final = content.curves(), content.final
+    return render(
+        "training.html.j2",
+        PACKAGE,
+        SHEETS,
+        headline=_headline(content),
+        recipe_name=str(content.recipe.name),
+        trainer=content.trainer,
+        sha256=content.quantized.sha256[:SHORT_SHA],
+        tiles=_tiles(content, curves),
+        recipe=tables.recipe_tables(content.recipe.as_dict()),
+        data=[figures.data_figure(content)],
+        summaries=_summaries(content),
+        learning=[
+            *figures.learning_figures(content.baseline, "baseline"),
+            *figures.learning_figures(final, "final"),
+        ],
+        tries=tables.tries_table(content),
+        metrics=tables.metrics_table(content),
+        predictions=[
+            figures.prediction_figure(content, curves),
+            *figures.error_figures(content, curves),
+        ],
+        quantization=[tables.tensors_table(content.quantized), tables.weights_table(content.quantized)],
+        weight_scales=tables.weight_scales(content.quantized),
+        sizes=tables.sizes_table(content),
+        files=tables.files_table(content),
+        versions=_versions(content),
+    )
+
+
+def _headline(content: Content) -> str:
+    tries, most = len(content.final.tries), content.recipe.gate.max_tries
+    return f"{content.final.name} from seed {content.final.seed}, accepted in try {tries} of at most {most}"
+
+
+def _tiles(content: Content, curves: Curves) -> list[Tile]:
+    worst = float(abs(curves.quantized - curves.sine).max())
+    return [
+        Tile("validation mse, at the gate", f"{content.final.tries[-1].val_mse:.4f}", ""),
+        Tile("test mse as int8", f"{content.results.quantized_metrics.mse:.4f}", ""),
+        Tile("largest distance of int8 from sin x", number_text(worst, 3), ""),
+        Tile("int8 .tflite", f"{len(content.quantized.data):,}", "bytes"),
+        Tile("float32 .tflite", f"{len(content.results.files.float):,}", "bytes"),
+        Tile("kernel's tables in flash", f"{content.kernel.table_bytes:,}", "bytes"),
+    ]
+
+
+def _summaries(content: Content) -> list[tuple[str, list[str]]]:
+    """Return each model's name and the lines of its table."""
+    models = (content.results.baseline, content.results.final)
+    return [(model.name, model.summary.splitlines()) for model in models]
+
+
+def _versions(content: Content) -> Facts:
+    return sorted(content.results.versions.items())
