@@ -24,6 +24,7 @@ from sinehil_pipeline.history import history_csv
 from sinehil_pipeline.progress import Progress
 from sinehil_pipeline.summary import ModelForm, TrainingSummary
 from sinehil_pipeline.training import Trained
+from sinehil_pipeline.unbuilt import refuse_unbuilt
 from sinehil_pipeline.workers import Workers
 
 __all__ = ["TrainingSummary", "train"]
@@ -55,11 +56,12 @@ class Stopwatch:
 def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> TrainingSummary:
     """Run the whole pipeline into ``out``, which changes only if all of it succeeds.
 
-    Raises UsageError (no such trainer), ToolError (something is not installed, a worker died), QualityError (gate),
-    ArtefactError (``out`` cannot be written).
+    Raises UsageError (a trainer or a step that there is not), ToolError (something is not installed, a worker died),
+    QualityError (gate, divergence), ArtefactError (``out`` cannot be written).
     """
     if trainer not in training.TRAINERS:
         raise UsageError(f"there is no trainer {trainer!r}", f"choose one of: {', '.join(training.TRAINERS)}")
+    refuse_unbuilt(recipe)
     _check_installed()
     watch = Stopwatch()
     with staged_folder(out, last=manifest.MANIFEST) as staging:
@@ -118,6 +120,8 @@ def _predictions(results: Evaluation) -> plots.Predictions:
 
 def _data_files(recipe: Recipe, models: tuple[Trained, Trained]) -> Files:
     files = {manifest.SAMPLES: samples_csv(make_dataset(recipe)).encode()}
+    if recipe.data.csv is not None:
+        files[manifest.SOURCE_DATA] = recipe.data.csv
     for model in models:
         files[f"{model.name}/history.csv"] = history_csv(model.history).encode()
     return files
@@ -194,6 +198,7 @@ def _summary(
         return ModelForm(model, text, metrics, len(data), hashlib.sha256(data).hexdigest())
 
     return TrainingSummary(
+        target=recipe.data.target,
         trainer=trainer,
         init_seed=final.seed,
         tries=final.tries,
