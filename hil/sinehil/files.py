@@ -16,6 +16,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def bounded_bytes(path: Path, limit_bytes: int) -> bytes | None:
+    """Return a file's content, or None if it is longer than the limit; raise ArtefactError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ArtefactError(f"{path} cannot be read: {reason}", "check the path") from error
+    return content if len(content) <= limit_bytes else None
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename it into place; raise ArtefactError if it cannot be written."""
     try:

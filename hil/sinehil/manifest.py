@@ -18,6 +18,7 @@ KERNEL = "sinehil_kernel.c"
 METRICS = "metrics.json"
 SAMPLES = "data/samples.csv"
 PAGE = "training.html"
+SOURCE_DATA = "data/input.csv"  # a user's own samples, as they were given
 MAX_MANIFEST_BYTES = 1 << 20
 
 
@@ -79,7 +80,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def read_manifest(folder: Path) -> Manifest:
     """Read and check ``folder/manifest.json``; raise ArtefactError if it is missing, damaged or of another schema."""
-    path = folder / MANIFEST
+    return read_manifest_file(folder / MANIFEST)
+
+
+def read_manifest_file(path: Path) -> Manifest:
+    """Read and check one file, as ``read_manifest`` does."""
     next_step = "run `sinehil train` to make the artefacts again"
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
@@ -88,10 +93,16 @@ def read_manifest(folder: Path) -> Manifest:
             )
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise ArtefactError(f"no {MANIFEST} in {folder}", next_step) from None
+        raise ArtefactError(f"there is no {path}", next_step) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} cannot be read: {error}", next_step) from error
     return _checked(path, document)
+
+
+def changed_files(earlier: Manifest, later: Manifest) -> list[str]:
+    """Return the names of files that only one of the two has, or that have other bytes."""
+    names = earlier.files.keys() | later.files.keys()
+    return sorted(name for name in names if earlier.files.get(name) != later.files.get(name))
 
 
 def checked_file(folder: Path, manifest: Manifest, name: str) -> Path:

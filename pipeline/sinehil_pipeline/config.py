@@ -1,18 +1,39 @@
-"""What is trained: every number of a run in one place, as plain data."""
+"""What is trained: every number of a run in one place, as plain data. ``recipes`` reads it from files and checks it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from sinehil.manifest import SOURCE_DATA
+from sinehil_pipeline.optimizers import Optimizer
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """What is to be learned: a built-in ``target`` (see ``targets``), or the rows of a CSV file.
+
+    ``csv`` is that file's content, so that a recipe is complete and nobody reads a file twice; ``target`` is then None.
+    """
+
+    target: str | None = "sin"
+    csv: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """A chain of Dense layers: ``hidden`` relu layers of that many neurons, then one linear neuron."""
+    """A chain of Dense layers: ``hidden`` layers of that many neurons, then one linear neuron.
+
+    ``activation``: relu or relu6. ``init``: keras (Glorot-uniform, zero biases) or spread (the first layer's kinks
+    spread over the range of x).
+    """
 
     name: str
     hidden: tuple[int, ...]
     epochs: int
     batch_size: int
+    activation: str = "relu"
+    init: str = "keras"
+    optimizer: Optimizer = field(default_factory=Optimizer)
 
 
 @dataclass(frozen=True)
@@ -24,10 +45,29 @@ class GateRecipe:
 
 
 @dataclass(frozen=True)
+class QuantizationRecipe:
+    """How weights share scales (``granularity``: per_channel, per_tensor) and what goes in and out (``io``)."""
+
+    granularity: str = "per_channel"
+    io: str = "float"
+
+
+@dataclass(frozen=True)
+class Refine:
+    """After training: hill-climbing of the converted file's weights and biases, ``budget`` moves from ``seed``."""
+
+    budget: int
+    seed: int = 0
+    step: str = field(default="refine", init=False)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One run, complete. ``baseline`` is trained once for comparison; ``final`` is gated and converted.
 
-    ``seed`` makes the samples and the first initialisation; later tries count on from it.
+    ``seed`` makes the samples (or shuffles the rows of a file) and the first initialisation; later tries count on
+    from it. ``representative`` says which x calibrate the quantisation: evenly spaced ones, or the test data's.
+    The defaults are what every recipe did before it could say so, so that old manifests mean what they meant.
     """
 
     name: str
@@ -40,23 +80,12 @@ class Recipe:
     final: ModelRecipe
     gate: GateRecipe
     representative_samples: int
+    representative: str = "evenly"
+    data: DataRecipe = DataRecipe()
+    quantization: QuantizationRecipe = QuantizationRecipe()
+    after: tuple[Refine, ...] = ()
 
     def as_dict(self) -> Mapping[str, Any]:
-        """Return the recipe as JSON-able data, for the manifest."""
-        return asdict(self)
-
-
-# TinyML (Warden, Situnayake), chapter 4. The gate and the representative dataset are ours: about one
-# initialisation in ten ends useless, and the book's representative dataset (x_test) stops short of 2 pi.
-BOOK = Recipe(
-    name="book",
-    samples=1000,
-    seed=137,
-    noise=0.1,
-    train_fraction=0.6,
-    validation_fraction=0.2,
-    baseline=ModelRecipe("model_1", hidden=(16,), epochs=1000, batch_size=16),
-    final=ModelRecipe("model_2", hidden=(16, 16), epochs=600, batch_size=16),
-    gate=GateRecipe(max_val_mse=0.015, max_tries=5),
-    representative_samples=500,
-)
+        """Return the recipe as JSON-able data, for the manifest; a CSV file is named as it lies beside that."""
+        data = {"target": self.data.target} if self.data.csv is None else {"file": SOURCE_DATA}
+        return asdict(self) | {"data": data}

@@ -1,6 +1,5 @@
-"""The book's samples: a noisy sine, shuffled and split, bit for bit."""
+"""The samples: a noisy function as the book draws its sine, or a file's rows; shuffled and split, bit for bit."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.csv_data import parse_csv
+from sinehil_pipeline.targets import TARGETS, Float64s, Target
 
 Float32s = NDArray[np.float32]
-Float64s = NDArray[np.float64]
+
+__all__ = ["Dataset", "Float32s", "Float64s", "Split", "draw_samples", "make_dataset", "samples_csv"]
 
 
 @dataclass(frozen=True)
@@ -34,22 +36,48 @@ class Dataset:
         yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
 
 
+def target_of(recipe: Recipe) -> Target | None:
+    """Return the function behind the samples, or None where they come from a file."""
+    return None if recipe.data.target is None else TARGETS[recipe.data.target]
+
+
+def x_range(recipe: Recipe) -> tuple[float, float]:
+    """Return the lowest and the highest x that the model is for."""
+    target = target_of(recipe)
+    if target is not None:
+        return target.low, target.high
+    x, _ = draw_samples(recipe)
+    return float(x.min()), float(x.max())
+
+
 def draw_samples(recipe: Recipe) -> tuple[Float64s, Float64s]:
-    """Return x and noisy y as the book draws them: uniform, shuffle, sin, randn, from one legacy stream."""
+    """Return x and y, shuffled: a file's rows, or as the book draws them from one legacy stream.
+
+    The book's order: uniform x, shuffle, the function, normal noise.
+    """
     stream = np.random.RandomState(recipe.seed)
-    x = stream.uniform(low=0, high=2 * math.pi, size=recipe.samples)
+    target = target_of(recipe)
+    if target is None:
+        x, y = parse_csv(recipe.data.csv or b"", "the recipe's data file")
+        order = stream.permutation(len(x))
+        return x[order], y[order]
+    x = stream.uniform(low=target.low, high=target.high, size=recipe.samples)
     stream.shuffle(x)
-    y = np.sin(x)
+    y = target.function(x)
     y += recipe.noise * stream.randn(*y.shape)
     return x, y
+
+
+def split_ends(samples: int, train_fraction: float, validation_fraction: float) -> tuple[int, int]:
+    """Return where the training data and the validation data end, rounded as the book rounds."""
+    train_end = int(train_fraction * samples)
+    return train_end, int(validation_fraction * samples + train_end)
 
 
 def make_dataset(recipe: Recipe) -> Dataset:
     """Draw the samples and cut them into training, validation and test data."""
     x, y = (values.astype(np.float32) for values in draw_samples(recipe))
-    train_end = int(recipe.train_fraction * recipe.samples)
-    validation_end = int(recipe.validation_fraction * recipe.samples + train_end)
-    cuts = [train_end, validation_end]
+    cuts = split_ends(recipe.samples, recipe.train_fraction, recipe.validation_fraction)
     return Dataset(*(Split(*pair) for pair in zip(np.split(x, cuts), np.split(y, cuts), strict=True)))
 
 

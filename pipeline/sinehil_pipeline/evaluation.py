@@ -2,17 +2,18 @@
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
 
-from sinehil_pipeline import convert, interpret, keras_models
+from sinehil_pipeline import after_training, convert, interpret, keras_models
 from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.curves import grid_x
-from sinehil_pipeline.data import Dataset, Float32s, Split, make_dataset
+from sinehil_pipeline.data import Dataset, Float32s, Float64s, Split, make_dataset
 from sinehil_pipeline.forms import MeasuredForm, measure_forms
 from sinehil_pipeline.keras_file import saved_bytes
+from sinehil_pipeline.targets import TARGETS
 from sinehil_pipeline.worker import Channel
 
 Weights = Sequence[Float32s]
@@ -20,12 +21,17 @@ Weights = Sequence[Float32s]
 
 @dataclass(frozen=True)
 class Metrics:
-    """Errors on the test set; ``max_abs_error_to_sine`` is against sin(x), the others against the noisy y."""
+    """Errors on the test set, against the noisy y; and the largest against the function that was to be learned.
+
+    ``max_abs_error_to_sine`` is the latter where that is sin(x). It is None for another target; where the samples come
+    from a file, both are.
+    """
 
     mse: float
     mae: float
     max_abs_error: float
-    max_abs_error_to_sine: float
+    max_abs_error_to_sine: float | None
+    max_abs_error_to_target: float | None
 
 
 @dataclass(frozen=True)
@@ -74,20 +80,21 @@ def evaluate(channel: Channel, recipe: Recipe) -> tuple[MeasuredForm, ...]:
 
 def _evaluation(recipe: Recipe, baseline_weights: Weights, final_weights: Weights) -> Evaluation:
     """Evaluate, save, convert and interpret."""
-    data = make_dataset(recipe)
+    data, target = make_dataset(recipe), recipe.data.target
     files = convert.convert(recipe, final_weights)
+    files = replace(files, quantized=after_training.run_steps(recipe, files.quantized))
     (float_y, float_grid_y), (quantized_y, quantized_grid_y) = (
         [interpret.run_interpreter(model, x) for x in (data.test.x, grid_x())]
         for model in (files.float, files.quantized)
     )
     return Evaluation(
-        baseline=_keras_model(recipe.baseline, baseline_weights, data),
-        final=_keras_model(recipe.final, final_weights, data),
+        baseline=_keras_model(recipe.baseline, baseline_weights, data, target),
+        final=_keras_model(recipe.final, final_weights, data, target),
         files=files,
         float_y=float_y,
         quantized_y=quantized_y,
-        float_metrics=metrics(float_y, data.test),
-        quantized_metrics=metrics(quantized_y, data.test),
+        float_metrics=metrics(float_y, data.test, target),
+        quantized_metrics=metrics(quantized_y, data.test, target),
         float_grid_y=float_grid_y,
         quantized_grid_y=quantized_grid_y,
         versions=versions(),
@@ -110,29 +117,32 @@ def versions() -> dict[str, str]:
     return {"tensorflow": str(tf.__version__), **{name: version(name) for name in names}}
 
 
-def metrics(y: Float32s, test: Split) -> Metrics:
-    """Compare predictions with the test set, in float64."""
+def metrics(y: Float32s, test: Split, target: str | None = "sin") -> Metrics:
+    """Compare predictions with the test set and with the target, in float64."""
     error = y.astype(np.float64) - test.y
-    to_sine = y - np.sin(test.x.astype(np.float64))
+    to_target = None if target is None else _largest(y - TARGETS[target].function(test.x.astype(np.float64)))
     return Metrics(
         mse=_rounded(np.mean(error * error)),
         mae=_rounded(np.mean(np.abs(error))),
-        max_abs_error=_rounded(np.max(np.abs(error))),
-        max_abs_error_to_sine=_rounded(np.max(np.abs(to_sine))),
+        max_abs_error=_largest(error),
+        max_abs_error_to_sine=to_target if target == "sin" else None,
+        max_abs_error_to_target=to_target,
     )
 
 
-def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset) -> KerasModel:
+def _largest(error: Float64s) -> float:
+    return _rounded(np.max(np.abs(error)))
+
+
+def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset, target: str | None) -> KerasModel:
     model = keras_models.compiled_model(recipe, weights)
     test_y = keras_models.predict(model, data.test.x)
-    score, own = keras_models.evaluate(model, data.test), metrics(test_y, data.test)
+    score, own = keras_models.evaluate(model, data.test), metrics(test_y, data.test, target)
     return KerasModel(
         name=recipe.name,
         summary=keras_models.summary_text(model),
         saved=saved_bytes(model),
-        metrics=Metrics(
-            _rounded(score.mse), _rounded(score.mae), own.max_abs_error, own.max_abs_error_to_sine
-        ),
+        metrics=replace(own, mse=_rounded(score.mse), mae=_rounded(score.mae)),
         train_y=keras_models.predict(model, data.train.x),
         test_y=test_y,
         grid_y=keras_models.predict(model, grid_x()),

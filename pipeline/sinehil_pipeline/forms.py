@@ -7,8 +7,8 @@ import numpy as np
 
 from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import parse_quantized_model
-from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.convert import FORMS, QUANTIZED_FORM, Form, TfliteFiles, convert_as
+from sinehil_pipeline.config import QuantizationRecipe, Recipe
+from sinehil_pipeline.convert import FORMS, TfliteFiles, convert_as
 from sinehil_pipeline.curves import exact_y, grid_x
 from sinehil_pipeline.data import Float32s
 
@@ -17,7 +17,7 @@ from sinehil_pipeline.data import Float32s
 class MeasuredForm:
     """The size of a file in one form, and its largest distance from sin x over the page's grid."""
 
-    form: Form
+    form: QuantizationRecipe
     bytes: int
     max_abs_error_to_sine: float
 
@@ -27,12 +27,12 @@ def measure_forms(
 ) -> tuple[MeasuredForm, ...]:
     """Convert to each form, except the one that is there already, and let the interpreter run the results."""
     return tuple(
-        _measured(form, files.quantized if form == QUANTIZED_FORM else convert_as(recipe, weights, form))
+        _measured(form, files.quantized if form == recipe.quantization else convert_as(recipe, weights, form))
         for form in FORMS
     )
 
 
-def _measured(form: Form, data: bytes) -> MeasuredForm:
+def _measured(form: QuantizationRecipe, data: bytes) -> MeasuredForm:
     oracle = LitertOracle(parse_quantized_model(data, "a form of the model"))
     error = oracle.predict(grid_x()).astype(np.float64) - exact_y(grid_x())
     return MeasuredForm(form, len(data), float(np.abs(error).max()))

@@ -1,21 +1,33 @@
 """Run a .tflite file on this machine with the LiteRT interpreter."""
 
+from typing import Any
+
 import numpy as np
 
+from sinehil.arithmetic import dequantize, quantize_input
+from sinehil.tflite_model import Quantization
 from sinehil_pipeline.data import Float32s
 
 
 def run_interpreter(model: bytes, x: Float32s) -> Float32s:
-    """Return y, shape [n], for x of shape [n], one inference each, as a board would make them."""
+    """Return y, shape [n], for x of shape [n], one inference each, as a board would make them.
+
+    Where the model takes or gives int8 codes, they are made from x and turned into y here.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=model)
     interpreter.allocate_tensors()
-    x_index = interpreter.get_input_details()[0]["index"]
-    y_index = interpreter.get_output_details()[0]["index"]
-    y = np.empty_like(x)
-    for number, value in enumerate(x):
-        interpreter.set_tensor(x_index, value.reshape(1, 1))
+    source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    values = quantize_input(x, _quantization(source)) if source["dtype"] is np.int8 else x
+    outputs = np.empty(len(x), result["dtype"])
+    for number, value in enumerate(values):
+        interpreter.set_tensor(source["index"], value.reshape(1, 1))
         interpreter.invoke()
-        y[number] = interpreter.get_tensor(y_index)[0, 0]
-    return y
+        outputs[number] = interpreter.get_tensor(result["index"])[0, 0]
+    return dequantize(outputs, _quantization(result)) if result["dtype"] is np.int8 else outputs
+
+
+def _quantization(details: Any) -> Quantization:
+    scale, zero_point = details["quantization"]
+    return Quantization(np.float32(scale), int(zero_point))

@@ -1,9 +1,12 @@
 """One look for all plots: colours that colour-blind readers can tell apart, and PNG bytes that repeat."""
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from numpy.typing import NDArray
 
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -49,12 +52,38 @@ def png(figure: Any) -> bytes:
     return target.getvalue()
 
 
-def radians_axis(axes: Any) -> None:
-    """Label x from 0 to 2 pi in radians, y as the sine's."""
-    import math
+def radians_axis(axes: Any, low: float = 0.0, high: float = 2 * math.pi) -> None:
+    """Label x from ``low`` to ``high``, whole multiples of pi, in radians."""
+    step = math.pi / 2 if high - low < 3 * math.pi else math.pi
+    ticks = [low + number * step for number in range(round((high - low) / step) + 1)]
+    axes.set_xticks(ticks)
+    axes.set_xticklabels([_in_pi(round(tick / (math.pi / 2))) for tick in ticks])
+    x_axis(axes, low, high, "x (radians)")
 
-    axes.set_xticks([0, math.pi / 2, math.pi, 3 * math.pi / 2, 2 * math.pi])
-    axes.set_xticklabels(["0", "π/2", "π", "3π/2", "2π"])
-    axes.set_xlim(-0.12, 2 * math.pi + 0.12)
-    axes.set_xlabel("x (radians)")
+
+def quiet_corner(x: NDArray[Any], y: NDArray[Any]) -> str:
+    """Return where a legend hides the fewest of the points x and y, shape [n]; the sine's is "lower left"."""
+    right, top = (x - x.min()) / (x.max() - x.min()), (y - y.min()) / (y.max() - y.min())
+    corners = {
+        "lower left": (right, top),
+        "upper right": (1 - right, 1 - top),
+        "lower right": (1 - right, top),
+        "upper left": (right, 1 - top),
+    }
+    hidden = {name: int(((across < 0.4) & (up < 0.3)).sum()) for name, (across, up) in corners.items()}
+    return min(hidden, key=lambda name: hidden[name])
+
+
+def x_axis(axes: Any, low: float, high: float, label: str = "x") -> None:
+    """Show x from ``low`` to ``high`` with a little room, and name both axes."""
+    room = 0.12 * (high - low) / (2 * math.pi)
+    axes.set_xlim(low - room, high + room)
+    axes.set_xlabel(label)
     axes.set_ylabel("y")
+
+
+def _in_pi(halves: int) -> str:
+    """Write a number of half pi: 3π/2, -π, 0."""
+    number = halves // 2 if halves % 2 == 0 else halves
+    factor = {1: "", -1: "-"}.get(number, str(number))
+    return "0" if halves == 0 else f"{factor}π" + ("" if halves % 2 == 0 else "/2")

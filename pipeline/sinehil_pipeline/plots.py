@@ -1,12 +1,10 @@
 """The book's pictures, as PNG bytes by artefact name. Matplotlib is imported when something is drawn."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data import Dataset, Float32s, Split, make_dataset
@@ -24,14 +22,14 @@ from sinehil_pipeline.plot_style import (
     VERMILION,
     WIDE_IN,
     png,
-    radians_axis,
+    quiet_corner,
     style,
 )
+from sinehil_pipeline.scene import Floats, Scene, curve, scene_of
 from sinehil_pipeline.worker import Channel
 
 LATE_EPOCH = 100
 DIGITS = 3  # behind the point; a pixel is five units of the third
-Floats = Float32s | NDArray[np.float64]
 Pngs = dict[str, bytes]
 
 
@@ -66,22 +64,22 @@ def draw_data(recipe: Recipe, data: Dataset) -> Pngs:
     x = np.concatenate([split.x for _, split in data.splits()])
     y = np.concatenate([split.y for _, split in data.splits()])
     return {
-        "plots/samples.png": _samples(x, y, recipe.noise),
-        "plots/split.png": _split(data),
+        "plots/samples.png": _samples(scene_of(recipe), x, y, recipe.noise),
+        "plots/split.png": _split(scene_of(recipe), data),
     }
 
 
 def draw_predictions(recipe: Recipe, data: Dataset, predictions: Predictions) -> Pngs:
     """Draw predicted against actual values of both models, and the three forms of the final one."""
-    baseline, final = recipe.baseline.name, recipe.final.name
+    baseline, final, scene = recipe.baseline.name, recipe.final.name, scene_of(recipe)
     return {
         f"plots/{baseline}_predictions.png": _predicted(
-            f"{baseline} on its training data", data.train, predictions.baseline_train
+            scene, f"{baseline} on its training data", data.train, predictions.baseline_train
         ),
         f"plots/{final}_predictions.png": _predicted(
-            f"{final} on the test data", data.test, predictions.final_test
+            scene, f"{final} on the test data", data.test, predictions.final_test
         ),
-        "plots/comparison.png": _comparison(final, data.test, predictions),
+        "plots/comparison.png": _comparison(scene, final, data.test, predictions),
     }
 
 
@@ -102,21 +100,33 @@ def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **opt
     return figure, figure.subplots(rows, columns, gridspec_kw=margins, **options)
 
 
-def _samples(x: Float32s, y: Float32s, noise: float) -> bytes:
+def _samples(scene: Scene, x: Float32s, y: Float32s, noise: float) -> bytes:
+    if scene.target is None:
+        return _file_samples(scene, x, y)
     figure, (left, right) = _figure(WIDE_IN, 1, 2, sharey=True)
-    left.scatter(x, sine(x), DOT, BLUE, linewidths=0, label=f"{len(x)} samples of sin(x)")
+    exact = curve(scene.target, x)
+    left.scatter(x, exact, DOT, BLUE, linewidths=0, label=f"{len(x)} samples of {scene.name}")
     left.set_title("Without noise")
-    right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"sin(x) + {noise:g} · normal noise")
-    _draw_sine(right)
+    right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"{scene.name} + {noise:g} · normal noise")
+    scene.draw(right)
     right.set_title("With noise: what the models are trained on")
     for axes in (left, right):
-        radians_axis(axes)
-        axes.legend(loc="lower left")
+        scene.label_axes(axes)
+        axes.legend(loc=quiet_corner(x, y))
     right.set_ylabel("")
     return png(figure)
 
 
-def _split(data: Dataset) -> bytes:
+def _file_samples(scene: Scene, x: Float32s, y: Float32s) -> bytes:
+    figure, axes = _figure(SINGLE_IN)
+    axes.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"{len(x)} samples")
+    axes.set_title("The samples as the file has them")
+    scene.label_axes(axes)
+    axes.legend(loc=quiet_corner(x, y))
+    return png(figure)
+
+
+def _split(scene: Scene, data: Dataset) -> bytes:
     figure, axes = _figure(SINGLE_IN)
     looks = {"train": (BLUE, "o"), "validation": (ORANGE, "s"), "test": (BLACK, "^")}
     for name, split in data.splits():
@@ -124,8 +134,8 @@ def _split(data: Dataset) -> bytes:
         label = f"{name} ({len(split.x)})"
         axes.scatter(split.x, split.y, 16, colour, marker=marker, linewidths=0, alpha=0.75, label=label)
     axes.set_title("The samples, split by role")
-    radians_axis(axes)
-    axes.legend(loc="lower left")
+    scene.label_axes(axes)
+    axes.legend(loc=quiet_corner(data.train.x, data.train.y))
     return png(figure)
 
 
@@ -158,22 +168,22 @@ def _curve(axes: Any, epochs: Any, training: Float32s, validation: Float32s) -> 
     axes.legend(handles[::-1], labels[::-1], loc="upper right")
 
 
-def _predicted(title: str, split: Split, predicted: Floats) -> bytes:
+def _predicted(scene: Scene, title: str, split: Split, predicted: Floats) -> bytes:
     figure, axes = _figure(SINGLE_IN)
     axes.scatter(split.x, split.y, DOT, BLUE, linewidths=0, alpha=0.5, label="actual (noisy sample)")
-    _draw_sine(axes)
+    scene.draw(axes)
     order = np.argsort(split.x, kind="stable")
     axes.plot(split.x[order], predicted[order], ".-", color=VERMILION, markersize=4, label="predicted")
     axes.set_title(f"Predicted and actual values: {title}")
-    radians_axis(axes)
-    axes.legend(loc="lower left")
+    scene.label_axes(axes)
+    axes.legend(loc=quiet_corner(split.x, split.y))
     return png(figure)
 
 
-def _comparison(name: str, test: Split, predictions: Predictions) -> bytes:
+def _comparison(scene: Scene, name: str, test: Split, predictions: Predictions) -> bytes:
     figure, (upper, lower) = _figure(TALL_IN, 2, 1, height_ratios=[2, 1], sharex=True)
     order = np.argsort(test.x, kind="stable")
-    x, exact = test.x[order], sine(test.x[order])
+    x, exact = test.x[order], scene.exact(test)[order]
     upper.scatter(test.x, test.y, DOT, GREY, linewidths=0, alpha=0.7, label="actual (noisy sample)")
     forms = (
         ("Keras", predictions.final_test, {"color": BLUE, "linewidth": 5.0, "alpha": 0.35}),
@@ -187,23 +197,13 @@ def _comparison(name: str, test: Split, predictions: Predictions) -> bytes:
     for label, y, look in forms:
         upper.plot(x, y[order], label=label, **look)
         lower.plot(x, y[order] - exact, **look)
-    _draw_sine(upper)
+    scene.draw(upper)
     lower.axhline(0, color=BLACK, linewidth=0.8, linestyle="--")
     upper.set_title(f"{name} on the test data, in its three forms")
-    lower.set_title("How far each form is from sin(x)")
+    lower.set_title(f"How far each form is from {scene.name}")
     for axes in (upper, lower):
-        radians_axis(axes)
+        scene.label_axes(axes)
     upper.set_xlabel("")
-    lower.set_ylabel("y - sin(x)")
-    upper.legend(loc="lower left")
+    lower.set_ylabel("y - y of the sample" if scene.target is None else f"y - {scene.name}")
+    upper.legend(loc=quiet_corner(test.x, test.y))
     return png(figure)
-
-
-def sine(x: Floats) -> NDArray[np.float64]:
-    """Return sin x in float64, where CPUs agree on all that a picture shows; in float32 they do not."""
-    return np.asarray(np.sin(x.astype(np.float64)))
-
-
-def _draw_sine(axes: Any) -> None:
-    x = np.linspace(0, 2 * math.pi, 200)
-    axes.plot(x, sine(x), color=BLACK, linewidth=1.0, linestyle="--", label="sin(x)")

@@ -16,9 +16,9 @@ from pathlib import Path
 from sinehil import manifest
 from sinehil.errors import ToolError, UsageError
 from sinehil.staging import staged_folder
-from sinehil.tflite_model import Quantization, QuantizedModel, load_quantized_model
+from sinehil.tflite_model import Quantization, load_quantized_model
 from sinehil_pipeline import evaluation, export, plots, training
-from sinehil_pipeline.codegen import GeneratedKernel, check_kernel_on_host, generate_kernel
+from sinehil_pipeline.codegen import check_kernel_on_host, generate_kernel
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data import make_dataset, samples_csv
 from sinehil_pipeline.evaluation import Evaluation
@@ -28,6 +28,7 @@ from sinehil_pipeline.page import Content, page_html
 from sinehil_pipeline.progress import Progress
 from sinehil_pipeline.summary import ModelForm, TrainingSummary
 from sinehil_pipeline.training import Trained
+from sinehil_pipeline.unbuilt import refuse_unbuilt
 from sinehil_pipeline.workers import Workers
 
 __all__ = ["TrainingSummary", "train"]
@@ -59,11 +60,12 @@ class Stopwatch:
 def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> TrainingSummary:
     """Run the whole pipeline into ``out``, which changes only if all of it succeeds.
 
-    Raises UsageError (no such trainer), ToolError (something is not installed, a worker died), QualityError (gate),
-    ArtefactError (``out`` cannot be written).
+    Raises UsageError (a trainer or a step that there is not), ToolError (something is not installed, a worker died),
+    QualityError (gate, divergence), ArtefactError (``out`` cannot be written).
     """
     if trainer not in training.TRAINERS:
         raise UsageError(f"there is no trainer {trainer!r}", f"choose one of: {', '.join(training.TRAINERS)}")
+    refuse_unbuilt(recipe)
     _check_installed()
     watch = Stopwatch()
     with staged_folder(out, last=manifest.MANIFEST) as staging:
@@ -73,12 +75,9 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
             files = _data_files(recipe, models) | _model_files(results) | pngs
             _write(staging, files)
             array = export.c_array(staging / manifest.QUANTIZED_MODEL)
-            model, kernel = _checked_kernel(staging)
-            _write(staging, {manifest.C_ARRAY: array, manifest.KERNEL: kernel.source.encode()})
-            content = Content(
-                recipe, trainer, *models, results, model, forms, kernel, manifest.describe_files(staging)
-            )
-            _write(staging, {manifest.PAGE: page_html(content).encode()})
+            _write(staging, {manifest.C_ARRAY: array})
+            if recipe.quantization.io == "float":  # the generator takes no other form yet
+                _write_kernel_and_page(staging, recipe, trainer, models, results, forms)
             manifest.write_manifest(staging, _manifest(staging, recipe, trainer, models[1], results))
     return _summary(recipe, trainer, models[1], results, len(array), watch.stop())
 
@@ -127,6 +126,8 @@ def _predictions(results: Evaluation) -> plots.Predictions:
 
 def _data_files(recipe: Recipe, models: tuple[Trained, Trained]) -> Files:
     files = {manifest.SAMPLES: samples_csv(make_dataset(recipe)).encode()}
+    if recipe.data.csv is not None:
+        files[manifest.SOURCE_DATA] = recipe.data.csv
     for model in models:
         files[f"{model.name}/history.csv"] = history_csv(model.history).encode()
     return files
@@ -167,12 +168,23 @@ def _write(folder: Path, files: Files) -> None:
         path.write_bytes(data)
 
 
-def _checked_kernel(staging: Path) -> tuple[QuantizedModel, GeneratedKernel]:
-    """Return the converted model and the C that `sinehil compile` makes of it, held against the interpreter."""
+def _write_kernel_and_page(
+    staging: Path,
+    recipe: Recipe,
+    trainer: str,
+    models: tuple[Trained, Trained],
+    results: Evaluation,
+    forms: tuple[MeasuredForm, ...],
+) -> None:
+    """Write the C that `sinehil compile` makes of the model, held against the interpreter, and the run's page."""
     model = load_quantized_model(staging / manifest.QUANTIZED_MODEL)
     kernel = generate_kernel(model, ORACLE)
     check_kernel_on_host(kernel, model)
-    return model, kernel
+    _write(staging, {manifest.KERNEL: kernel.source.encode()})
+    if recipe.data.target == "sin":  # the page is about sin x
+        files = manifest.describe_files(staging)
+        content = Content(recipe, trainer, *models, results, model, forms, kernel, files)
+        _write(staging, {manifest.PAGE: page_html(content).encode()})
 
 
 def _manifest(
@@ -209,6 +221,7 @@ def _summary(
         return ModelForm(model, text, metrics, len(data), hashlib.sha256(data).hexdigest())
 
     return TrainingSummary(
+        target=recipe.data.target,
         trainer=trainer,
         init_seed=final.seed,
         tries=final.tries,

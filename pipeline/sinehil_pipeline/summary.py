@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sinehil.manifest import TrainingTry
 from sinehil_pipeline.config import GateRecipe
 from sinehil_pipeline.evaluation import Metrics
+from sinehil_pipeline.targets import TARGETS
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,12 @@ class ModelForm:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """One run. ``seconds`` by stage overlap where stages run side by side; ``total`` is the wall clock's."""
+    """One run; ``target`` is None where the samples came from a file.
 
+    ``seconds`` by stage overlap where stages run side by side; ``total`` is the wall clock's.
+    """
+
+    target: str | None
     trainer: str
     init_seed: int
     tries: tuple[TrainingTry, ...]
@@ -62,12 +67,14 @@ class TrainingSummary:
         ]
 
     def _metric_lines(self) -> list[str]:
-        lines = [f"{'on the test set':<32}{'mse':>9}{'mae':>9}{'max error':>11}{'from sin(x)':>13}"]
+        heading = "" if self.target is None else f"from {TARGETS[self.target].label}"
+        lines = [f"{'on the test set':<32}{'mse':>9}{'mae':>9}{'max error':>11}{heading:>15}".rstrip()]
         for item in (self.baseline, self.keras, self.lite, self.quantized):
             found = item.metrics
+            exact = found.max_abs_error_to_target
             lines.append(
                 f"  {item.model + ', ' + item.form:<30}{found.mse:>9.5f}{found.mae:>9.5f}"
-                f"{found.max_abs_error:>11.4f}{found.max_abs_error_to_sine:>13.4f}"
+                f"{found.max_abs_error:>11.4f}" + ("" if exact is None else f"{exact:>15.4f}")
             )
         return lines
 

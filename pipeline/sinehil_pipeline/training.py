@@ -1,8 +1,9 @@
 """Training jobs for workers: either trainer, under the same quality gate."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from sinehil.errors import QualityError
 from sinehil.manifest import TrainingTry
@@ -56,7 +57,7 @@ def train_final(channel: Channel, recipe: Recipe, trainer: str) -> Trained:
     raise QualityError(
         f"{model.name} stayed above the gate of {gate.max_val_mse} validation mse in {len(tries)} tries: "
         + ", ".join(f"seed {item.seed} {item.val_mse:.4f}" for item in tries),
-        f"start from another seed, for example `sinehil train --seed {(tries[-1].seed + 1) % SEEDS}`",
+        f"raise gate.max_val_mse, or start from another seed: `--seed {(tries[-1].seed + 1) % SEEDS}`",
     )
 
 
@@ -65,12 +66,20 @@ def _fit(channel: Channel, model: ModelRecipe, data: Dataset, seed: int, trainer
         channel.report(EpochDone(model.name, epoch, model.epochs, val_mse))
 
     fit = _fitter(trainer)(model, data, seed, on_epoch)
-    if not math.isfinite(fit.history.final_val_mse):
+    epoch = first_divergence(fit.history)
+    if epoch is not None:
         raise QualityError(
-            f"training of {model.name} from seed {seed} diverged: its validation mse is no longer a number",
-            "another seed will not help; look at the recipe's noise and epochs",
+            f"training of {model.name} from seed {seed} diverged in epoch {epoch} of {model.epochs}: "
+            "its mse is no longer a finite number",
+            "another seed will hardly help: lower the optimizer's learning_rate, or look at the size of the data",
         )
     return fit
+
+
+def first_divergence(history: History) -> int | None:
+    """Return the first epoch, from 1, after or in which an mse was not finite; None if there is none."""
+    wrong = ~(np.isfinite(history.mse) & np.isfinite(history.val_mse))
+    return int(wrong.argmax()) + 1 if wrong.any() else None
 
 
 def _fitter(trainer: str) -> Fitter:

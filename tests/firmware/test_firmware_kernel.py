@@ -14,8 +14,10 @@ from sinehil.device import Device
 from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import QuantizedModel, parse_quantized_model
 from sinehil_pipeline.codegen import GeneratedKernel, generate_kernel
-from sinehil_pipeline.config import BOOK
 from sinehil_pipeline.convert import convert
+from sinehil_pipeline.recipes import load_recipe
+
+BOOK = load_recipe("book")
 
 EVERY_CODE = np.arange(-128, 128).astype(np.int8)
 SPECIAL = np.array(

@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 from training_runs import Recorder, Run
 
-from sinehil_pipeline.config import BOOK, Recipe
+from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
+
+BOOK = load_recipe("book")
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from sinehil_pipeline.config import BOOK, GateRecipe
+from sinehil_pipeline.config import GateRecipe
+from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
+
+BOOK = load_recipe("book")
 
 
 def say(*words: object) -> None:

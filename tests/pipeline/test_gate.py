@@ -2,17 +2,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from training_runs import Recorder, Run
 
 from sinehil.errors import QualityError
 from sinehil.manifest import TrainingTry, read_manifest
 from sinehil_pipeline import portable
-from sinehil_pipeline.config import BOOK, GateRecipe, Recipe
+from sinehil_pipeline.config import GateRecipe, Recipe
 from sinehil_pipeline.data import make_dataset
+from sinehil_pipeline.history import History
+from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
-from sinehil_pipeline.training import train_final
+from sinehil_pipeline.training import first_divergence, train_final
 from sinehil_pipeline.workers import Workers
+
+BOOK = load_recipe("book")
 
 Short = Callable[..., Recipe]
 
@@ -50,9 +55,28 @@ def test_a_try_above_the_gate_is_followed_by_the_next_seed(short_recipe: Short, 
     )
 
 
-def test_a_diverging_training_stops_the_run(short_recipe: Short, tmp_path: Path, recorder: Recorder) -> None:
-    with pytest.raises(QualityError, match=r"training of model_\d from seed 137 diverged"):
-        train(short_recipe(noise=1e30), tmp_path, "portable", recorder)
+@pytest.mark.parametrize("trainer", ["portable", "keras"])
+def test_a_diverging_training_stops_the_run(
+    short_recipe: Short, tmp_path: Path, recorder: Recorder, trainer: str
+) -> None:
+    words = r"training of model_\d from seed 137 diverged in epoch 1 of 30: its mse is no longer"
+    with pytest.raises(QualityError, match=words) as found:
+        train(short_recipe(noise=1e30, epochs=30), tmp_path, trainer, recorder)
+    assert "learning_rate" in found.value.next_step
+    assert list(tmp_path.iterdir()) == []
+    assert max(epoch for _, epoch, *_ in recorder.epochs) <= portable.EPOCHS_PER_REPORT, (
+        "it must stop at once"
+    )
+
+
+@pytest.mark.parametrize("name", ["mse", "val_mse"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_epoch_that_diverged_is_found(name: str, value: float) -> None:
+    good = {key: np.ones(5, np.float32) for key in History.__dataclass_fields__}
+    assert first_divergence(History(**good)) is None
+    bad = good[name].copy()
+    bad[[2, 4]] = value
+    assert first_divergence(History(**{**good, name: bad})) == 3
 
 
 def test_the_manifest_tells_the_tries(book_run: Run) -> None:

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from sinehil_pipeline import portable
-from sinehil_pipeline.config import BOOK, ModelRecipe
+from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data import Dataset, make_dataset
+from sinehil_pipeline.recipes import load_recipe
+
+BOOK = load_recipe("book")
 
 EPOCHS = 40
 FORTY = replace(BOOK.final, epochs=EPOCHS)

@@ -17,10 +17,10 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-from sinehil_pipeline.config import BOOK
 from sinehil_pipeline.progress import Silence
+from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
-summary = train(BOOK, Path(sys.argv[1]), "portable", Silence())
+summary = train(load_recipe("book"), Path(sys.argv[1]), "portable", Silence())
 levels = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
 print(json.dumps({"float": summary.lite.sha256, "int8": summary.quantized.sha256, "levels": levels}))
 """

@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from sinehil_pipeline.config import BOOK
-from sinehil_pipeline.data import draw_samples, make_dataset, samples_csv
+from sinehil_pipeline.data import draw_samples, make_dataset, samples_csv, x_range
+from sinehil_pipeline.recipes import BUILT_IN, load_recipe, parse_override
+from sinehil_pipeline.targets import TARGETS
+
+BOOK = load_recipe("book")
 
 
 def books_samples(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,15 +44,33 @@ def test_the_split_keeps_every_sample_in_its_place() -> None:
     assert np.array_equal(np.concatenate([s.y for _, s in data.splits()]), y.astype(np.float32))
 
 
-def test_no_sample_is_near_a_rounding_boundary() -> None:
-    """So sin and log of any C library, a few float64 ulps apart, give the same float32 samples."""
-    for values in draw_samples(BOOK):
+@pytest.mark.parametrize("target", sorted(TARGETS))
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_no_sample_is_near_a_rounding_boundary(name: str, target: str) -> None:
+    """So the functions and log of any C library, a few float64 ulps apart, give the same float32 samples."""
+    recipe = load_recipe(name, [parse_override(f"data.target={target}")])
+    for values in draw_samples(recipe):
         rounded = values.astype(np.float32)
         gaps = [
             np.abs(values - (rounded.astype(np.float64) + np.nextafter(rounded, np.float32(end))) / 2)
             for end in (-np.inf, np.inf)
         ]
-        assert (np.minimum(*gaps) / np.spacing(np.abs(values))).min() > 1000
+        # The sum of y and noise is as uncertain as its larger part, which may be larger than the sum.
+        assert (np.minimum(*gaps) / np.spacing(np.maximum(np.abs(values), 1))).min() > 16
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_each_target_is_its_own_formula_over_its_range(target: str) -> None:
+    oracle = {
+        "sin": math.sin,
+        "cos": math.cos,
+        "sinc": lambda x: math.sin(x) / x if x else 1.0,
+        "gaussian": lambda x: math.exp(-x * x / 2),
+    }[target]
+    recipe = load_recipe("book", [parse_override(f"data.target={target}"), parse_override("noise=0")])
+    (x, y), (low, high) = draw_samples(recipe), x_range(recipe)
+    assert y.tolist() == pytest.approx([oracle(value) for value in x], abs=1e-15)
+    assert low <= x.min() < low + 0.05 and high - 0.05 < x.max() <= high
 
 
 def test_csv_gives_back_the_same_float32() -> None:

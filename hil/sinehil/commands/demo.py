@@ -26,13 +26,14 @@ def demo(
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
     from sinehil.commands import steps
-    from sinehil.commands.train import Trainer, run_training
+    from sinehil.commands.train import DEFAULT_RECIPE, Trainer, run_training
     from sinehil.report import result_json, write_report
     from sinehil.verify.mode import Mode, Verdict
     from sinehil.virtual import VirtualUno
+    from sinehil_pipeline.recipes import load_recipe
 
     console = Console(as_json)
-    run_training(console, Trainer.PORTABLE, 137, artifacts)
+    run_training(console, load_recipe(DEFAULT_RECIPE), Trainer.PORTABLE, artifacts)
     model = steps.load_model(artifacts, None)
     built = steps.compile_firmware(console, model, options.DEFAULT_ORACLE, options.DEFAULT_FQBN, build)
     with console.stage("board") as stage:

@@ -1,6 +1,6 @@
 """``sinehil train``: data, training, conversion, export."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +9,12 @@ import typer
 
 from sinehil.commands import options
 from sinehil.console import Console, Stage
-from sinehil.manifest import PAGE
+from sinehil.errors import UsageError
+from sinehil.manifest import PAGE, Manifest, changed_files, read_manifest
 
 if TYPE_CHECKING:
+    from sinehil_pipeline.config import Recipe
+    from sinehil_pipeline.recipes import Override
     from sinehil_pipeline.run import TrainingSummary
 
 
@@ -22,45 +25,150 @@ class Trainer(StrEnum):
     KERAS = "keras"
 
 
+HELP = """Make the samples, train both models, convert the second to TFLite, export it as C, draw the plots.
+
+What is trained is a recipe: `book` (the default), `precise`, or a TOML file of your own. To start one:
+
+    sinehil train --print-recipe > my.toml
+
+    sinehil train --recipe my.toml
+
+Every key can be set here as well, a value being what TOML has behind the equals sign:
+
+    sinehil train --set final.epochs=100 --set 'final.hidden=[32, 16]'
+
+    sinehil train --set data.target=cos --set final.optimizer.name=adam
+
+    sinehil train --data samples.csv
+
+The manifest in the artefact folder carries the whole recipe, so that a run can be repeated, or varied:
+
+    sinehil train --from artifacts/manifest.json --out again
+"""
+
+DEFAULT_RECIPE = "book"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("train")(train)
+    app.command("train", help=HELP)(train)
 
 
 def train(
-    trainer: Annotated[
-        Trainer,
-        typer.Option(help="portable: the same bytes on every machine; keras: Model.fit, as the book has it."),
-    ] = Trainer.PORTABLE,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="book (the default), precise, or path/to/my.toml.")
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="MANIFEST", help="Repeat the run of this manifest.json, byte for byte."
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the recipe. May be repeated."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="X.csv", help="Learn from the columns x and y of this file (--set data.file)."),
+    ] = None,
     seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, help="Seed of samples and initial weights; 137 is the book's."),
-    ] = 137,
+        int | None,
+        typer.Option(
+            min=0, max=2**32 - 1, help="Seed of samples and initial weights (--set seed); 137 is the book's."
+        ),
+    ] = None,
+    trainer: Annotated[
+        Trainer | None,
+        typer.Option(
+            help="portable (the default): the same bytes on every machine; keras: Model.fit, as the book has it."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The artefact folder to fill.")] = (
         options.DEFAULT_ARTIFACTS
     ),
+    print_recipe: Annotated[
+        bool, typer.Option("--print-recipe", help="Print the recipe's file with its comments, and exit.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make the noisy sine, train both models, convert the second to TFLite, export it as C, draw the plots."""
+    """Train, or show what would be trained."""
+    overrides = _overrides(set_ or [], data, seed)
+    if print_recipe:
+        _print_recipe(recipe, from_ is not None or bool(overrides))
+        return
     console = Console(as_json)
-    summary = run_training(console, trainer, seed, out)
+    chosen, earlier = _choose(recipe, from_, overrides)
+    wanted = trainer or (Trainer.PORTABLE if earlier is None else _trainer_of(earlier))
+    summary = run_training(console, chosen, wanted, out)
     for line in summary.lines():
         console.say(line)
-    page = out / PAGE
+    changed = None if earlier is None else changed_files(earlier, read_manifest(out))
+    if changed is not None:
+        console.say(_comparison(changed))
+    page = str(out / PAGE) if PAGE in read_manifest(out).files else None
     console.say(f"artefacts: {out}")
-    console.say(f"page: {page}")
-    console.result({"artifacts": str(out), "page": str(page), **asdict(summary)})
+    if page is not None:
+        console.say(f"page: {page}")
+    result = {"artifacts": str(out), "page": page, **asdict(summary), "recipe": chosen.as_dict()}
+    console.result(result if changed is None else {**result, "changed_files": changed})
 
 
-def run_training(console: Console, trainer: Trainer, seed: int, out: Path) -> "TrainingSummary":
+def run_training(console: Console, recipe: "Recipe", trainer: Trainer, out: Path) -> "TrainingSummary":
     """Train into ``out`` as one stage with a live bar."""
-    from sinehil_pipeline.config import BOOK
     from sinehil_pipeline.run import train as run
 
     with console.stage("train") as stage:
-        summary = run(replace(BOOK, seed=seed), out, trainer.value, _Bar(stage))
+        summary = run(recipe, out, trainer.value, _Bar(stage))
         stage.note = summary.headline()
     return summary
+
+
+def _overrides(keys: list[str], data: Path | None, seed: int | None) -> "list[Override]":
+    from sinehil_pipeline.recipes import data_override, parse_override, seed_override
+
+    named = [] if data is None else [data_override(data)]
+    named += [] if seed is None else [seed_override(seed)]
+    return [*named, *map(parse_override, keys)]
+
+
+def _choose(
+    name: str | None, manifest: Path | None, overrides: "list[Override]"
+) -> "tuple[Recipe, Manifest | None]":
+    """Return the recipe, and the manifest it comes from if --from names one."""
+    from sinehil_pipeline.recipes import load_recipe, repeated_recipe
+
+    if manifest is None:
+        return load_recipe(name or DEFAULT_RECIPE, overrides), None
+    if name is not None:
+        raise UsageError("--recipe and --from both name a recipe", "give one of them")
+    return repeated_recipe(manifest, overrides)
+
+
+def _trainer_of(earlier: Manifest) -> Trainer:
+    try:
+        return Trainer(earlier.trainer)
+    except ValueError:
+        raise UsageError(
+            f"the manifest names a trainer that this version does not have: {earlier.trainer[:40]!r}",
+            f"choose one: --trainer {' or --trainer '.join(Trainer)}",
+        ) from None
+
+
+def _comparison(changed: list[str]) -> str:
+    if not changed:
+        return "every file has the bytes that the manifest named"
+    return f"{len(changed)} files differ from those that the manifest named: {', '.join(changed)}"
+
+
+def _print_recipe(name: str | None, varied: bool) -> None:
+    from sinehil_pipeline.recipes import recipe_text
+
+    if varied:
+        raise UsageError(
+            "--print-recipe prints a recipe's file as it is", "give it --recipe alone, or nothing"
+        )
+    typer.echo(recipe_text(name or DEFAULT_RECIPE), nl=False)
 
 
 class _Bar:

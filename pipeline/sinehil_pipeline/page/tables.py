@@ -10,7 +10,6 @@ from sinehil import manifest
 from sinehil.report.html import Facts
 from sinehil.report.text import float32_text, number_text
 from sinehil.tflite_model import FullyConnected, Quantization, QuantizedModel
-from sinehil_pipeline.convert import QUANTIZED_FORM
 from sinehil_pipeline.page.content import Content
 
 
@@ -127,9 +126,13 @@ def sizes_table(content: Content) -> Table:
 
     rows = [row("float32 .tflite", manifest.FLOAT_MODEL, float_bytes, float_error)]
     for item in content.forms:
-        ends = "float32 in and out" if item.form.float_io else "int8 in and out"
-        scales = "per channel" if item.form.per_channel else "per tensor"
-        remark = manifest.QUANTIZED_MODEL if item.form == QUANTIZED_FORM else "converted for this table only"
+        ends = "float32 in and out" if item.form.io == "float" else "int8 in and out"
+        scales = "per channel" if item.form.granularity == "per_channel" else "per tensor"
+        remark = (
+            manifest.QUANTIZED_MODEL
+            if item.form == content.recipe.quantization
+            else "converted for this table only"
+        )
         rows.append(row(f"int8 .tflite, {ends}, {scales}", remark, item.bytes, item.max_abs_error_to_sine))
     rows += [
         row("C array, as text", manifest.C_ARRAY, array),
