@@ -18,11 +18,14 @@ from sinehil.report.text import float32_text
 from sinehil.tflite_model import load_quantized_model
 from sinehil_pipeline import plot_style
 from sinehil_pipeline.codegen import generate_kernel
-from sinehil_pipeline.config import BOOK, Recipe
+from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.curves import drawable, fixed_order_y, grid_x
 from sinehil_pipeline.interpret import run_interpreter
 from sinehil_pipeline.page import tables
+from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
+
+BOOK = load_recipe("book")
 
 Points = NDArray[np.float64]
 
@@ -222,7 +225,7 @@ def test_a_hostile_recipe_is_text_also_in_a_browser(
     assert "\\x00\\x1b\\u202e\\udc80" in page.text
     dom = Page(chromium("--dump-dom", path.as_uri(), profile=tmp_path / "profile"))
     assert not {"script", "img"} & set(dom.tags)
-    assert dom.text.lstrip().startswith(f"{BOOK.final.name} from seed ")
+    assert dom.text.lstrip().startswith(f"{load_recipe('book').final.name} from seed ")
     bare = tmp_path / "bare.html"
     bare.write_text(f"<!doctype html><title>x</title><p>{HOSTILE[:-1]}</p>", encoding="utf-8")
     assert "<title>owned</title>" in chromium("--dump-dom", bare.as_uri(), profile=tmp_path / "other")

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ from sinehil.errors import ToolError
 
 OUTPUT_LINES = 40
 END_TIMEOUT_S = 2.0
+END_POLL_S = 0.01
 WATCH_S = 0.2
+ENDED = "ZX"  # states in proc(5): what has ended and waits for its parent
 Command = Sequence[str | Path]
 
 
@@ -134,14 +137,19 @@ def _end_session(process: subprocess.Popen[str]) -> None:
     _signal_session(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_TIMEOUT_S)
-    _signal_session(process.pid, signal.SIGKILL)
+    deadline = Deadline.after(END_TIMEOUT_S)
+    while _signal_session(process.pid, signal.SIGKILL) and not deadline.expired:
+        time.sleep(END_POLL_S)  # again, since one may have started another meanwhile
     process.wait()
 
 
-def _signal_session(session: int, number: signal.Signals) -> None:
-    for stat in _members(session):
+def _signal_session(session: int, number: signal.Signals) -> bool:
+    """Return whether a process of the session was alive."""
+    living = [stat for stat in _members(session) if stat.rpartition(")")[2].split()[0] not in ENDED]
+    for stat in living:
         with contextlib.suppress(OSError):  # ended meanwhile
             os.kill(int(stat.split(" ", 1)[0]), number)
+    return bool(living)
 
 
 def _members(session: int) -> Iterator[str]:

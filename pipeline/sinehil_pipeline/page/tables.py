@@ -1,7 +1,7 @@
 """The page's tables, as rows of text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from sinehil import manifest
 from sinehil.report.html import Facts
 from sinehil.report.text import float32_text, number_text
 from sinehil.tflite_model import FullyConnected, Quantization, QuantizedModel
+from sinehil_pipeline.evaluation import Metrics
 from sinehil_pipeline.page.content import Content
 
 
@@ -46,7 +47,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{_words(key)} {value_text(item)}" for key, item in value.items())
+        return ", ".join(f"{_words(key)} {value_text(item)}" for key, item in sorted(value.items()))
     if isinstance(value, list | tuple):
         return ", ".join(map(value_text, value)) or "none"
     return "none" if value is None else str(value)
@@ -80,11 +81,17 @@ def metrics_table(content: Content) -> Table:
         results.quantized_metrics,
     )
     rows = (
-        Row(model, tuple(f"{value:.5f}" for value in astuple(metrics)), form)
-        for (model, form), metrics in zip(content.forms_of_models, found, strict=True)
+        Row(model, tuple(f"{value:.5f}" for value in errors), form)
+        for (model, form), errors in zip(content.forms_of_models, map(_errors, found), strict=True)
     )
     columns = ("model", "mse", "mae", "largest error", "largest distance from sin x")
     return Table(f"On the test set of {len(results.final.test_y)} samples", columns, tuple(rows))
+
+
+def _errors(metrics: Metrics) -> tuple[float, ...]:
+    to_sine = metrics.max_abs_error_to_sine
+    assert to_sine is not None, "the page is about sin x"
+    return (metrics.mse, metrics.mae, metrics.max_abs_error, to_sine)
 
 
 def tensors_table(model: QuantizedModel) -> Table:
@@ -128,11 +135,8 @@ def sizes_table(content: Content) -> Table:
     for item in content.forms:
         ends = "float32 in and out" if item.form.io == "float" else "int8 in and out"
         scales = "per channel" if item.form.granularity == "per_channel" else "per tensor"
-        remark = (
-            manifest.QUANTIZED_MODEL
-            if item.form == content.recipe.quantization
-            else "converted for this table only"
-        )
+        is_ours = item.form == content.recipe.quantization
+        remark = manifest.QUANTIZED_MODEL if is_ours else "converted for this table only"
         rows.append(row(f"int8 .tflite, {ends}, {scales}", remark, item.bytes, item.max_abs_error_to_sine))
     rows += [
         row("C array, as text", manifest.C_ARRAY, array),
