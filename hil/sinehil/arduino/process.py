@@ -145,7 +145,7 @@ def _end_session(process: subprocess.Popen[str]) -> None:
 
 def _signal_session(session: int, number: signal.Signals) -> bool:
     """Return whether a process of the session was alive."""
-    living = [stat for stat in _members(session) if stat.rpartition(")")[2].split()[0] not in ENDED]
+    living = [stat for stat in _members(session) if _field(stat, 0) not in ENDED]
     for stat in living:
         with contextlib.suppress(OSError):  # ended meanwhile
             os.kill(int(stat.split(" ", 1)[0]), number)
