@@ -1,0 +1,161 @@
+"""After training: an int8 model made as good as int8 can be, by changing constants in the converted file.
+
+The model is run by the oracle's exact arithmetic over its 256 input codes; what is minimised is the largest
+|y - target(x)| over every x in the target's range, the rounding of x to a code included.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sinehil.arithmetic import dequantize, infer_codes, quantize_input
+from sinehil.errors import ArtefactError
+from sinehil.oracle import LitertOracle
+from sinehil.tflite_model import QuantizedModel, parse_quantized_model
+from sinehil.verify.probes import exhaustive_floats
+from sinehil_pipeline.refinement.annealing import Annealing, Found, Penalty, Snapshot
+from sinehil_pipeline.refinement.floor import CODES, Float64s, error_table
+from sinehil_pipeline.refinement.network import Network
+from sinehil_pipeline.refinement.patch import with_layers
+from sinehil_pipeline.targets import Target
+
+# Hears of evaluations done, evaluations at most, and the largest error so far.
+OnProgress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    """How long to search. An evaluation is one changed neuron; a million take one to two seconds.
+
+    The search goes in rounds of at most ``round_evaluations``, each from the best model so far and with a seed of its
+    own, until the largest error is at most ``goal`` times the floor. A round ends early when it has taken the error
+    ``stride`` of the way to the floor: a goal far below what a model can reach counts too many codes as wrong.
+    """
+
+    evaluations: int = 24_000_000
+    round_evaluations: int = 3_000_000
+    goal: float = 1.02
+    stride: float = 0.4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Refined:
+    """``model`` is the .tflite; errors are the largest |y - target(x)|; ``floor`` is what its scales allow at best."""
+
+    model: bytes
+    max_abs_error: float
+    start_error: float
+    floor: float
+    evaluations: int
+    rounds: int
+
+
+def max_abs_error(model: QuantizedModel, target: Target) -> float:
+    """Return the largest |y - target(x)| over all x in the target's range."""
+    return _worst(error_table(model.input, model.output, target), model)
+
+
+def refine(
+    data: bytes,
+    target: Target,
+    settings: RefineSettings | None = None,
+    on_progress: OnProgress | None = None,
+    name: str = "the model",
+) -> Refined:
+    """Return the best model found; never worse than the one given, and the same bytes for the same arguments.
+
+    ArtefactError if ``data`` is not a supported model with one input and one output.
+    """
+    settings, start = settings or RefineSettings(), _parse(data, name)
+    errors = error_table(start.input, start.output, target)
+    search = _Search(start, errors, settings, on_progress)
+    while search.wanted:
+        search.round()
+    model = _with_state(start, search.best.state)
+    _prove(model)
+    return Refined(
+        model=model.data,
+        max_abs_error=_worst(errors, model),
+        start_error=_worst(errors, start),
+        floor=_floor(errors),
+        evaluations=search.spent,
+        rounds=search.rounds,
+    )
+
+
+class _Search:
+    """Rounds of annealing, and the best model so far."""
+
+    def __init__(
+        self,
+        start: QuantizedModel,
+        errors: Float64s,
+        settings: RefineSettings,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._start, self._errors, self._settings, self._on_progress = start, errors, settings, on_progress
+        self._floor = _floor(errors)
+        self.best = Found(Network(start).snapshot(), _worst(errors, start), 0)
+        self.spent = self.rounds = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is something left to gain and to spend."""
+        within = self.best.max_abs_error <= self._settings.goal * self._floor
+        return self.spent < self._settings.evaluations and not within
+
+    def round(self) -> None:
+        """Anneal once, from the best model."""
+        settings, output = self._settings, self._start.output
+        next_error = self.best.max_abs_error + settings.stride * (self._floor - self.best.max_abs_error)
+        goal = max(settings.goal * self._floor, next_error)
+        penalty = Penalty(self._errors, goal, float(output.scale), output.zero_point)
+        network = Network(_with_state(self._start, self.best.state))
+        budget = min(settings.round_evaluations, settings.evaluations - self.spent)
+        found = Annealing(network, penalty, settings.seed + self.rounds, budget).run(self._report)
+        self.spent += found.evaluations
+        self.rounds += 1
+        self.best = min(self.best, found, key=lambda item: item.max_abs_error)
+
+    def _report(self, evaluations: int, error: float) -> None:
+        if self._on_progress is not None:
+            least = min(error, self.best.max_abs_error)
+            self._on_progress(self.spent + evaluations, self._settings.evaluations, least)
+
+
+def _parse(data: bytes, name: str) -> QuantizedModel:
+    model = parse_quantized_model(data, name)
+    if (model.inputs, model.outputs) != (1, 1):
+        raise ArtefactError(
+            f"{name} has {model.inputs} inputs and {model.outputs} outputs; only models of one x and one y are refined",
+            "leave out the step `refine`",
+        )
+    return model
+
+
+def _with_state(start: QuantizedModel, state: Snapshot) -> QuantizedModel:
+    pairs = zip(start.layers, state, strict=True)
+    layers = [replace(layer, weights=weights, bias=bias) for layer, (weights, bias) in pairs]
+    return with_layers(start, layers)
+
+
+def _prove(model: QuantizedModel) -> None:
+    """Compare the interpreter with what was predicted, on everything that decides y for every float32."""
+    x = exhaustive_floats(model.input)
+    predicted = dequantize(infer_codes(model, quantize_input(x, model.input))[:, 0], model.output)
+    if not np.array_equal(LitertOracle(model).predict(x), predicted):
+        raise ArtefactError(
+            f"{model.name}: the interpreter does not compute what was predicted for the refined model",
+            "report this with the model; leave out the step `refine` meanwhile",
+        )
+
+
+def _worst(errors: Float64s, model: QuantizedModel) -> float:
+    outputs = infer_codes(model, CODES)[:, 0].astype(np.int64)
+    return float(errors[np.arange(256), outputs + 128].max())
+
+
+def _floor(errors: Float64s) -> float:
+    return float(errors.min(axis=1).max())

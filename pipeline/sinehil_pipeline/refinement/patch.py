@@ -1,0 +1,68 @@
+"""Other constants in the same .tflite: bytes are replaced where they stand, so the file stays the converter's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.errors import ArtefactError
+from sinehil.tflite_model import FullyConnected, Quantization, QuantizedModel, parse_quantized_model
+
+
+def with_layers(model: QuantizedModel, layers: Sequence[FullyConnected]) -> QuantizedModel:
+    """Return ``model`` with the weights, biases, input and output scales of ``layers``; its shape stays.
+
+    ArtefactError if the file has no place of its own for one of them.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = bytearray(model.data)
+    root = schema.Model.GetRootAs(data, 0)
+    operators = _core(root.Subgraphs(0), model)
+    for operator, before, after in zip(operators, model.layers, layers, strict=True):
+        _write_layer(root, operator, before, after)
+    patched = parse_quantized_model(bytes(data), model.name)
+    if not all(_equal(got, wanted) for got, wanted in zip(patched.layers, layers, strict=True)):
+        raise ArtefactError(
+            f"{model.name}: two of its tensors share one constant, so they cannot be refined apart",
+            "convert the model again, or leave out the step `refine`",
+        )
+    return patched
+
+
+def _core(graph: Any, model: QuantizedModel) -> list[Any]:
+    first, last = int(model.float_input), graph.OperatorsLength() - int(model.float_output)
+    return [graph.Operators(index) for index in range(first, last)]
+
+
+def _write_layer(root: Any, operator: Any, before: FullyConnected, after: FullyConnected) -> None:
+    graph = root.Subgraphs(0)
+    source, weights = graph.Tensors(operator.Inputs(0)), graph.Tensors(operator.Inputs(1))
+    _data(root, weights).view(np.int8)[:] = after.weights.ravel()
+    if operator.InputsLength() > 2 and operator.Inputs(2) >= 0:
+        bias = graph.Tensors(operator.Inputs(2))
+        _data(root, bias).view("<i4")[:] = after.bias
+        if after.input != before.input:
+            scales = bias.Quantization().ScaleAsNumpy()
+            scales[:] = (after.input.scale * after.weight_scales)[: len(scales)]
+    _write_quantization(source, after.input)
+    _write_quantization(graph.Tensors(operator.Outputs(0)), after.output)
+
+
+def _write_quantization(tensor: Any, quantization: Quantization) -> None:
+    entry = tensor.Quantization()
+    entry.ScaleAsNumpy()[:] = quantization.scale
+    entry.ZeroPointAsNumpy()[:] = quantization.zero_point
+
+
+def _data(root: Any, tensor: Any) -> NDArray[Any]:
+    """Return a view of the tensor's bytes in the file."""
+    view: NDArray[Any] = root.Buffers(tensor.Buffer()).DataAsNumpy()
+    return view
+
+
+def _equal(got: FullyConnected, wanted: FullyConnected) -> bool:
+    arrays = ("weights", "bias", "weight_scales")
+    same = all(np.array_equal(getattr(got, name), getattr(wanted, name)) for name in arrays)
+    return same and (got.input, got.output) == (wanted.input, wanted.output)
