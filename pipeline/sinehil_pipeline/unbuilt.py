@@ -14,7 +14,3 @@ def refuse_unbuilt(recipe: Recipe) -> None:
                     f"this version cannot train {model.name} with {key} {getattr(model, key)} yet",
                     f"leave {key} out of the recipe",
                 )
-    if recipe.after:
-        raise UsageError(
-            f"this version has no step {recipe.after[0].step!r} yet", "override it: --set after=[]"
-        )
