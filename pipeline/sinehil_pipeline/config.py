@@ -1,18 +1,26 @@
 """What is trained: every number of a run in one place, as plain data."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from sinehil_pipeline.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """A chain of Dense layers: ``hidden`` relu layers of that many neurons, then one linear neuron."""
+    """A chain of Dense layers: ``hidden`` layers of that many neurons, then one linear neuron.
+
+    ``activation`` is one of ``gradients.ACTIVATIONS``, ``init`` one of ``initialisation.INITS``.
+    """
 
     name: str
     hidden: tuple[int, ...]
     epochs: int
     batch_size: int
+    activation: str = "relu"
+    init: str = "keras"
+    optimizer: Optimizer = field(default_factory=Optimizer)
 
 
 @dataclass(frozen=True)

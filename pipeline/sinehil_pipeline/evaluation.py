@@ -99,7 +99,7 @@ def metrics(y: Float32s, test: Split) -> Metrics:
 
 
 def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset) -> KerasModel:
-    model = keras_models.compiled_model(recipe, weights)
+    model = keras_models.compiled_model(recipe, len(data.train.x), weights)
     test_y = keras_models.predict(model, data.test.x)
     score, own = keras_models.evaluate(model, data.test), metrics(test_y, data.test)
     return KerasModel(
