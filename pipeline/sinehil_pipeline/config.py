@@ -23,8 +23,7 @@ class DataRecipe:
 class ModelRecipe:
     """A chain of Dense layers: ``hidden`` layers of that many neurons, then one linear neuron.
 
-    ``activation``: relu or relu6. ``init``: keras (Glorot-uniform, zero biases) or spread (the first layer's kinks
-    spread over the range of x).
+    ``activation`` is one of ``gradients.ACTIVATIONS``, ``init`` one of ``initialisation.INITS``.
     """
 
     name: str

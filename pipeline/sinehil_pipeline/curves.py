@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sinehil_pipeline import portable
 from sinehil_pipeline.data import Float32s, Float64s
+from sinehil_pipeline.gradients import predict
 
 GRID = 401
 AGREEMENT = 1e-4
@@ -36,11 +36,11 @@ def exact_y(x: Float32s) -> Float64s:
     return np.asarray(np.sin(x.astype(np.float64)))
 
 
-def fixed_order_y(weights: Sequence[Float32s], x: Float32s) -> Float32s:
+def fixed_order_y(weights: Sequence[Float32s], x: Float32s, activation: str) -> Float32s:
     """Return the model's y, shape [n], added up in an order that is the same on every CPU."""
     pairs = zip(weights[::2], weights[1::2], strict=True)
     blocks = [np.concatenate([kernel, bias[None]])[None] for kernel, bias in pairs]
-    y: Float32s = portable.predict(blocks, x)[0]
+    y: Float32s = predict(blocks, x, activation)[0]
     return y
 
 

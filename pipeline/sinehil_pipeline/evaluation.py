@@ -135,7 +135,7 @@ def _largest(error: Float64s) -> float:
 
 
 def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset, target: str | None) -> KerasModel:
-    model = keras_models.compiled_model(recipe, weights)
+    model = keras_models.compiled_model(recipe, len(data.train.x), weights)
     test_y = keras_models.predict(model, data.test.x)
     score, own = keras_models.evaluate(model, data.test), metrics(test_y, data.test, target)
     return KerasModel(

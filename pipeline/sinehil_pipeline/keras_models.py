@@ -3,6 +3,7 @@
 TensorFlow is imported when a function needs it, never with this module.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from sinehil_pipeline import portable
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data import Dataset, Float32s, Split
 from sinehil_pipeline.history import History
+from sinehil_pipeline.initialisation import KERAS, initial_weights
+from sinehil_pipeline.optimizers import ADAM, COSINE, RMSPROP, SGD, Optimizer
 
 
 @dataclass(frozen=True)
@@ -39,27 +42,41 @@ def build_model(recipe: ModelRecipe, name: str, batch_size: int | None = None) -
     """Return the uncompiled Keras model. Every layer is named, because names end up in the .tflite."""
     layers = import_keras().layers
     hidden = [
-        layers.Dense(neurons, activation="relu", name=f"hidden_{number}")
+        layers.Dense(neurons, activation=recipe.activation, name=f"hidden_{number}")
         for number, neurons in enumerate(recipe.hidden, 1)
     ]
     inputs = layers.Input(shape=(1,), batch_size=batch_size, name="x")
     return import_keras().Sequential([inputs, *hidden, layers.Dense(1, name="y")], name=name)
 
 
-def compiled_model(recipe: ModelRecipe, weights: Sequence[Float32s] | None = None) -> Any:
-    """Return the model as the book compiles it, with ``weights`` if given."""
+def compiled_model(recipe: ModelRecipe, rows: int, weights: Sequence[Float32s] | None = None) -> Any:
+    """Return the model as the book compiles it, for ``rows`` training samples, with ``weights`` if given."""
     model = build_model(recipe, recipe.name)
-    model.compile(optimizer="rmsprop", loss="mse", metrics=["mae"])
+    steps = recipe.epochs * math.ceil(rows / recipe.batch_size)
+    model.compile(optimizer=keras_optimizer(recipe.optimizer, steps), loss="mse", metrics=["mae"])
     if weights is not None:
         model.set_weights(list(weights))
     return model
 
 
+def keras_optimizer(optimizer: Optimizer, steps: int) -> Any:
+    """Return Keras' own optimizer, its defaults untouched but for the learning rate over ``steps``."""
+    optimizers = import_keras().optimizers
+    rate = optimizer.learning_rate
+    if optimizer.schedule == COSINE:
+        rate = optimizers.schedules.CosineDecay(rate, steps)
+    rules = {RMSPROP: optimizers.RMSprop, ADAM: optimizers.Adam, SGD: optimizers.SGD}
+    return rules[optimizer.name](learning_rate=rate)
+
+
 def fit(recipe: ModelRecipe, data: Dataset, seed: int, on_epoch: portable.OnEpoch) -> portable.Fit:
-    """Train with ``Model.fit``, literally the book; repeats on one machine, differs between CPU types."""
+    """Train with ``Model.fit``, literally the book; repeats on one machine, differs between CPU types.
+
+    Keras draws its own initial weights; those of ``spread`` are the portable trainer's.
+    """
     keras = import_keras()
     keras.utils.set_random_seed(seed)
-    model = compiled_model(recipe)
+    model = compiled_model(recipe, len(data.train.x), _initial_weights(recipe, data, seed))
     report = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, float(logs["val_loss"]))
     )
@@ -74,6 +91,12 @@ def fit(recipe: ModelRecipe, data: Dataset, seed: int, on_epoch: portable.OnEpoc
     ).history
     columns = (np.asarray(logs[name], np.float32) for name in ("loss", "mae", "val_loss", "val_mae"))
     return portable.Fit(tuple(model.get_weights()), History(*columns))
+
+
+def _initial_weights(recipe: ModelRecipe, data: Dataset, seed: int) -> Sequence[Float32s] | None:
+    if recipe.init == KERAS:
+        return None
+    return initial_weights(recipe, np.random.RandomState(seed), data.train.x)
 
 
 def summary_text(model: Any) -> str:

@@ -1,14 +1,12 @@
-"""The portable trainer: Keras' RMSprop fit in NumPy, with the same bits on every x86-64 machine.
+"""The portable trainer: what Keras' fit does, in NumPy, with the same bits on every x86-64 machine.
 
 Only elementwise +, -, *, /, sqrt, maximum and sign are used, which IEEE 754 fixes to the last bit, and every sum
 runs over the outermost axis of a C-contiguous array, where NumPy adds one slice after the other, in order. No BLAS,
 no pairwise or SIMD reduction, no transcendental function.
 
-A layer of n inputs and m neurons is one block of shape [n + 1, m]: the kernel's rows, then the bias as the weight of
-an input that is always 1. All blocks are views of one flat vector, so that the optimizer is a few calls.
+The blocks of all layers (see ``gradients``) are views of one flat vector, so that the optimizer is a few calls.
 """
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +14,10 @@ import numpy as np
 
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data import Dataset, Float32s, Float64s
+from sinehil_pipeline.gradients import Step, predict
 from sinehil_pipeline.history import History, joined
-
-# keras.optimizers.RMSprop() as Keras 3 has it.
-LEARNING_RATE, RHO, EPSILON = 0.001, 0.9, 1e-7
+from sinehil_pipeline.initialisation import initial_weights, layer_shapes
+from sinehil_pipeline.optimizers import make_rule, step_sizes
 
 # Validation looks back at this many epochs at once: the same numbers in far fewer calls.
 EPOCHS_PER_REPORT = 20
@@ -35,21 +33,6 @@ class Fit:
     history: History
 
 
-def layer_shapes(recipe: ModelRecipe) -> list[tuple[int, int]]:
-    """Return [inputs, neurons] of each layer."""
-    return list(itertools.pairwise([1, *recipe.hidden, 1]))
-
-
-def initial_weights(recipe: ModelRecipe, stream: np.random.RandomState) -> tuple[Float32s, ...]:
-    """Draw Keras' default initialisation: Glorot-uniform kernels, zero biases."""
-    weights: list[Float32s] = []
-    for inputs, neurons in layer_shapes(recipe):
-        limit = np.sqrt(6.0 / (inputs + neurons))
-        kernel = limit * (2.0 * stream.random_sample((inputs, neurons)) - 1.0)
-        weights += [kernel.astype(np.float32), np.zeros(neurons, np.float32)]
-    return tuple(weights)
-
-
 def fit(
     recipe: ModelRecipe,
     data: Dataset,
@@ -63,7 +46,7 @@ def fit(
     A training that diverges ends early, with a validation mse that is not finite.
     """
     stream = np.random.RandomState(seed)
-    drawn = initial_weights(recipe, stream)
+    drawn = initial_weights(recipe, stream, data.train.x)
     trainer = _Trainer(recipe, drawn if initial is None else initial, len(data.train.x))
     records: list[History] = []
     with np.errstate(all="ignore"):
@@ -77,31 +60,22 @@ def fit(
     return Fit(trainer.weights(), joined(records))
 
 
-def predict(blocks: Sequence[Float32s], x: Float32s) -> Float32s:
-    """Return y of shape [models, n] for x [n] and each layer's blocks, shape [models, inputs + 1, neurons]."""
-    value = np.broadcast_to(x[None, :, None], (len(blocks[0]), len(x), 1))
-    for index, block in enumerate(blocks):
-        total = value[:, :, :1] * block[:, :1, :]
-        for row in range(1, block.shape[1] - 1):
-            total += value[:, :, row : row + 1] * block[:, row : row + 1, :]
-        total += block[:, -1:, :]
-        value = total if index == len(blocks) - 1 else np.maximum(total, 0.0)
-    return value[:, :, 0]
-
-
 class _Trainer:
     """Parameters, gradients and optimizer state of one model."""
 
     def __init__(self, recipe: ModelRecipe, weights: Sequence[Float32s], rows: int) -> None:
-        self._shapes = layer_shapes(recipe)
+        self._shapes, self.activation = layer_shapes(recipe), recipe.activation
         self.flat = np.concatenate([np.ravel(array) for array in weights]).astype(np.float32)
-        self.gradient = np.zeros_like(self.flat)
-        self._velocity, self._square, self._root = (np.zeros_like(self.flat) for _ in range(3))
-        # As arrays: NumPy takes longer to broadcast a scalar than to multiply.
-        self._constants = [np.full_like(self.flat, value) for value in (1 - RHO, RHO, EPSILON, LEARNING_RATE)]
+        self._gradient = np.zeros_like(self.flat)
         starts = range(0, rows, recipe.batch_size)
         self._batches = [slice(start, min(start + recipe.batch_size, rows)) for start in starts]
-        self._steps = {size: _Step(self, size) for size in {part.stop - part.start for part in self._batches}}
+        self._steps = {size: self._step(size) for size in {part.stop - part.start for part in self._batches}}
+        self._rule = make_rule(recipe.optimizer.name, self.flat.size)
+        self._step_sizes = iter(step_sizes(recipe.optimizer, recipe.epochs * len(self._batches)))
+        self._step_size = np.zeros((), np.float32)
+
+    def _step(self, rows: int) -> Step:
+        return Step(self.blocks(self.flat), self.blocks(self._gradient), rows, self.activation)
 
     def blocks(self, flat: Float32s) -> list[Float32s]:
         """Return the layers' [..., n + 1, m] views of flat vectors [..., parameters]."""
@@ -120,78 +94,8 @@ class _Trainer:
         """Go once over ``x`` [rows, 2] (value, 1) and ``y`` [rows, 1]; record prediction - y as met."""
         for part in self._batches:
             self._steps[part.stop - part.start].gradients(x[part], y[part], errors[part])
-            self._update()
-
-    def _update(self) -> None:
-        """Take one RMSprop step: v = rho v + (1 - rho) g^2; w -= lr g / sqrt(v + eps)."""
-        gradient, velocity, square, root = self.gradient, self._velocity, self._square, self._root
-        one_minus_rho, rho, epsilon, learning_rate = self._constants
-        np.multiply(gradient, gradient, square)
-        np.multiply(square, one_minus_rho, square)
-        np.multiply(velocity, rho, velocity)
-        np.add(velocity, square, velocity)
-        np.add(velocity, epsilon, root)
-        np.sqrt(root, root)
-        np.multiply(gradient, learning_rate, gradient)
-        np.divide(gradient, root, gradient)
-        np.subtract(self.flat, gradient, self.flat)
-
-
-class _Layer:
-    """Buffers and views of one layer for one batch size. Products have the axis to be summed first."""
-
-    def __init__(self, block: Float32s, gradient: Float32s, rows: int) -> None:
-        inputs, neurons = block.shape[0] - 1, block.shape[1]
-        self.gradient = gradient
-        self.kernel_rows = block[:, None, :]
-        self.kernel_columns = block[:-1].T[:, None, :]
-        self.forward = np.empty((inputs + 1, rows, neurons), np.float32)
-        self.outer = np.empty((rows, inputs + 1, neurons), np.float32)
-        self.back = np.empty((neurons, rows, inputs), np.float32)
-        self.sums, self.delta, self.zeros = (np.zeros((rows, neurons), np.float32) for _ in range(3))
-        self.delta_rows = self.delta[:, None, :]
-        self.delta_columns = self.delta.T[:, :, None]
-        self.output = np.ones((rows, neurons + 1), np.float32)
-        self.active = self.output[:, :-1]
-        self.output_columns = self.output.T[:, :, None]
-        self.output_rows = self.output[:, :, None]
-
-
-class _Step:
-    """Forward and backward pass over one batch."""
-
-    def __init__(self, trainer: _Trainer, rows: int) -> None:
-        pairs = zip(trainer.blocks(trainer.flat), trainer.blocks(trainer.gradient), strict=True)
-        *self._hidden, self._last = [_Layer(block, gradient, rows) for block, gradient in pairs]
-        self._backwards = list(zip(self._hidden[::-1], [self._last, *self._hidden[:0:-1]], strict=True))
-        self._mean_factor = np.full((rows, 1), 2 / rows, np.float32)
-
-    def gradients(self, x: Float32s, y: Float32s, errors: Float32s) -> None:
-        """Fill the gradients of the mean squared error, and ``errors`` [rows, 1] with prediction - y."""
-        columns = x.T[:, :, None]
-        for layer in self._hidden:
-            np.multiply(columns, layer.kernel_rows, layer.forward)
-            np.add.reduce(layer.forward, axis=0, out=layer.sums)
-            np.maximum(layer.sums, layer.zeros, out=layer.sums)
-            layer.active[...] = layer.sums
-            columns = layer.output_columns
-        last = self._last
-        np.multiply(columns, last.kernel_rows, last.forward)
-        np.add.reduce(last.forward, axis=0, out=last.sums)
-        np.subtract(last.sums, y, errors)
-        np.multiply(errors, self._mean_factor, last.delta)
-        for below, layer in self._backwards:
-            _sum_outer(below.output_rows, layer)
-            np.multiply(layer.delta_columns, layer.kernel_columns, layer.back)
-            np.add.reduce(layer.back, axis=0, out=below.delta)
-            np.sign(below.sums, below.sums)
-            np.multiply(below.delta, below.sums, below.delta)
-        _sum_outer(x[:, :, None], self._hidden[0])
-
-
-def _sum_outer(value_rows: Float32s, layer: _Layer) -> None:
-    np.multiply(value_rows, layer.delta_rows, layer.outer)
-    np.add.reduce(layer.outer, axis=0, out=layer.gradient)
+            self._step_size[...] = next(self._step_sizes)
+            self._rule.update(self.flat, self._gradient, self._step_size)
 
 
 def _run_epochs(
@@ -205,7 +109,8 @@ def _run_epochs(
         order = np.arange(rows) if stream is None else stream.permutation(rows)
         trainer.epoch(x[order], y[order], errors[epoch])
         snapshots[epoch] = trainer.flat
-    val_errors = predict(trainer.blocks(snapshots), data.validation.x) - data.validation.y
+    blocks = trainer.blocks(snapshots)
+    val_errors = predict(blocks, data.validation.x, trainer.activation) - data.validation.y
     return History(*_mse_mae(errors[:, :, 0]), *_mse_mae(val_errors))
 
 

@@ -28,7 +28,6 @@ from sinehil_pipeline.page import Content, page_html
 from sinehil_pipeline.progress import Progress
 from sinehil_pipeline.summary import ModelForm, TrainingSummary
 from sinehil_pipeline.training import Trained
-from sinehil_pipeline.unbuilt import refuse_unbuilt
 from sinehil_pipeline.workers import Workers
 
 __all__ = ["TrainingSummary", "train"]
@@ -65,7 +64,6 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
     """
     if trainer not in training.TRAINERS:
         raise UsageError(f"there is no trainer {trainer!r}", f"choose one of: {', '.join(training.TRAINERS)}")
-    refuse_unbuilt(recipe)
     _check_installed()
     watch = Stopwatch()
     with staged_folder(out, last=manifest.MANIFEST) as staging:

@@ -41,7 +41,8 @@ class Content:
     def curves(self) -> Curves:
         """Return the four models' predictions over the page's grid."""
         x, results = grid_x(), self.results
-        baseline, final = (fixed_order_y(model.weights, x) for model in (self.baseline, self.final))
+        pairs = ((self.baseline, self.recipe.baseline), (self.final, self.recipe.final))
+        baseline, final = (fixed_order_y(model.weights, x, recipe.activation) for model, recipe in pairs)
         return Curves(
             x=x.astype(float),
             sine=exact_y(x),
