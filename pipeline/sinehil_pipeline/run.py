@@ -74,8 +74,7 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
             _write(staging, files)
             array = export.c_array(staging / manifest.QUANTIZED_MODEL)
             _write(staging, {manifest.C_ARRAY: array})
-            if recipe.quantization.io == "float":  # the generator takes no other form yet
-                _write_kernel_and_page(staging, recipe, trainer, models, results, forms)
+            _write_kernel_and_page(staging, recipe, trainer, models, results, forms)
             manifest.write_manifest(staging, _manifest(staging, recipe, trainer, models[1], results))
     return _summary(recipe, trainer, models[1], results, len(array), watch.stop())
 

@@ -11,12 +11,14 @@ import numpy as np
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from sinehil_pipeline import portable
-from sinehil_pipeline.config import BOOK, ModelRecipe
+from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data import make_dataset
 from sinehil_pipeline.gradients import ACTIVATIONS
 from sinehil_pipeline.initialisation import initial_weights
 from sinehil_pipeline.optimizers import KERAS_LEARNING_RATES, SCHEDULES, keras_optimizer
+from sinehil_pipeline.recipes import load_recipe
 
+BOOK = load_recipe("book")
 DATA = make_dataset(BOOK)
 
 

@@ -192,7 +192,7 @@ def test_the_fixed_order_is_that_of_the_model() -> None:
     for number in (0, 2, 4):
         value = value @ weights[number] + weights[number + 1]
         value = value if number == 4 else np.maximum(value, 0)
-    np.testing.assert_allclose(fixed_order_y(weights, grid_x()), value[:, 0], atol=1e-4)
+    np.testing.assert_allclose(fixed_order_y(weights, grid_x(), "relu"), value[:, 0], atol=1e-4)
 
 
 def test_new_fields_of_a_recipe_show_up_by_themselves() -> None:
