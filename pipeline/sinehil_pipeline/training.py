@@ -64,7 +64,7 @@ def _fit(channel: Channel, model: ModelRecipe, data: Dataset, seed: int, trainer
     def on_epoch(epoch: int, val_mse: float) -> None:
         channel.report(EpochDone(model.name, epoch, model.epochs, val_mse))
 
-    fit = _fitter(trainer)(model, data, seed, on_epoch)
+    fit = fitter(trainer)(model, data, seed, on_epoch)
     if not math.isfinite(fit.history.final_val_mse):
         raise QualityError(
             f"training of {model.name} from seed {seed} diverged: its validation mse is no longer a number",
@@ -73,9 +73,11 @@ def _fit(channel: Channel, model: ModelRecipe, data: Dataset, seed: int, trainer
     return fit
 
 
-def _fitter(trainer: str) -> Fitter:
+def fitter(trainer: str) -> Fitter:
+    """Return what trains with this trainer; Keras is imported."""
     if trainer == PORTABLE:
         return portable.fit
     from sinehil_pipeline import keras_models
 
+    keras_models.import_keras()
     return keras_models.fit
