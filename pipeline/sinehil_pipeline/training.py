@@ -65,7 +65,7 @@ def _fit(channel: Channel, model: ModelRecipe, data: Dataset, seed: int, trainer
     def on_epoch(epoch: int, val_mse: float) -> None:
         channel.report(EpochDone(model.name, epoch, model.epochs, val_mse))
 
-    fit = _fitter(trainer)(model, data, seed, on_epoch)
+    fit = fitter(trainer)(model, data, seed, on_epoch)
     epoch = first_divergence(fit.history)
     if epoch is not None:
         raise QualityError(
@@ -82,9 +82,11 @@ def first_divergence(history: History) -> int | None:
     return int(wrong.argmax()) + 1 if wrong.any() else None
 
 
-def _fitter(trainer: str) -> Fitter:
+def fitter(trainer: str) -> Fitter:
+    """Return what trains with this trainer; Keras is imported."""
     if trainer == PORTABLE:
         return portable.fit
     from sinehil_pipeline import keras_models
 
+    keras_models.import_keras()
     return keras_models.fit

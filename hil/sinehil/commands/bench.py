@@ -1,27 +1,102 @@
-"""``sinehil bench``: what an inference and a value on the wire cost."""
+"""``sinehil bench``: what an inference and a value on the wire cost; ``bench train``: what training costs."""
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sinehil.commands import options
-from sinehil.console import Console
+from sinehil.console import Console, Stage
+from sinehil.errors import UsageError
 
 if TYPE_CHECKING:
     from sinehil.device import Device
+    from sinehil_pipeline.config import Recipe
+    from sinehil_pipeline.trainer_cost import Comparison
 
 VALUES = 256
+SEE_HELP = "see `sinehil COMMAND --help`"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("bench")(bench)
+    """Add the command, which measures a board, and ``train`` below it."""
+    group = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+    group.callback()(bench)
+    group.command("train")(bench_train)
+    app.add_typer(group, name="bench")
 
 
-def bench(port: options.Port, as_json: options.AsJson = False) -> None:
-    """Measure cycles per inference on the board, and bytes and time per value on the wire."""
+def bench(context: typer.Context, port: options.OptionalPort = None, as_json: options.AsJson = False) -> None:
+    """Measure cycles per inference on the board, and bytes and time per value on the wire.
+
+    With `train`, which needs no board: measure the two trainers.
+    """
+    if context.invoked_subcommand is not None:
+        if port is not None or as_json:
+            raise UsageError(f"options of `bench {context.invoked_subcommand}` stand behind it", SEE_HELP)
+    elif port is None:
+        raise UsageError("Missing option '--port' / '-p'.", SEE_HELP)
+    else:
+        bench_board(port, as_json)
+
+
+def bench_train(
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Train N epochs instead of as many as the book.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train the book's models with Keras' fit and with the portable trainer, and say how many times faster that is."""
+    from sinehil_pipeline.trainer_cost import compare_trainers
+
+    console, recipe, found = Console(as_json), _book(epochs), []
+    for model in (recipe.baseline, recipe.final):
+        with console.stage(model.name) as stage:
+            found.append(compare_trainers(recipe, model, _Bar(stage)))
+            stage.note = _comparison_line(found[-1])
+    console.result({"models": {item.model: _comparison_document(item) for item in found}})
+
+
+def _book(epochs: int | None) -> "Recipe":
+    from sinehil_pipeline.recipes import load_recipe
+
+    book = load_recipe("book")
+    if epochs is None:
+        return book
+    shorter = (replace(model, epochs=epochs) for model in (book.baseline, book.final))
+    return replace(book, **dict(zip(("baseline", "final"), shorter, strict=True)))
+
+
+def _comparison_line(found: "Comparison") -> str:
+    return (
+        f"{found.epochs} epochs: keras {found.keras.seconds:.1f} s, portable {found.portable.seconds:.2f} s, "
+        f"{found.ratio:.0f} times faster ({found.cpu_ratio:.0f} times by processor time)"
+    )
+
+
+def _comparison_document(found: "Comparison") -> dict[str, Any]:
+    return {**asdict(found), "ratio": found.ratio, "cpu_ratio": found.cpu_ratio}
+
+
+class _Bar:
+    """Draws one training after the other on a stage's bar."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
+        """Show how far this one is."""
+        self._stage.update(f"{model} epoch {epoch}/{epochs} val_mse {val_mse:.4f}", epoch / epochs)
+
+    def stage(self, text: str) -> None:
+        """Show what is going on besides training."""
+        self._stage.update(text, None)
+
+
+def bench_board(port: str, as_json: bool) -> None:
+    """Measure the board on ``port``."""
     from sinehil.bench import measure_cycles
     from sinehil.device import Device
     from sinehil.transport import SerialTransport

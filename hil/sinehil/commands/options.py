@@ -14,15 +14,14 @@ Model = Annotated[
         "--model", metavar="X.tflite", help="Use this quantised .tflite instead of the artefact folder's."
     ),
 ]
-Port = Annotated[
-    str,
-    typer.Option(
-        "--port",
-        "-p",
-        metavar="PORT",
-        help="Serial port: /dev/ttyACM0, a virtual board's link, socket://host:port, rfc2217://host:port.",
-    ),
-]
+_PORT = typer.Option(
+    "--port",
+    "-p",
+    metavar="PORT",
+    help="Serial port: /dev/ttyACM0, a virtual board's link, socket://host:port, rfc2217://host:port.",
+)
+Port = Annotated[str, _PORT]
+OptionalPort = Annotated[str | None, _PORT]
 Fqbn = Annotated[str, typer.Option("--fqbn", metavar="FQBN", help="The board's name for arduino-cli.")]
 Oracle = Annotated[
     str, typer.Option("--oracle", metavar="NAME", help="The interpreter that the kernel must equal: litert.")
