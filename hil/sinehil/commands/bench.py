@@ -65,8 +65,8 @@ def _book(epochs: int | None) -> "Recipe":
     book = load_recipe("book")
     if epochs is None:
         return book
-    shorter = (replace(model, epochs=epochs) for model in (book.baseline, book.final))
-    return replace(book, **dict(zip(("baseline", "final"), shorter, strict=True)))
+    baseline, final = (replace(model, epochs=epochs) for model in (book.baseline, book.final))
+    return replace(book, baseline=baseline, final=final)
 
 
 def _comparison_line(found: "Comparison") -> str:
