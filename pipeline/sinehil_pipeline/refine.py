@@ -36,7 +36,7 @@ class RefineSettings:
     evaluations: int = 24_000_000
     round_evaluations: int = 3_000_000
     goal: float = 1.02
-    stride: float = 0.4
+    stride: float = 0.6
     seed: int = 0
 
 
