@@ -18,6 +18,7 @@ from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import Quantization, QuantizedModel, parse_quantized_model
 from sinehil_pipeline.refine import Refined, RefineSettings, max_abs_error, refine
 from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
+from sinehil_pipeline.refinement.grids import fit_grids
 from sinehil_pipeline.refinement.moves import draw_change
 from sinehil_pipeline.refinement.network import EVERY_CODE, Network
 from sinehil_pipeline.refinement.patch import with_layers
@@ -54,8 +55,8 @@ def test_a_small_budget_takes_every_target_most_of_the_way(name: str) -> None:
     found = refine(start, target, SHORT)
     assert found.floor <= found.max_abs_error < found.start_error
     assert found.max_abs_error - found.floor < 0.8 * (found.start_error - found.floor)
-    assert measured_error(found.model, target) == pytest.approx(found.max_abs_error, abs=2e-5)
-    assert measured_error(start, target) == pytest.approx(found.start_error, abs=2e-5)
+    assert measured_error(found.model, target) == pytest.approx(found.max_abs_error, abs=5e-5)
+    assert measured_error(start, target) == pytest.approx(found.start_error, abs=5e-5)
 
 
 def test_only_constants_change_in_the_file(refined: Refined) -> None:
@@ -77,6 +78,23 @@ def test_no_model_becomes_worse_and_the_interpreter_agrees(name: str) -> None:
     model = parse_quantized_model(found.model, "refined")
     assert np.array_equal(LitertOracle(model).predict_codes(CODES), infer_codes(model, CODES)[:, 0])
     assert max_abs_error(model, SIN) == found.max_abs_error
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_fitted_grids_lower_the_floor_and_keep_the_function(name: str) -> None:
+    start, target = interpolating_net(TARGETS[name]).model(), TARGETS[name]
+    fitted = fit_grids(start, target)
+    assert floor_of(fitted.input, fitted.output, target) < floor_of(start.input, start.output, target)
+    assert fit_grids(fitted, target).data == fitted.data, "there is nothing better left"
+    found = refine(start.data, target, replace(SHORT, fit_grids=True))
+    assert found.max_abs_error <= found.start_error
+    assert measured_error(found.model, target) == pytest.approx(found.max_abs_error, abs=5e-5)
+
+
+def test_a_search_that_gains_nothing_leaves_the_file_as_it_is() -> None:
+    done = refine(interpolating_net(SIN).file(), SIN, SHORT).model
+    tiny = RefineSettings(evaluations=32, round_evaluations=32, goal=0.5, seed=5)
+    assert refine(done, SIN, tiny).model == done
 
 
 def test_without_a_budget_the_file_stays_as_it_is() -> None:
