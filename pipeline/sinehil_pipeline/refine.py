@@ -15,7 +15,8 @@ from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import QuantizedModel, parse_quantized_model
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_pipeline.refinement.annealing import Annealing, Found, Penalty, Snapshot
-from sinehil_pipeline.refinement.floor import CODES, Float64s, error_table
+from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
+from sinehil_pipeline.refinement.grids import fit_grids
 from sinehil_pipeline.refinement.network import Network
 from sinehil_pipeline.refinement.patch import with_layers
 from sinehil_pipeline.targets import Target
@@ -36,8 +37,9 @@ class RefineSettings:
     evaluations: int = 24_000_000
     round_evaluations: int = 3_000_000
     goal: float = 1.02
-    stride: float = 0.4
+    stride: float = 0.6
     seed: int = 0
+    fit_grids: bool = False  # first move the input's and output's scales to where the floor is least
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ class Refined:
 
 def max_abs_error(model: QuantizedModel, target: Target) -> float:
     """Return the largest |y - target(x)| over all x in the target's range."""
-    return _worst(error_table(model.input, model.output, target), model)
+    errors = error_table(model.input, model.output, target)
+    outputs = infer_codes(model, CODES)[:, 0].astype(np.int64)
+    return float(errors[np.arange(256), outputs + 128].max())
 
 
 def refine(
@@ -69,20 +73,26 @@ def refine(
     ArtefactError if ``data`` is not a supported model with one input and one output.
     """
     settings, start = settings or RefineSettings(), _parse(data, name)
-    errors = error_table(start.input, start.output, target)
-    search = _Search(start, errors, settings, on_progress)
+    search = _Search(_first(start, target, settings), target, settings, on_progress)
     while search.wanted:
         search.round()
-    model = _with_state(start, search.best.state)
-    _prove(model)
+    best = _with_state(search.start, search.best.state)
+    if max_abs_error(start, target) <= search.best.max_abs_error:
+        best = start
+    _prove(best)
     return Refined(
-        model=model.data,
-        max_abs_error=_worst(errors, model),
-        start_error=_worst(errors, start),
-        floor=_floor(errors),
+        model=best.data,
+        max_abs_error=max_abs_error(best, target),
+        start_error=max_abs_error(start, target),
+        floor=floor_of(best.input, best.output, target),
         evaluations=search.spent,
         rounds=search.rounds,
     )
+
+
+def _first(start: QuantizedModel, target: Target, settings: RefineSettings) -> QuantizedModel:
+    """Return what the search starts from."""
+    return fit_grids(start, target) if settings.fit_grids and settings.evaluations else start
 
 
 class _Search:
@@ -91,13 +101,14 @@ class _Search:
     def __init__(
         self,
         start: QuantizedModel,
-        errors: Float64s,
+        target: Target,
         settings: RefineSettings,
         on_progress: OnProgress | None,
     ) -> None:
-        self._start, self._errors, self._settings, self._on_progress = start, errors, settings, on_progress
-        self._floor = _floor(errors)
-        self.best = Found(Network(start).snapshot(), _worst(errors, start), 0)
+        self.start, self._settings, self._on_progress = start, settings, on_progress
+        self._errors = error_table(start.input, start.output, target)
+        self._floor = floor_of(start.input, start.output, target)
+        self.best = Found(Network(start).snapshot(), max_abs_error(start, target), 0)
         self.spent = self.rounds = 0
 
     @property
@@ -108,11 +119,11 @@ class _Search:
 
     def round(self) -> None:
         """Anneal once, from the best model."""
-        settings, output = self._settings, self._start.output
+        settings, output = self._settings, self.start.output
         next_error = self.best.max_abs_error + settings.stride * (self._floor - self.best.max_abs_error)
         goal = max(settings.goal * self._floor, next_error)
         penalty = Penalty(self._errors, goal, float(output.scale), output.zero_point)
-        network = Network(_with_state(self._start, self.best.state))
+        network = Network(_with_state(self.start, self.best.state))
         budget = min(settings.round_evaluations, settings.evaluations - self.spent)
         found = Annealing(network, penalty, settings.seed + self.rounds, budget).run(self._report)
         self.spent += found.evaluations
@@ -150,12 +161,3 @@ def _prove(model: QuantizedModel) -> None:
             f"{model.name}: the interpreter does not compute what was predicted for the refined model",
             "report this with the model; leave out the step `refine` meanwhile",
         )
-
-
-def _worst(errors: Float64s, model: QuantizedModel) -> float:
-    outputs = infer_codes(model, CODES)[:, 0].astype(np.int64)
-    return float(errors[np.arange(256), outputs + 128].max())
-
-
-def _floor(errors: Float64s) -> float:
-    return float(errors.min(axis=1).max())

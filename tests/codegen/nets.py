@@ -28,7 +28,7 @@ def random_net(
 ) -> Net:
     """Return a 1-width-width-1 net; ``spare`` below 1 makes its scales too small, so that codes saturate."""
     random = np.random.default_rng(seed)
-    x_quantization = _fit(np.array(x_range), 1)
+    x_quantization = fit_quantization(np.array(x_range), 1)
     before, values = x_quantization, np.linspace(*x_range, 256).reshape(-1, 1)
     layers = []
     for number, (inputs, outputs) in enumerate(pairwise((1, width, width, 1))):
@@ -40,10 +40,10 @@ def random_net(
         values = values @ weights.T + bias
         if kind != "NONE":
             values = np.clip(values, 0, 6 if kind == "RELU6" else np.inf)
-        output = _fit(values, spare)
+        output = fit_quantization(values, spare)
         if hidden_zero_point is not None and number < 2:
             output = Quantization(output.scale, hidden_zero_point)
-        layers.append(_quantise_layer(weights, bias if with_bias else None, before, output, kind, per_tensor))
+        layers.append(quantise_layer(weights, bias if with_bias else None, before, output, kind, per_tensor))
         before = output
     return Net(x_quantization, tuple(layers), float_ends)
 
@@ -81,13 +81,13 @@ def variety() -> dict[str, Net]:
     return nets
 
 
-def _fit(values: Float64s, spare: float) -> Quantization:
+def fit_quantization(values: Float64s, spare: float) -> Quantization:
     low, high = min(0.0, float(values.min())) * spare, max(0.0, float(values.max())) * spare
     scale = np.float32(max(high - low, 1e-9) / 255)
     return Quantization(scale, int(np.clip(round(-128 - low / float(scale)), -128, 127)))
 
 
-def _quantise_layer(
+def quantise_layer(
     weights: Float64s,
     bias: Float64s | None,
     before: Quantization,

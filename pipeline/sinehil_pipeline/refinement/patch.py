@@ -25,7 +25,7 @@ def with_layers(model: QuantizedModel, layers: Sequence[FullyConnected]) -> Quan
     patched = parse_quantized_model(bytes(data), model.name)
     if not all(_equal(got, wanted) for got, wanted in zip(patched.layers, layers, strict=True)):
         raise ArtefactError(
-            f"{model.name}: two of its tensors share one constant, so they cannot be refined apart",
+            f"{model.name}: a constant has no place of its own in the file, so it cannot be changed",
             "convert the model again, or leave out the step `refine`",
         )
     return patched
