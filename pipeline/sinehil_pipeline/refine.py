@@ -37,7 +37,7 @@ class RefineSettings:
     evaluations: int = 24_000_000
     round_evaluations: int = 3_000_000
     goal: float = 1.02
-    stride: float = 0.6
+    stride: float = 0.4
     seed: int = 0
     fit_grids: bool = False  # first move the input's and output's scales to where the floor is least
 
