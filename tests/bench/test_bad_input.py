@@ -183,7 +183,7 @@ def test_float_model_is_named_as_such(cli: Cli, trained: Path) -> None:
 
 
 def test_full_disk_keeps_earlier_artefacts(cli: Cli, trained: Path, mount_tmpfs: MountTmpfs) -> None:
-    small = mount_tmpfs("size=900k")
+    small = mount_tmpfs("size=4m")
     shutil.copytree(trained, small / "artifacts")
     before = {path: path.read_bytes() for path in (small / "artifacts").rglob("*") if path.is_file()}
     (small / "filler").write_bytes(bytes(shutil.disk_usage(small).free - 8192))
