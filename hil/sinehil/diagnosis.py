@@ -7,7 +7,9 @@ from sinehil.transport import Transport
 TALK_BYTES = 8  # fewer bytes than this may be noise of a reset
 QUOTED_BYTES = 60
 STK_GET_SYNC, STK_IN_SYNC = b"0 ", b"\x14\x10"  # STK500: what Optiboot answers to
-SYNC_S, SYNC_INTERVAL_S = 1.5, 0.1
+# A real chip is still in reset when its port has just been opened; a simulated one may be past its bootloader later.
+SYNC_DELAYS_S = (0.0, 0.25)
+ANSWER_S = 1.0
 
 
 def who_is_there(transport: Transport, heard: bytes) -> LinkError | IdentityError:
@@ -34,9 +36,19 @@ def who_is_there(transport: Transport, heard: bytes) -> LinkError | IdentityErro
 
 
 def _bootloader_answers(transport: Transport) -> bool:
+    return any(_answers_sync(transport, delay_s) for delay_s in SYNC_DELAYS_S)
+
+
+def _answers_sync(transport: Transport, delay_s: float) -> bool:
+    """Reset the board and ask once: while the bootloader flashes its LED, a UART holds two bytes and garbles more."""
     transport.reopen()
-    heard, deadline = b"", Deadline.after(SYNC_S)
-    while not deadline.expired and STK_IN_SYNC not in heard:
-        transport.write(STK_GET_SYNC)
-        heard += transport.read(min(SYNC_INTERVAL_S, deadline.remaining_s))
-    return STK_IN_SYNC in heard
+    _hear(transport, delay_s)
+    transport.write(STK_GET_SYNC)
+    return STK_IN_SYNC in _hear(transport, ANSWER_S, until=STK_IN_SYNC)
+
+
+def _hear(transport: Transport, seconds: float, until: bytes | None = None) -> bytes:
+    heard, deadline = b"", Deadline.after(seconds)
+    while not deadline.expired and (until is None or until not in heard):
+        heard += transport.read(deadline.remaining_s)
+    return heard

@@ -47,23 +47,16 @@ class SerialTransport:
 
     def read(self, timeout_s: float) -> bytes:
         """See Transport."""
+        deadline = Deadline.after(timeout_s)
         try:
-            data = self._first_byte(timeout_s)
+            data: bytes = self._port.read(1)
+            while not data and not deadline.expired:
+                data = self._port.read(1)
             waiting = self._port.in_waiting if data else 0
             return data + self._port.read(waiting) if waiting else data
         except (serial.SerialException, OSError, TypeError) as error:
             # TypeError: pyserial on a descriptor that another thread's close has set to None
             raise self._lost(error) from error
-
-    def _first_byte(self, timeout_s: float) -> bytes:
-        if not self.name.startswith(NEGOTIATED):
-            self._port.timeout = timeout_s
-            return bytes(self._port.read(1))
-        deadline = Deadline.after(timeout_s)
-        data = bytes(self._port.read(1))
-        while not data and not deadline.expired:
-            data = bytes(self._port.read(1))
-        return data
 
     def write(self, data: bytes) -> None:
         """See Transport."""
@@ -111,7 +104,7 @@ def _open(name: str) -> serial.Serial:
         port = serial.serial_for_url(name, do_not_open=True)
         port.baudrate = BAUD
         port.timeout = READ_SLICE_S
-        if not name.startswith(NEGOTIATED):  # which knows no such option and has a limit of its own
+        if not name.startswith("rfc2217://"):  # which knows no such option and has a limit of its own
             port.write_timeout = WRITE_TIMEOUT_S
         if is_path:
             port.exclusive = True  # a second program would steal replies

@@ -13,7 +13,9 @@ import pytest
 import serial
 
 from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
-from sinehil.errors import ToolError
+from sinehil.diagnosis import who_is_there
+from sinehil.errors import IdentityError, ToolError
+from sinehil.transport import SerialTransport
 from tests.bench.conftest import Bench
 from tests.conftest import Cli, MountTmpfs
 
@@ -86,6 +88,12 @@ def test_board_that_never_answers(victim: Bench) -> None:
 
 def test_board_with_the_bootloader_only(virtual: Bench) -> None:
     refused(verify(virtual), 4, "only the bootloader answers")
+
+
+def test_a_bootloader_is_recognised_however_slow_its_board(virtual: Bench) -> None:
+    """Asked at once and without a handshake before, as a board that keeps to real time meets it."""
+    with SerialTransport(virtual.port) as transport:
+        assert isinstance(who_is_there(transport, b""), IdentityError)
 
 
 def test_board_with_another_sketch(virtual: Bench, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from sinehil import device as device_module
 from sinehil.device import ATTEMPTS, Device
-from sinehil.diagnosis import TALK_BYTES
+from sinehil.diagnosis import STK_GET_SYNC, SYNC_DELAYS_S, TALK_BYTES
 from sinehil.errors import ExitCode, IdentityError, LinkError
 from sinehil.protocol import REPLY, ErrorCode, Frame, FrameDecoder, MessageType, encode_frame
 from sinehil.protocol import is_bootloader_safe as is_safe
@@ -141,7 +141,8 @@ def test_silence_before_the_handshake_is_a_link_error() -> None:
         Device(port).connect(timeout_s=0.05)
     assert caught.value.exit_code == ExitCode.LINK
     assert caught.value.next_step
-    assert port.reopened == 1, "it looked for a bootloader"
+    assert port.reopened == len(SYNC_DELAYS_S), "it looked for a bootloader"
+    assert port.written.count(STK_GET_SYNC) == port.reopened, "more would be garbled"
 
 
 @pytest.mark.usefixtures("impatient")
