@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # lock-debian.sh LIST...: print name=version of all that the named package lists pull in on Debian 12, amd64.
-# Resolved against Debian's archive and an empty machine: what is installed here, and from where, does not count.
+# Resolved against the Debian suites that this machine's apt knows (others do not count) and an empty machine.
 set -euo pipefail
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 mapfile -t wanted < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$@")
 
@@ -11,9 +9,13 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder"/{lists,cache}/partial "$folder/cache/archives/partial"
 : >"$folder/status"
-for source in "$mirror bookworm" "$mirror bookworm-updates" "$security bookworm-security"; do
-  printf 'deb [arch=amd64 signed-by=%s] %s main\n' "$keyring" "$source"
-done >"$folder/sources.list"
+apt-get indextargets --format "deb [arch=amd64 signed-by=$keyring] \$(REPO_URI) \$(CODENAME) main" \
+  'Created-By: Packages' 'Origin: Debian' 'Component: main' | grep ' bookworm\(-updates\|-security\)\? main$' |
+  sort -u >"$folder/sources.list" || true
+if ! grep -q ' bookworm main$' "$folder/sources.list"; then
+  printf "sinehil: this machine's apt has no lists of Debian 12\n  next: run apt-get update, on Debian 12\n" >&2
+  exit 5
+fi
 cat >"$folder/apt.conf" <<EOF
 APT::Architecture "amd64";
 APT::Architectures { "amd64"; };

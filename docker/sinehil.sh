@@ -29,11 +29,19 @@ require_buildkit() {
       "install it (Debian's docker.io has it built in; Docker's own packages call it docker-buildx-plugin)"
 }
 
+# BuildKit asks the registry for a base that is not among the engine's own images, at every build.
+require_base() { # IMAGE
+  docker image inspect "$1" >/dev/null 2>&1 || docker pull --quiet "$1" >/dev/null ||
+    fail "$TOOL" "the base image $1 cannot be had" "check the network, or name an image that is here: BASE_IMAGE=..."
+}
+
 build() { # TARGET
-  local flags options=()
+  local base flags options=()
+  base=${BASE_IMAGE:-$(sed -n 's/^ARG BASE_IMAGE=//p' "$root/docker/Dockerfile")}
+  require_base "$base"
+  options+=(--build-arg "BASE_IMAGE=$base")
   options+=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$root/hil/sinehil/__init__.py")")
   options+=(--build-arg "REVISION=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)")
-  [[ -n ${BASE_IMAGE:-} ]] && options+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
   # Secrets, so that a site's own CA or package index reaches pip and Go, and nothing of it stays in the image.
   local ca=${PIP_CERT:-${SSL_CERT_FILE:-}} pip_conf=${PIP_CONFIG_FILE:-}
   [[ -s $ca ]] && options+=(--secret "id=ca_bundle,src=$ca")
@@ -107,7 +115,7 @@ run() { # TARGET ARGUMENT...
   for folder in artifacts build reports; do
     mkdir -p "$folder" 2>/dev/null || # by us: the engine would make it as root
       fail "$ARTEFACT" "cannot make $PWD/$folder" "work in a folder of your own: artefacts and reports go below it"
-    options+=(--volume "$PWD/$folder:/work/$folder")
+    options+=(--volume "$PWD/$folder:/bench/$folder")
   done
   [[ -t 1 && -t 2 ]] && options+=(--tty) # only then: a terminal makes one stream of stdout and stderr
   exec docker run --rm --read-only --tmpfs /tmp:exec --user "$(id -u):$(id -g)" --cap-drop ALL \

@@ -14,7 +14,7 @@ from sinehil_pipeline.data import Dataset, Float32s, Float64s, Split, make_datas
 from sinehil_pipeline.forms import MeasuredForm, measure_forms
 from sinehil_pipeline.keras_file import saved_bytes
 from sinehil_pipeline.targets import TARGETS
-from sinehil_pipeline.worker import Channel
+from sinehil_pipeline.worker import Channel, Underway
 
 Weights = Sequence[Float32s]
 
@@ -73,16 +73,22 @@ def evaluate(channel: Channel, recipe: Recipe) -> tuple[MeasuredForm, ...]:
     """
     import_everything()
     weights: tuple[Weights, Weights] = channel.receive()
-    results = _evaluation(recipe, *weights)
+    results = _evaluation(channel, recipe, *weights)
     channel.hand_over(results)
     return measure_forms(recipe, weights[1], results.files)
 
 
-def _evaluation(recipe: Recipe, baseline_weights: Weights, final_weights: Weights) -> Evaluation:
+def _evaluation(
+    channel: Channel, recipe: Recipe, baseline_weights: Weights, final_weights: Weights
+) -> Evaluation:
     """Evaluate, save, convert and interpret."""
+
+    def on_progress(done: int, most: int, error: float) -> None:
+        channel.report(Underway(f"refining: largest error {error:.4f}", done / most))
+
     data, target = make_dataset(recipe), recipe.data.target
     files = convert.convert(recipe, final_weights)
-    files = replace(files, quantized=after_training.run_steps(recipe, files.quantized))
+    files = replace(files, quantized=after_training.run_steps(recipe, files.quantized, on_progress))
     (float_y, float_grid_y), (quantized_y, quantized_grid_y) = (
         [interpret.run_interpreter(model, x) for x in (data.test.x, grid_x())]
         for model in (files.float, files.quantized)
@@ -117,7 +123,7 @@ def versions() -> dict[str, str]:
     return {"tensorflow": str(tf.__version__), **{name: version(name) for name in names}}
 
 
-def metrics(y: Float32s, test: Split, target: str | None = "sin") -> Metrics:
+def metrics(y: Float32s, test: Split, target: str | None) -> Metrics:
     """Compare predictions with the test set and with the target, in float64."""
     error = y.astype(np.float64) - test.y
     to_target = None if target is None else _largest(y - TARGETS[target].function(test.x.astype(np.float64)))

@@ -9,8 +9,8 @@ class Progress(Protocol):
     def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
         """``epoch`` of ``epochs`` of a model is done. Counts from 1 again when the gate asks for another try."""
 
-    def stage(self, text: str) -> None:
-        """Say what is going on besides training."""
+    def stage(self, text: str, fraction: float | None = None) -> None:
+        """Say what is going on besides training, and how far it is where that is known."""
 
 
 class Silence:
@@ -19,5 +19,5 @@ class Silence:
     def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
         """Ignore it."""
 
-    def stage(self, text: str) -> None:
+    def stage(self, text: str, fraction: float | None = None) -> None:
         """Ignore it."""

@@ -16,7 +16,6 @@ from sinehil.tflite_model import QuantizedModel, parse_quantized_model
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_pipeline.refinement.annealing import Annealing, Found, Penalty, Snapshot
 from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
-from sinehil_pipeline.refinement.grids import fit_grids
 from sinehil_pipeline.refinement.network import Network
 from sinehil_pipeline.refinement.patch import with_layers
 from sinehil_pipeline.targets import Target
@@ -39,7 +38,6 @@ class RefineSettings:
     goal: float = 1.02
     stride: float = 0.4
     seed: int = 0
-    fit_grids: bool = False  # first move the input's and output's scales to where the floor is least
 
 
 @dataclass(frozen=True)
@@ -73,12 +71,10 @@ def refine(
     ArtefactError if ``data`` is not a supported model with one input and one output.
     """
     settings, start = settings or RefineSettings(), _parse(data, name)
-    search = _Search(_first(start, target, settings), target, settings, on_progress)
+    search = _Search(start, target, settings, on_progress)
     while search.wanted:
         search.round()
-    best = _with_state(search.start, search.best.state)
-    if max_abs_error(start, target) <= search.best.max_abs_error:
-        best = start
+    best = _with_state(start, search.best.state)
     _prove(best)
     return Refined(
         model=best.data,
@@ -88,11 +84,6 @@ def refine(
         evaluations=search.spent,
         rounds=search.rounds,
     )
-
-
-def _first(start: QuantizedModel, target: Target, settings: RefineSettings) -> QuantizedModel:
-    """Return what the search starts from."""
-    return fit_grids(start, target) if settings.fit_grids and settings.evaluations else start
 
 
 class _Search:

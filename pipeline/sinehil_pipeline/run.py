@@ -20,6 +20,7 @@ from sinehil.tflite_model import Quantization, load_quantized_model
 from sinehil_pipeline import evaluation, export, plots, training
 from sinehil_pipeline.codegen import check_kernel_on_host, generate_kernel
 from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.curves import drawable, fixed_order_y
 from sinehil_pipeline.data import make_dataset, samples_csv
 from sinehil_pipeline.evaluation import Evaluation
 from sinehil_pipeline.forms import MeasuredForm
@@ -107,16 +108,19 @@ def _work(
         results: Evaluation = evaluating.early()
     progress.stage("drawing plots")
     with watch.stage("rest of plots"):
-        drawing.send(_predictions(results))
+        drawing.send(_predictions(recipe, final, baseline, results))
         workers.wait_for(drawing, evaluating)
     return (baseline, final), results, evaluating.result(), drawing.result()
 
 
-def _predictions(results: Evaluation) -> plots.Predictions:
+def _predictions(recipe: Recipe, final: Trained, baseline: Trained, results: Evaluation) -> plots.Predictions:
+    data = make_dataset(recipe)
+    baseline_y = fixed_order_y(baseline.weights, data.train.x, recipe.baseline.activation)
+    final_y = fixed_order_y(final.weights, data.test.x, recipe.final.activation)
     return plots.Predictions(
-        baseline_train=results.baseline.train_y,
-        final_test=results.final.test_y,
-        float_test=results.float_y,
+        baseline_train=drawable(results.baseline.train_y, baseline_y),
+        final_test=drawable(results.final.test_y, final_y),
+        float_test=drawable(results.float_y, final_y),
         quantized_test=results.quantized_y,
     )
 

@@ -31,6 +31,14 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
+class Underway:
+    """Progress of anything else, on its way to ``Progress.stage``."""
+
+    text: str
+    fraction: float
+
+
+@dataclass(frozen=True)
 class Call(Generic[Result]):
     """What a worker is to do: ``function(channel, *arguments)``; the function is pickled by name."""
 
@@ -70,7 +78,7 @@ class Channel:
         """Let the worker that imports TensorFlow go first: everything else waits for it in the end."""
         os.nice(BACKGROUND_NICENESS)
 
-    def report(self, message: EpochDone) -> None:
+    def report(self, message: EpochDone | Underway) -> None:
         """Send progress. Raises BrokenPipeError when the parent is gone, which ends the worker."""
         self._connection.send(message)
 

@@ -13,7 +13,7 @@ from typing import IO, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from sinehil.errors import ToolError
 from sinehil_pipeline.progress import Progress
-from sinehil_pipeline.worker import Call, Channel, Done, Early, EpochDone, Failed
+from sinehil_pipeline.worker import Call, Channel, Done, Early, EpochDone, Failed, Underway
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -79,6 +79,8 @@ class Task(Generic[Result]):
             raise self._failure(f"ended with code {code}", "") from None
         if isinstance(message, EpochDone):
             progress.epoch(message.model, message.epoch, message.epochs, message.val_mse)
+        elif isinstance(message, Underway):
+            progress.stage(message.text, message.fraction)
         elif isinstance(message, Early):
             self._early = message
         elif isinstance(message, Done):

@@ -29,11 +29,6 @@ EMPTIED = (
 REMOVED = ("etc/resolv.conf", "etc/hostname")
 # How Debian's slim images treat what is installed later. Without these, images on the stand-in would be larger.
 SETTINGS = {
-    "etc/apt/sources.list": f"""\
-deb http://deb.debian.org/debian {SUITE} main
-deb http://deb.debian.org/debian {SUITE}-updates main
-deb http://deb.debian.org/debian-security {SUITE}-security main
-""",
     "etc/apt/apt.conf.d/docker-clean": """\
 DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb || true"; };
 Dir::Cache::pkgcache "";
@@ -108,7 +103,20 @@ def slim(root: Path) -> None:
         (root / name).unlink(missing_ok=True)
     for name, text in SETTINGS.items():
         (root / name).write_text(text)
+    sources = root / "etc/apt/sources.list"
+    sources.write_text(all_suites(sources.read_text()))
     (root / "usr/sbin/policy-rc.d").chmod(0o755)
+
+
+def all_suites(debootstraps: str) -> str:
+    """Return debootstrap's one source with the updates and the security suite beside it, as Debian's images have."""
+    deb, mirror, suite, *components = debootstraps.split()
+    suites = (
+        (mirror, suite),
+        (mirror, f"{suite}-updates"),
+        (f"{mirror.rstrip('/')}-security", f"{suite}-security"),
+    )
+    return "".join(f"{deb} {uri} {name} {' '.join(components)}\n" for uri, name in suites)
 
 
 def _must(done: Finished, what: str) -> None:

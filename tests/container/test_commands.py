@@ -97,7 +97,7 @@ def test_every_artefact_is_the_same_on_another_cpu(
     engine: Engine, host_artifacts: Path, tmp_path: Path, cpu: dict[str, str]
 ) -> None:
     options = [f"--env={name}={value.format(levels=numpy_levels())}" for name, value in cpu.items()]
-    options += ["--network=none", f"--volume={tmp_path}:/work/artifacts", "--user=0"]
+    options += ["--network=none", f"--volume={tmp_path}:/bench/artifacts", "--user=0"]
     engine.run("sinehil:train", "train", options=options)
     assert contents(tmp_path) == contents(host_artifacts)
 
@@ -214,6 +214,12 @@ def test_an_engine_without_buildkit(images: Wrapper, engine: Engine, tmp_path: P
     assert done.returncode == 5 and "builds without BuildKit" in done.stderr, done.stderr
 
 
+def test_a_base_image_that_cannot_be_had(images: Wrapper) -> None:
+    done = images.having(BASE_IMAGE="localhost/no-such:image")("rig", "--version")
+    assert done.returncode == 5
+    assert "sinehil: the base image localhost/no-such:image cannot be had\n  next: " in done.stderr
+
+
 def test_a_build_that_fails_shows_the_engine_s_words(images: Wrapper, tmp_path: Path) -> None:
     tree = copy_tree(tmp_path)
     (tree / "docker/debian-packages-image.txt").write_text("no-such-package\n")
@@ -270,7 +276,7 @@ def test_building_again_from_nothing_gives_the_same(images: Wrapper, engine: Eng
     tree = copy_tree(tmp_path)
     again = "sinehil-again:rig"
     rebuilt(images, engine, tree, again, "--no-cache", "--target", "rig")
-    mount = ("--volume", f"{images.tree}/artifacts:/work/artifacts:ro")
+    mount = ("--volume", f"{images.tree}/artifacts:/bench/artifacts:ro")
     found = [
         engine.run(image, "-c", FINGERPRINT, options=(*mount, "--network", "none", "--entrypoint", "bash"))
         for image in ("sinehil:rig", again)

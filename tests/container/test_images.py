@@ -140,7 +140,7 @@ def test_doctor(engine: Engine, target: str) -> None:
 
 
 def test_the_whole_job_offline_read_only_and_as_nobody(engine: Engine, open_folder: Path) -> None:
-    mount = ("--volume", f"{open_folder}:/work")
+    mount = ("--volume", f"{open_folder}:/bench")
     done = engine.run("sinehil:train", "demo", "--json", options=(*STRICT, *mount))
     result = json.loads(done.stdout)
     assert (result["verdict"], result["compared"], result["mismatches"]) == ("PASS", 790, 0)
@@ -157,11 +157,11 @@ def test_rig_cannot_train_and_says_so(engine: Engine) -> None:
     ("options", "words"),
     [
         (
-            ("--mount", "type=tmpfs,destination=/work/artifacts,tmpfs-size=64k,tmpfs-mode=1777"),
+            ("--mount", "type=tmpfs,destination=/bench/artifacts,tmpfs-size=64k,tmpfs-mode=1777"),
             "No space left",
         ),
-        (("--volume", "{folder}:/work/artifacts:ro"), "Read-only file system"),
-        (("--volume", "{closed}:/work/artifacts"), "Permission denied"),
+        (("--volume", "{folder}:/bench/artifacts:ro"), "Read-only file system"),
+        (("--volume", "{closed}:/bench/artifacts"), "Permission denied"),
         ((), "Read-only file system"),
     ],
     ids=["full", "read-only", "wrong-uid", "no-mount"],
@@ -189,7 +189,7 @@ def test_stop_in_the_middle_of_training_leaves_nothing(
     engine: Engine, open_folder: Path, signal: str
 ) -> None:
     """``--trainer keras`` takes minutes, so whenever its staging folder is there, it is in the middle."""
-    options = (*STRICT, "--volume", f"{open_folder}:/work/artifacts")
+    options = (*STRICT, "--volume", f"{open_folder}:/bench/artifacts")
     with engine.started("sinehil:train", "train", "--trainer", "keras", options=options) as name:
         wait = f"until ls -A {open_folder} | grep -q staging; do sleep 0.1; done"
         subprocess.run(["bash", "-c", wait], timeout=120, check=True)

@@ -20,8 +20,8 @@ class Lines:
     def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
         say(model, epoch, epochs, val_mse)
 
-    def stage(self, text: str) -> None:
-        say(text)
+    def stage(self, text: str, fraction: float | None = None) -> None:
+        say(text, fraction)
 
 
 recipe = replace(

@@ -18,7 +18,6 @@ from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import Quantization, QuantizedModel, parse_quantized_model
 from sinehil_pipeline.refine import Refined, RefineSettings, max_abs_error, refine
 from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
-from sinehil_pipeline.refinement.grids import fit_grids
 from sinehil_pipeline.refinement.moves import draw_change
 from sinehil_pipeline.refinement.network import EVERY_CODE, Network
 from sinehil_pipeline.refinement.patch import with_layers
@@ -78,17 +77,6 @@ def test_no_model_becomes_worse_and_the_interpreter_agrees(name: str) -> None:
     model = parse_quantized_model(found.model, "refined")
     assert np.array_equal(LitertOracle(model).predict_codes(CODES), infer_codes(model, CODES)[:, 0])
     assert max_abs_error(model, SIN) == found.max_abs_error
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_fitted_grids_lower_the_floor_and_keep_the_function(name: str) -> None:
-    start, target = interpolating_net(TARGETS[name]).model(), TARGETS[name]
-    fitted = fit_grids(start, target)
-    assert floor_of(fitted.input, fitted.output, target) < floor_of(start.input, start.output, target)
-    assert fit_grids(fitted, target).data == fitted.data, "there is nothing better left"
-    found = refine(start.data, target, replace(SHORT, fit_grids=True))
-    assert found.max_abs_error <= found.start_error
-    assert measured_error(found.model, target) == pytest.approx(found.max_abs_error, abs=5e-5)
 
 
 def test_a_search_that_gains_nothing_leaves_the_file_as_it_is() -> None:

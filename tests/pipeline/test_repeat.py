@@ -4,17 +4,14 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.conftest import Cli
 from training_runs import Run
 
-from sinehil.errors import ArtefactError, UsageError
+from sinehil.errors import ArtefactError
 from sinehil.manifest import SOURCE_DATA, changed_files, read_manifest
-from sinehil_pipeline.after_training import run_steps
-from sinehil_pipeline.config import DataRecipe
 from sinehil_pipeline.recipes import data_override, load_recipe, parse_override, repeated_recipe
 
 SHORT = ["--set", "final.epochs=4", "--set", "baseline.epochs=2", "--set", "gate.max_val_mse=99"]
@@ -207,9 +204,3 @@ def test_unknown_trainers_of_a_manifest(cli: Cli, book_run: Run, tmp_path: Path)
     text = (tmp_path / "x/manifest.json").read_text()
     (tmp_path / "x/manifest.json").write_text(text.replace('"portable"', '"magic"'))
     refused(cli("train", "--from", tmp_path / "x", "--out", tmp_path / "y"), 2, "trainer .* 'magic'")
-
-
-def test_refining_towards_samples_of_a_file_is_refused() -> None:
-    recipe = load_recipe("book", [parse_override("after=[{step='refine', budget=1}]")])
-    with pytest.raises(UsageError, match="refine needs a built-in target"):
-        run_steps(replace(recipe, data=DataRecipe(target=None, csv=b"x,y\n")), b"")

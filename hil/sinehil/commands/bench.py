@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sinehil.commands import options
-from sinehil.console import Console, Stage
+from sinehil.commands.training_bar import TrainingBar
+from sinehil.console import Console
 from sinehil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def bench_train(
     console, recipe, found = Console(as_json), _book(epochs), []
     for model in (recipe.baseline, recipe.final):
         with console.stage(model.name) as stage:
-            found.append(compare_trainers(recipe, model, _Bar(stage)))
+            found.append(compare_trainers(recipe, model, TrainingBar(stage, models=2)))
             stage.note = _comparison_line(found[-1])
     console.result({"models": {item.model: _comparison_document(item) for item in found}})
 
@@ -78,21 +79,6 @@ def _comparison_line(found: "Comparison") -> str:
 
 def _comparison_document(found: "Comparison") -> dict[str, Any]:
     return {**asdict(found), "ratio": found.ratio, "cpu_ratio": found.cpu_ratio}
-
-
-class _Bar:
-    """Draws one training after the other on a stage's bar."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
-        """Show how far this one is."""
-        self._stage.update(f"{model} epoch {epoch}/{epochs} val_mse {val_mse:.4f}", epoch / epochs)
-
-    def stage(self, text: str) -> None:
-        """Show what is going on besides training."""
-        self._stage.update(text, None)
 
 
 def bench_board(port: str, as_json: bool) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sinehil.commands import options
-from sinehil.console import Console, Stage
+from sinehil.commands.training_bar import TrainingBar
+from sinehil.console import Console
 from sinehil.errors import UsageError
 from sinehil.manifest import PAGE, Manifest, changed_files, read_manifest
 
@@ -103,10 +104,11 @@ def train(
     summary = run_training(console, chosen, wanted, out)
     for line in summary.lines():
         console.say(line)
-    changed = None if earlier is None else changed_files(earlier, read_manifest(out))
+    written = read_manifest(out)
+    changed = None if earlier is None else changed_files(earlier, written)
     if changed is not None:
         console.say(_comparison(changed))
-    page = str(out / PAGE) if PAGE in read_manifest(out).files else None
+    page = str(out / PAGE) if PAGE in written.files else None
     console.say(f"artefacts: {out}")
     if page is not None:
         console.say(f"page: {page}")
@@ -119,7 +121,7 @@ def run_training(console: Console, recipe: "Recipe", trainer: Trainer, out: Path
     from sinehil_pipeline.run import train as run
 
     with console.stage("train") as stage:
-        summary = run(recipe, out, trainer.value, _Bar(stage))
+        summary = run(recipe, out, trainer.value, TrainingBar(stage, models=2))
         stage.note = summary.headline()
     return summary
 
@@ -169,22 +171,3 @@ def _print_recipe(name: str | None, varied: bool) -> None:
             "--print-recipe prints a recipe's file as it is", "give it --recipe alone, or nothing"
         )
     typer.echo(recipe_text(name or DEFAULT_RECIPE), nl=False)
-
-
-class _Bar:
-    """Draws the pipeline's progress on a stage's bar."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._done: dict[str, float] = {}
-
-    def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
-        """Show one finished epoch; the bar counts both models."""
-        self._done[model] = epoch / epochs
-        self._stage.update(
-            f"{model} epoch {epoch}/{epochs} val_mse {val_mse:.4f}", sum(self._done.values()) / 2
-        )
-
-    def stage(self, text: str) -> None:
-        """Show what is going on besides training."""
-        self._stage.update(text, None)

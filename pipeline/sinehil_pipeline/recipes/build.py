@@ -7,6 +7,8 @@ from sinehil.tflite_model import MAX_WIDTH
 from sinehil_pipeline.config import DataRecipe, GateRecipe, ModelRecipe, QuantizationRecipe, Recipe, Refine
 from sinehil_pipeline.csv_data import MAX_ROWS, parse_csv
 from sinehil_pipeline.data import split_ends
+from sinehil_pipeline.gradients import ACTIVATIONS
+from sinehil_pipeline.initialisation import INITS
 from sinehil_pipeline.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 from sinehil_pipeline.recipes.table import Table
 from sinehil_pipeline.targets import TARGETS
@@ -20,8 +22,6 @@ MAX_BUDGET = 100_000_000
 MAX_STEPS = 8
 BASELINE, FINAL = "model_1", "model_2"  # their artefacts' folders
 
-ACTIVATIONS = ("relu", "relu6")
-INITS = ("keras", "spread")
 REPRESENTATIVE = ("evenly", "test")
 GRANULARITIES = ("per_channel", "per_tensor")
 IOS = ("float", "int8")

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.errors import ArtefactError
-from sinehil.tflite_model import FullyConnected, Quantization, QuantizedModel, parse_quantized_model
+from sinehil.tflite_model import FullyConnected, QuantizedModel, parse_quantized_model
 
 
 def with_layers(model: QuantizedModel, layers: Sequence[FullyConnected]) -> QuantizedModel:
-    """Return ``model`` with the weights, biases, input and output scales of ``layers``; its shape stays.
+    """Return ``model`` with the weights and biases of ``layers``; nothing else of them may differ.
 
     ArtefactError if the file has no place of its own for one of them.
     """
@@ -20,8 +20,8 @@ def with_layers(model: QuantizedModel, layers: Sequence[FullyConnected]) -> Quan
     data = bytearray(model.data)
     root = schema.Model.GetRootAs(data, 0)
     operators = _core(root.Subgraphs(0), model)
-    for operator, before, after in zip(operators, model.layers, layers, strict=True):
-        _write_layer(root, operator, before, after)
+    for operator, layer in zip(operators, layers, strict=True):
+        _write_layer(root, operator, layer)
     patched = parse_quantized_model(bytes(data), model.name)
     if not all(_equal(got, wanted) for got, wanted in zip(patched.layers, layers, strict=True)):
         raise ArtefactError(
@@ -36,24 +36,11 @@ def _core(graph: Any, model: QuantizedModel) -> list[Any]:
     return [graph.Operators(index) for index in range(first, last)]
 
 
-def _write_layer(root: Any, operator: Any, before: FullyConnected, after: FullyConnected) -> None:
+def _write_layer(root: Any, operator: Any, layer: FullyConnected) -> None:
     graph = root.Subgraphs(0)
-    source, weights = graph.Tensors(operator.Inputs(0)), graph.Tensors(operator.Inputs(1))
-    _data(root, weights).view(np.int8)[:] = after.weights.ravel()
+    _data(root, graph.Tensors(operator.Inputs(1))).view(np.int8)[:] = layer.weights.ravel()
     if operator.InputsLength() > 2 and operator.Inputs(2) >= 0:
-        bias = graph.Tensors(operator.Inputs(2))
-        _data(root, bias).view("<i4")[:] = after.bias
-        if after.input != before.input:
-            scales = bias.Quantization().ScaleAsNumpy()
-            scales[:] = (after.input.scale * after.weight_scales)[: len(scales)]
-    _write_quantization(source, after.input)
-    _write_quantization(graph.Tensors(operator.Outputs(0)), after.output)
-
-
-def _write_quantization(tensor: Any, quantization: Quantization) -> None:
-    entry = tensor.Quantization()
-    entry.ScaleAsNumpy()[:] = quantization.scale
-    entry.ZeroPointAsNumpy()[:] = quantization.zero_point
+        _data(root, graph.Tensors(operator.Inputs(2))).view("<i4")[:] = layer.bias
 
 
 def _data(root: Any, tensor: Any) -> NDArray[Any]:
