@@ -47,3 +47,12 @@ def images(engine: Engine, base_image: str) -> Iterator[Wrapper]:
             built = wrapper(target, "--version")
             assert built.returncode == 0, built.stderr
         yield wrapper
+
+
+@pytest.fixture(scope="session")
+def trained(images: Wrapper) -> Path:
+    """The tree's artefact folder, filled by ``make docker-train``."""
+    done = images.call("make", "docker-train")
+    assert done.returncode == 0, done.stderr
+    assert "sha256" in done.stdout
+    return images.tree / "artifacts"

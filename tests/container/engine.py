@@ -55,10 +55,16 @@ class Engine:
     def build(
         self, context: Path, tag: str, *options: object, base_image: str, timeout_s: float = 1800.0
     ) -> Finished:
-        """Build ``context`` as ``tag``, with this site's network settings."""
+        """Build ``context`` as ``tag``, with this site's network settings.
+
+        Once again if it fails: now and then BuildKit in Docker 20.10 loses the connection by which it asks the client
+        for a secret ("rpc error: code = Internal desc = unexpected EOF"), and goes on from what is done.
+        """
         words = (*self.build_network_options, *site.build_options(self.environment, self.state))
         base = ("--build-arg", f"BASE_IMAGE={base_image}")
-        return self.docker("build", *words, *base, "--tag", tag, *options, context, timeout_s=timeout_s)
+        command = ("build", *words, *base, "--tag", tag, *options, context)
+        done = self.docker(*command, check=False, timeout_s=timeout_s)
+        return done if done.code == 0 else self.docker(*command, timeout_s=timeout_s)
 
     def run(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+from tests.cpu import simd_levels
 
 from sinehil_pipeline import portable
 from sinehil_pipeline.config import ModelRecipe
@@ -51,7 +51,7 @@ def start(recipe: ModelRecipe) -> list[np.ndarray]:
 json.dump(
     {
         "numpy": np.__version__,
-        "levels": [name for name in __cpu_dispatch__ if __cpu_features__[name]],
+        "levels": simd_levels(),
         "weights": {recipe.name: digest(recipe) for recipe in recipes()},
     },
     sys.stdout,

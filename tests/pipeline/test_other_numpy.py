@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests import cpu
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("portable_hashes.py")
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 
 def hashes(python: Path, **environment: str) -> dict[str, Any]:
-    paths = os.pathsep.join(str(ROOT / folder) for folder in ("hil", "pipeline"))
+    paths = os.pathsep.join(str(ROOT / folder) for folder in (".", "hil", "pipeline"))
     done = subprocess.run(
         [python, PROGRAM],
         env={**os.environ, "PYTHONPATH": paths, **environment},
@@ -80,7 +81,6 @@ def test_no_simd_gives_the_same_weights(
     here: dict[str, Any], there: dict[str, Any], other_python: Path, version: str
 ) -> None:
     python, known = (Path(sys.executable), here) if version == "this" else (other_python, there)
-    off = {"NPY_DISABLE_CPU_FEATURES": " ".join(known["levels"])} if known["levels"] else {}
-    found = hashes(python, **off, OPENBLAS_CORETYPE="Nehalem")
+    found = hashes(python, **cpu.OLD, **cpu.without_simd(known["levels"]))
     assert found["levels"] == [], "the switches must have worked"
     assert found["weights"] == here["weights"]

@@ -11,6 +11,7 @@ import pytest
 from models import Layer, Net
 from nets import random_net, variety
 from refine_starts import interpolating_net
+from tests import cpu
 
 from sinehil.arithmetic import infer_codes
 from sinehil.errors import ArtefactError
@@ -28,11 +29,10 @@ SIN = TARGETS["sin"]
 TIMEOUT_S = 300
 PROGRAM = """
 import hashlib, json
-from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+from tests.cpu import simd_levels
 from test_refine import SHORT, SIN, interpolating_net, refine
-levels = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
 data = refine(interpolating_net(SIN).file(), SIN, SHORT).model
-print(json.dumps({"sha256": hashlib.sha256(data).hexdigest(), "levels": levels}))
+print(json.dumps({"sha256": hashlib.sha256(data).hexdigest(), "levels": simd_levels()}))
 """
 
 
@@ -116,9 +116,7 @@ def run_elsewhere(environment: dict[str, str]) -> dict[str, str | list[str]]:
 
 def test_the_bytes_do_not_depend_on_the_cpu(refined: Refined) -> None:
     mine = run_elsewhere({})
-    off = {"NPY_DISABLE_CPU_FEATURES": " ".join(mine["levels"])} if mine["levels"] else {}
-    old = {"OPENBLAS_CORETYPE": "Nehalem", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX,-FMA,-FMA4"}
-    other = run_elsewhere(off | old)
+    other = run_elsewhere(cpu.OLD | cpu.without_simd(cpu.simd_levels()))
     assert other["levels"] == [], "the switches must have worked"
     assert other["sha256"] == mine["sha256"] == parse_quantized_model(refined.model, "refined").sha256
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests import cpu
 from training_runs import Run
 
 from sinehil.manifest import read_manifest
@@ -15,22 +16,14 @@ TIMEOUT_S = 300
 PROGRAM = """
 import json, sys
 from pathlib import Path
-import numpy as np
-from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 from sinehil_pipeline.progress import Silence
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
+from tests.cpu import simd_levels
 summary = train(load_recipe("book"), Path(sys.argv[1]), "portable", Silence())
-levels = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
-print(json.dumps({"float": summary.lite.sha256, "int8": summary.quantized.sha256, "levels": levels}))
+found = {"float": summary.lite.sha256, "int8": summary.quantized.sha256, "levels": simd_levels()}
+print(json.dumps(found))
 """
-OLD_CPU = {
-    "OPENBLAS_CORETYPE": "Nehalem",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX,-FMA,-FMA4",
-}
-OTHER_CPU = {"OPENBLAS_CORETYPE": "Sandybridge", "TF_ENABLE_ONEDNN_OPTS": "1", "OMP_NUM_THREADS": "1"}
 
 # What these versions make of the book's recipe on every x86-64 machine; renewed together with the lock.
 PINNED_TENSORFLOW = "2.21.0"
@@ -38,12 +31,6 @@ PINNED = {
     "sine_model.tflite": "ff91b9dcf248514c245694e8ce8bac7e30458223b5602ce6b6fce273f9a9b3ba",
     "sine_model_quantized.tflite": "54959a2838fbfb867327eca5200b726ef01538cf96fdadba86cee5f747fef505",
 }
-
-
-def available_levels() -> list[str]:
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-
-    return [name for name in __cpu_dispatch__ if __cpu_features__[name]]
 
 
 def fresh_training(folder: Path, environment: dict[str, str]) -> dict[str, str | list[str]]:
@@ -66,11 +53,11 @@ def test_the_files_are_those_of_every_other_machine(book_run: Run) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cpu", ["old", "other"])
-def test_the_files_do_not_depend_on_the_cpu(book_run: Run, tmp_path: Path, cpu: str) -> None:
-    simd_off = {"NPY_DISABLE_CPU_FEATURES": " ".join(available_levels())} if available_levels() else {}
-    found = fresh_training(tmp_path, OLD_CPU | simd_off if cpu == "old" else OTHER_CPU)
-    assert found["levels"] == ([] if cpu == "old" else available_levels()), "the switches must have worked"
+@pytest.mark.parametrize("kind", ["old", "other"])
+def test_the_files_do_not_depend_on_the_cpu(book_run: Run, tmp_path: Path, kind: str) -> None:
+    old = cpu.OLD | cpu.without_simd(cpu.simd_levels())
+    found = fresh_training(tmp_path, old if kind == "old" else cpu.OTHER)
+    assert found["levels"] == ([] if kind == "old" else cpu.simd_levels()), "the switches must have worked"
     assert found["float"] == book_run.summary.lite.sha256
     assert found["int8"] == book_run.summary.quantized.sha256
     page = "training.html"  # it has every other file's hash in it
