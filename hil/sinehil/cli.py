@@ -18,6 +18,7 @@ from sinehil.commands import (
     ports,
     setup,
     sketch,
+    sweep,
     train,
     verify,
     virtual,
@@ -57,7 +58,7 @@ def _root(
     """Take the options that stand before a command; each acts by its own callback."""
 
 
-for module in (train, compile_, flash, verify, bench, demo, virtual, sketch, ports, setup, doctor):
+for module in (train, sweep, compile_, flash, verify, bench, demo, virtual, sketch, ports, setup, doctor):
     module.register(app)
 
 

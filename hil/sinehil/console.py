@@ -43,9 +43,9 @@ class Console:
             sys.stdout.flush()  # a command that stays in the foreground is read by scripts through a pipe
 
     @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
+    def stage(self, name: str, with_eta: bool = False) -> Iterator[Stage]:
         """Show that ``name`` is under way; at its end print one line with its time and note."""
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
         started = time.monotonic()
         columns = (
@@ -53,6 +53,7 @@ class Console:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}"),
+            *([TimeRemainingColumn(), TextColumn("left")] if with_eta else []),
         )
         with Progress(
             *columns, console=self._talk, transient=True, disable=not self._talk.is_terminal

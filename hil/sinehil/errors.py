@@ -67,3 +67,9 @@ class QualityError(SinehilError):
     """Training did not reach the quality gate."""
 
     exit_code = ExitCode.QUALITY
+
+
+class InterruptionError(SinehilError):
+    """Ctrl-C or SIGTERM in work that the same command takes up again; nothing that was done is lost."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.curves import grid_x
 from sinehil_pipeline.data import Dataset, Float32s, Float64s, Split, make_dataset
 from sinehil_pipeline.forms import MeasuredForm, measure_forms
+from sinehil_pipeline.installed import versions
 from sinehil_pipeline.keras_file import saved_bytes
 from sinehil_pipeline.targets import TARGETS
 from sinehil_pipeline.worker import Channel, Underway
@@ -113,14 +113,6 @@ def import_everything() -> None:
     import ai_edge_litert.interpreter  # noqa: F401
 
     gc.freeze()  # each conversion collects garbage, which need not look at all of TensorFlow again
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide the files' bytes."""
-    import tensorflow as tf
-
-    names = ("ai-edge-litert", "keras", "numpy", "sinehil")
-    return {"tensorflow": str(tf.__version__), **{name: version(name) for name in names}}
 
 
 def metrics(y: Float32s, test: Split, target: str | None) -> Metrics:

@@ -5,7 +5,6 @@ written by this process, into a staging folder that becomes the artefact folder 
 """
 
 import hashlib
-import importlib.util
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sinehil import manifest
-from sinehil.errors import ToolError, UsageError
+from sinehil.errors import UsageError
 from sinehil.staging import staged_folder
 from sinehil.tflite_model import Quantization, load_quantized_model
 from sinehil_pipeline import evaluation, export, plots, training
@@ -25,6 +24,7 @@ from sinehil_pipeline.data import make_dataset, samples_csv
 from sinehil_pipeline.evaluation import Evaluation
 from sinehil_pipeline.forms import MeasuredForm
 from sinehil_pipeline.history import history_csv
+from sinehil_pipeline.installed import check_installed
 from sinehil_pipeline.page import Content, page_html
 from sinehil_pipeline.progress import Progress
 from sinehil_pipeline.summary import ModelForm, TrainingSummary
@@ -65,7 +65,7 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
     """
     if trainer not in training.TRAINERS:
         raise UsageError(f"there is no trainer {trainer!r}", f"choose one of: {', '.join(training.TRAINERS)}")
-    _check_installed()
+    check_installed("tensorflow", "matplotlib")
     watch = Stopwatch()
     with staged_folder(out, last=manifest.MANIFEST) as staging:
         with Workers(progress) as workers:
@@ -78,15 +78,6 @@ def train(recipe: Recipe, out: Path, trainer: str, progress: Progress) -> Traini
             _write_kernel_and_page(staging, recipe, trainer, models, results, forms)
             manifest.write_manifest(staging, _manifest(staging, recipe, trainer, models[1], results))
     return _summary(recipe, trainer, models[1], results, len(array), watch.stop())
-
-
-def _check_installed() -> None:
-    for name in ("tensorflow", "matplotlib"):
-        if importlib.util.find_spec(name) is None:
-            raise ToolError(
-                f"{name} is not installed, and training needs it",
-                'install the training extra: pip install "sinehil[train]"',
-            )
 
 
 def _work(

@@ -1,13 +1,12 @@
 """What training costs: Keras' fit as the book has it and the portable trainer, one after the other, in one run."""
 
-import importlib.util
 import statistics
 import time
 from dataclasses import dataclass
 
-from sinehil.errors import ToolError
 from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.data import make_dataset
+from sinehil_pipeline.installed import check_installed
 from sinehil_pipeline.progress import Progress
 from sinehil_pipeline.training import KERAS, PORTABLE, fitter
 from sinehil_pipeline.worker import Channel, EpochDone
@@ -47,11 +46,7 @@ class Comparison:
 
 def compare_trainers(recipe: Recipe, model: ModelRecipe, progress: Progress) -> Comparison:
     """Train ``model`` on the recipe's data with both; nothing else of ours runs meanwhile. Raises ToolError."""
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ToolError(
-            "tensorflow is not installed, and Keras needs it",
-            'install the training extra: pip install "sinehil[train]"',
-        )
+    check_installed("tensorflow")
     costs = [(trainer, _cost(recipe, model, trainer, progress)) for trainer in ORDER]
     portable, keras = (
         _median([cost for name, cost in costs if name == wanted]) for wanted in (PORTABLE, KERAS)

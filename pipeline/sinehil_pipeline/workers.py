@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -40,7 +41,7 @@ class Task(Generic[Result]):
         self.connection.send(call)
         self._name = call.function.__name__
         self._answer: Done[Result] | None = None
-        self._early: Early | None = None
+        self._early: deque[Any] = deque()
 
     @property
     def done(self) -> bool:
@@ -62,13 +63,18 @@ class Task(Generic[Result]):
     @property
     def handed_over(self) -> bool:
         """Whether the function has handed something over, or can no longer."""
-        return self._early is not None or self.done
+        return bool(self._early) or self.done
 
     def early(self) -> Any:
         """Return what the function handed over."""
-        if self._early is None:
+        if not self._early:
             raise RuntimeError(f"{self._name} has handed over nothing")
-        return self._early.part
+        return self._early[0]
+
+    def take_parts(self) -> Iterator[Any]:
+        """Take all that the function has handed over so far."""
+        while self._early:
+            yield self._early.popleft()
 
     def hear(self, progress: Progress) -> None:
         """Take one message; raise what the function raised."""
@@ -82,7 +88,7 @@ class Task(Generic[Result]):
         elif isinstance(message, Underway):
             progress.stage(message.text, message.fraction)
         elif isinstance(message, Early):
-            self._early = message
+            self._early.append(message.part)
         elif isinstance(message, Done):
             self._answer = message
         elif isinstance(message, Failed):
@@ -133,6 +139,14 @@ class Workers:
     def wait_for_early(self, task: Task[Any]) -> None:
         """Do the same until ``task`` has handed over what can be had early."""
         self._hear_until(lambda: task.handed_over)
+
+    def parts(self, *tasks: Task[Any]) -> Iterator[tuple[Task[Any], Any]]:
+        """Yield whatever ``tasks`` hand over, as it comes, with who did, until all have their results."""
+        while not all(task.done for task in tasks):
+            for ready in self._ready():
+                ready.hear(self._progress)
+            for task in tasks:
+                yield from ((task, part) for part in task.take_parts())
 
     def _hear_until(self, satisfied: Callable[[], bool]) -> None:
         while not satisfied():

@@ -26,7 +26,8 @@ def demo(
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
     from sinehil.commands import steps
-    from sinehil.commands.train import DEFAULT_RECIPE, Trainer, run_training
+    from sinehil.commands.recipe_options import DEFAULT_RECIPE
+    from sinehil.commands.train import Trainer, run_training
     from sinehil.report import result_json, write_report
     from sinehil.verify.mode import Mode, Verdict
     from sinehil.virtual import VirtualUno

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sinehil.commands import options
+from sinehil.commands import options, recipe_options
+from sinehil.commands.recipe_options import DEFAULT_RECIPE
 from sinehil.commands.training_bar import TrainingBar
 from sinehil.console import Console
 from sinehil.errors import UsageError
@@ -47,8 +48,6 @@ The manifest in the artefact folder carries the whole recipe, so that a run can 
     sinehil train --from artifacts/manifest.json --out again
 """
 
-DEFAULT_RECIPE = "book"
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -56,23 +55,15 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[
-        str | None, typer.Option(metavar="NAME", help="book (the default), precise, or path/to/my.toml.")
-    ] = None,
+    recipe: recipe_options.RecipeName = None,
     from_: Annotated[
         Path | None,
         typer.Option(
             "--from", metavar="MANIFEST", help="Repeat the run of this manifest.json, byte for byte."
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the recipe. May be repeated."),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="X.csv", help="Learn from the columns x and y of this file (--set data.file)."),
-    ] = None,
+    set_: recipe_options.Set = None,
+    data: recipe_options.Data = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -94,7 +85,7 @@ def train(
     as_json: options.AsJson = False,
 ) -> None:
     """Train, or show what would be trained."""
-    overrides = _overrides(set_ or [], data, seed)
+    overrides = recipe_options.overrides(set_, data, seed)
     if print_recipe:
         _print_recipe(recipe, from_ is not None or bool(overrides))
         return
@@ -124,14 +115,6 @@ def run_training(console: Console, recipe: "Recipe", trainer: Trainer, out: Path
         summary = run(recipe, out, trainer.value, TrainingBar(stage, models=2))
         stage.note = summary.headline()
     return summary
-
-
-def _overrides(keys: list[str], data: Path | None, seed: int | None) -> "list[Override]":
-    from sinehil_pipeline.recipes import data_override, parse_override, seed_override
-
-    named = [] if data is None else [data_override(data)]
-    named += [] if seed is None else [seed_override(seed)]
-    return [*named, *map(parse_override, keys)]
 
 
 def _choose(

@@ -1,0 +1,84 @@
+"""``sinehil sweep``: one recipe from many seeds."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sinehil.commands import options, recipe_options
+from sinehil.commands.training_bar import TrainingBar
+from sinehil.console import Console
+
+if TYPE_CHECKING:
+    from sinehil_pipeline.sweep import Sweep
+
+HELP = """Train a recipe from many seeds, and draw how often it learns, and how well.
+
+From each seed, which makes the samples and the initial weights, model_2 is trained once by the portable trainer,
+converted to int8 and measured; a result above the gate is a result. The recipe's steps after training are left out.
+
+    sinehil sweep --seeds 0:200
+
+A sweep can be stopped at any time: the same command goes on where it was, and one with more seeds adds to it. DIR gets
+results.jsonl (a line for each seed, as it comes), and at the end sweep.csv and sweep.png.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("sweep", help=HELP)(sweep)
+
+
+def sweep(
+    recipe: recipe_options.RecipeName = None,
+    set_: recipe_options.Set = None,
+    data: recipe_options.Data = None,
+    seeds: Annotated[
+        str, typer.Option(metavar="A:B", help="From A to B - 1; also A:B:STEP, and lists: 0:50,137.")
+    ] = "0:200",
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=256, metavar="N", help="Worker processes, each of some 600 MB; else one a core."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the results are, and go.")] = Path("sweep"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Sweep, or go on with a sweep."""
+    from sinehil_pipeline.recipes import load_recipe
+    from sinehil_pipeline.sweep import parse_seeds
+    from sinehil_pipeline.sweep import sweep as run
+    from sinehil_pipeline.sweep.text import summary_lines
+
+    console, wanted = Console(as_json), parse_seeds(seeds)
+    chosen = load_recipe(recipe or recipe_options.DEFAULT_RECIPE, recipe_options.overrides(set_, data))
+    with console.stage("sweep", with_eta=True) as stage:
+        done = run(chosen, wanted, out, jobs or len(os.sched_getaffinity(0)), TrainingBar(stage, models=1))
+        stage.note = _note(done)
+    for line in ["", *summary_lines(done.recipe, done.statistics), ""]:
+        console.say(line)
+    if chosen.after:
+        console.say(f"the steps after training that {chosen.name} has were left out")
+    console.say(f"plot: {done.plot}")
+    console.say(f"table: {done.table}")
+    console.result(_document(done))
+
+
+def _note(done: "Sweep") -> str:
+    earlier = len(done.results) - done.trained
+    return f"{done.trained} seeds trained" + (f", {earlier} from earlier" if earlier else "")
+
+
+def _document(done: "Sweep") -> dict[str, Any]:
+    return {
+        "table": str(done.table),
+        "plot": str(done.plot),
+        "seeds": len(done.results),
+        "trained": done.trained,
+        **asdict(done.statistics),
+        "results": [result.as_dict() for result in done.results],
+        "recipe": done.recipe.as_dict(),
+    }
