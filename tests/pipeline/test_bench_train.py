@@ -1,11 +1,19 @@
 """``sinehil bench train``: both trainers are measured, and the board's bench is still there."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from tests.conftest import Cli
+from tests.process_groups import living_members
 
 from sinehil_pipeline.trainer_cost import Comparison, Cost
+
+DEADLINE_S = 60
 
 
 def test_ratios_are_of_keras_to_portable() -> None:
@@ -24,6 +32,20 @@ def test_both_trainers_are_measured(cli: Cli) -> None:
         assert model["ratio"] == model["keras"]["seconds"] / model["portable"]["seconds"]
         assert model["cpu_ratio"] == model["keras"]["cpu_seconds"] / model["portable"]["cpu_seconds"]
     assert "times faster" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_process() -> None:
+    command = [sys.executable, "-m", "sinehil", "bench", "train", "--epochs", "100000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as bench:
+        while len(living_members(bench.pid)) < 2:  # the bench and the worker that trains
+            assert bench.poll() is None
+            time.sleep(0.05)
+        os.killpg(bench.pid, signal.SIGINT)
+        _, said = bench.communicate(timeout=DEADLINE_S)
+    assert bench.returncode == 130 and "Traceback" not in said
+    assert said.splitlines()[-1].startswith("sinehil: interrupted")
+    assert living_members(bench.pid) == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.process_groups import living_members
 from training_runs import Recorder
 
 from sinehil.errors import ArtefactError, ToolError
@@ -100,17 +101,6 @@ def all_ended(pidfds: list[int]) -> bool:
         if not ended:
             return False
     return True
-
-
-def living_members(group: int) -> list[str]:
-    """Processes of the group that run; those that have ended and only wait for init to notice do not count."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, member_of = stat.read_text().rpartition(")")[2].split()[:3]
-            if int(member_of) == group and state != "Z":
-                found.append(stat.parent.name)
-    return found
 
 
 @pytest.mark.parametrize(("epochs", "until"), [(100_000, "model_2 20"), (20, "evaluating")])
