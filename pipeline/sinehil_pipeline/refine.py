@@ -12,13 +12,13 @@ import numpy as np
 from sinehil.arithmetic import dequantize, infer_codes, quantize_input
 from sinehil.errors import ArtefactError
 from sinehil.oracle import LitertOracle
+from sinehil.targets import Target
 from sinehil.tflite_model import QuantizedModel, parse_quantized_model
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_pipeline.refinement.annealing import Annealing, Found, Penalty, Snapshot
-from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
+from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of, worst_error
 from sinehil_pipeline.refinement.network import Network
 from sinehil_pipeline.refinement.patch import with_layers
-from sinehil_pipeline.targets import Target
 
 # Hears of evaluations done, evaluations at most, and the largest error so far.
 OnProgress = Callable[[int, int, float], None]
@@ -54,9 +54,7 @@ class Refined:
 
 def max_abs_error(model: QuantizedModel, target: Target) -> float:
     """Return the largest |y - target(x)| over all x in the target's range."""
-    errors = error_table(model.input, model.output, target)
-    outputs = infer_codes(model, CODES)[:, 0].astype(np.int64)
-    return float(errors[np.arange(256), outputs + 128].max())
+    return worst_error(model, target, infer_codes(model, CODES)[:, 0])
 
 
 def refine(

@@ -7,10 +7,10 @@ from tests.conftest import Cli
 from training_runs import Run
 
 from sinehil.manifest import QUANTIZED_MODEL
+from sinehil.targets import TARGETS
 from sinehil.tflite_model import load_quantized_model
 from sinehil_pipeline.refine import max_abs_error
 from sinehil_pipeline.refinement.floor import floor_of
-from sinehil_pipeline.targets import TARGETS
 
 GOAL = 0.020
 SIN = TARGETS["sin"]
