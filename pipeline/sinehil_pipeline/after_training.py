@@ -1,8 +1,8 @@
 """What a recipe lets happen to the quantised file after its conversion: the list ``after``, in order."""
 
+from sinehil.targets import TARGETS
 from sinehil_pipeline.config import Recipe, Refine
 from sinehil_pipeline.refine import OnProgress, RefineSettings, refine
-from sinehil_pipeline.targets import TARGETS
 
 
 def run_steps(recipe: Recipe, quantized: bytes, on_progress: OnProgress) -> bytes:

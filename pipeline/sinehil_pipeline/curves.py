@@ -1,12 +1,13 @@
 """What the models make of an even grid of x, as values that are drawn alike on every CPU."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sinehil_pipeline.data import Float32s, Float64s
+from sinehil.targets import Target
+from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.data import Float32s, Float64s, x_range
 from sinehil_pipeline.gradients import predict
 
 GRID = 401
@@ -16,24 +17,29 @@ DIGITS = 3
 
 @dataclass(frozen=True)
 class Curves:
-    """y of the four models and of sin x over ``x``, float64, shape [GRID]."""
+    """y of the four models and, where it is known, of the target over ``x``, float64, shape [GRID]."""
 
     x: Float64s
-    sine: Float64s
+    target: Float64s | None
     baseline: Float64s
     final: Float64s
     lite: Float64s
     quantized: Float64s
 
+    @property
+    def reference(self) -> Float64s:
+        """What distances are counted from: the target, else the float model's y."""
+        return self.final if self.target is None else self.target
 
-def grid_x() -> Float32s:
-    """Return evenly spaced x from 0 to 2 pi, both ends included."""
-    return np.linspace(0, 2 * math.pi, GRID, dtype=np.float32)
+
+def grid_x(recipe: Recipe) -> Float32s:
+    """Return evenly spaced x over the recipe's range, both ends included."""
+    return np.linspace(*x_range(recipe), GRID, dtype=np.float32)
 
 
-def exact_y(x: Float32s) -> Float64s:
-    """Return what the models are to learn, sin x, in float64."""
-    return np.asarray(np.sin(x.astype(np.float64)))
+def target_y(target: Target, x: Float32s | Float64s) -> Float64s:
+    """Return the target in float64, where CPUs agree on all that a picture shows; in float32 they do not."""
+    return target.function(x.astype(np.float64))
 
 
 def fixed_order_y(weights: Sequence[Float32s], x: Float32s, activation: str) -> Float32s:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.targets import TARGETS, Float64s, Target
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.csv_data import parse_csv
-from sinehil_pipeline.targets import TARGETS, Float64s, Target
 
 Float32s = NDArray[np.float32]
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sinehil.targets import TARGETS, Target
+from sinehil.tflite_model import parse_quantized_model
 from sinehil_pipeline import after_training, convert, interpret, keras_models
 from sinehil_pipeline.config import ModelRecipe, Recipe
-from sinehil_pipeline.curves import grid_x
-from sinehil_pipeline.data import Dataset, Float32s, Float64s, Split, make_dataset
+from sinehil_pipeline.curves import grid_x, target_y
+from sinehil_pipeline.data import Dataset, Float32s, Float64s, Split, make_dataset, target_of
+from sinehil_pipeline.every_x import EveryX, measure_every_x
 from sinehil_pipeline.forms import MeasuredForm, measure_forms
 from sinehil_pipeline.installed import versions
 from sinehil_pipeline.keras_file import saved_bytes
-from sinehil_pipeline.targets import TARGETS
 from sinehil_pipeline.worker import Channel, Underway
 
 Weights = Sequence[Float32s]
@@ -52,7 +54,10 @@ class KerasModel:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Both models, the two files, and what the interpreter makes of them on the test set and over the grid."""
+    """Both models, the two files, and what the interpreter makes of them on the test set and over the grid.
+
+    ``every_x`` is the int8 file's, None where no target is known.
+    """
 
     baseline: KerasModel
     final: KerasModel
@@ -61,6 +66,7 @@ class Evaluation:
     quantized_y: Float32s
     float_metrics: Metrics
     quantized_metrics: Metrics
+    every_x: EveryX | None
     float_grid_y: Float32s
     quantized_grid_y: Float32s
     versions: dict[str, str]
@@ -86,21 +92,22 @@ def _evaluation(
     def on_progress(done: int, most: int, error: float) -> None:
         channel.report(Underway(f"refining: largest error {error:.4f}", done / most))
 
-    data, target = make_dataset(recipe), recipe.data.target
+    data, target, grid = make_dataset(recipe), target_of(recipe), grid_x(recipe)
     files = convert.convert(recipe, final_weights)
     files = replace(files, quantized=after_training.run_steps(recipe, files.quantized, on_progress))
     (float_y, float_grid_y), (quantized_y, quantized_grid_y) = (
-        [interpret.run_interpreter(model, x) for x in (data.test.x, grid_x())]
+        [interpret.run_interpreter(model, x) for x in (data.test.x, grid)]
         for model in (files.float, files.quantized)
     )
     return Evaluation(
-        baseline=_keras_model(recipe.baseline, baseline_weights, data, target),
-        final=_keras_model(recipe.final, final_weights, data, target),
+        baseline=_keras_model(recipe.baseline, baseline_weights, data, grid, target),
+        final=_keras_model(recipe.final, final_weights, data, grid, target),
         files=files,
         float_y=float_y,
         quantized_y=quantized_y,
         float_metrics=metrics(float_y, data.test, target),
         quantized_metrics=metrics(quantized_y, data.test, target),
+        every_x=every_x(files.quantized, target),
         float_grid_y=float_grid_y,
         quantized_grid_y=quantized_grid_y,
         versions=versions(),
@@ -115,15 +122,23 @@ def import_everything() -> None:
     gc.freeze()  # each conversion collects garbage, which need not look at all of TensorFlow again
 
 
-def metrics(y: Float32s, test: Split, target: str | None) -> Metrics:
+def every_x(quantized: bytes, target: Target | None) -> EveryX | None:
+    """Return what the interpreter makes of every x of the target in digits that all machines agree on."""
+    if target is None:
+        return None
+    found = measure_every_x(parse_quantized_model(quantized, "the quantised model"), target)
+    return EveryX(_rounded(found.max_abs_error), _rounded(found.floor))
+
+
+def metrics(y: Float32s, test: Split, target: Target | None) -> Metrics:
     """Compare predictions with the test set and with the target, in float64."""
     error = y.astype(np.float64) - test.y
-    to_target = None if target is None else _largest(y - TARGETS[target].function(test.x.astype(np.float64)))
+    to_target = None if target is None else _largest(y - target_y(target, test.x))
     return Metrics(
         mse=_rounded(np.mean(error * error)),
         mae=_rounded(np.mean(np.abs(error))),
         max_abs_error=_largest(error),
-        max_abs_error_to_sine=to_target if target == "sin" else None,
+        max_abs_error_to_sine=to_target if target is TARGETS["sin"] else None,
         max_abs_error_to_target=to_target,
     )
 
@@ -132,7 +147,9 @@ def _largest(error: Float64s) -> float:
     return _rounded(np.max(np.abs(error)))
 
 
-def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset, target: str | None) -> KerasModel:
+def _keras_model(
+    recipe: ModelRecipe, weights: Weights, data: Dataset, grid: Float32s, target: Target | None
+) -> KerasModel:
     model = keras_models.compiled_model(recipe, len(data.train.x), weights)
     test_y = keras_models.predict(model, data.test.x)
     score, own = keras_models.evaluate(model, data.test), metrics(test_y, data.test, target)
@@ -143,7 +160,7 @@ def _keras_model(recipe: ModelRecipe, weights: Weights, data: Dataset, target: s
         metrics=replace(own, mse=_rounded(score.mse), mae=_rounded(score.mae)),
         train_y=keras_models.predict(model, data.train.x),
         test_y=test_y,
-        grid_y=keras_models.predict(model, grid_x()),
+        grid_y=keras_models.predict(model, grid),
     )
 
 

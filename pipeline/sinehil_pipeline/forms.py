@@ -9,30 +9,35 @@ from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import parse_quantized_model
 from sinehil_pipeline.config import QuantizationRecipe, Recipe
 from sinehil_pipeline.convert import FORMS, TfliteFiles, convert_as
-from sinehil_pipeline.curves import exact_y, grid_x
-from sinehil_pipeline.data import Float32s
+from sinehil_pipeline.curves import fixed_order_y, grid_x, target_y
+from sinehil_pipeline.data import Float32s, Float64s, target_of
 
 
 @dataclass(frozen=True)
 class MeasuredForm:
-    """The size of a file in one form, and its largest distance from sin x over the page's grid."""
+    """The size of a file in one form; over the page's grid, its largest distance from the target or float model."""
 
     form: QuantizationRecipe
     bytes: int
-    max_abs_error_to_sine: float
+    max_distance: float
 
 
 def measure_forms(
     recipe: Recipe, weights: Sequence[Float32s], files: TfliteFiles
 ) -> tuple[MeasuredForm, ...]:
     """Convert to each form, except the one that is there already, and let the interpreter run the results."""
-    return tuple(
-        _measured(form, files.quantized if form == recipe.quantization else convert_as(recipe, weights, form))
-        for form in FORMS
-    )
+    x, target = grid_x(recipe), target_of(recipe)
+    float_y = fixed_order_y(weights, x, recipe.final.activation).astype(np.float64)
+    reference = float_y if target is None else target_y(target, x)
+
+    def measured(form: QuantizationRecipe) -> MeasuredForm:
+        ours = form == recipe.quantization
+        data = files.quantized if ours else convert_as(recipe, weights, form)
+        return MeasuredForm(form, len(data), _max_distance(data, x, reference))
+
+    return tuple(map(measured, FORMS))
 
 
-def _measured(form: QuantizationRecipe, data: bytes) -> MeasuredForm:
+def _max_distance(data: bytes, x: Float32s, reference: Float64s) -> float:
     oracle = LitertOracle(parse_quantized_model(data, "a form of the model"))
-    error = oracle.predict(grid_x()).astype(np.float64) - exact_y(grid_x())
-    return MeasuredForm(form, len(data), float(np.abs(error).max()))
+    return float(np.abs(oracle.predict(x) - reference).max())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.curves import target_y
 from sinehil_pipeline.data import Dataset, Float32s, Split, make_dataset
 from sinehil_pipeline.history import History
 from sinehil_pipeline.plot_style import (
@@ -25,7 +26,7 @@ from sinehil_pipeline.plot_style import (
     quiet_corner,
     style,
 )
-from sinehil_pipeline.scene import Floats, Scene, curve, scene_of
+from sinehil_pipeline.scene import Floats, Scene, scene_of
 from sinehil_pipeline.worker import Channel
 
 LATE_EPOCH = 100
@@ -98,7 +99,7 @@ def _samples(scene: Scene, x: Float32s, y: Float32s, noise: float) -> bytes:
     if scene.target is None:
         return _file_samples(scene, x, y)
     figure, (left, right) = _figure(WIDE_IN, 1, 2, sharey=True)
-    exact = curve(scene.target, x)
+    exact = target_y(scene.target, x)
     left.scatter(x, exact, DOT, BLUE, linewidths=0, label=f"{len(x)} samples of {scene.name}")
     left.set_title("Without noise")
     right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"{scene.name} + {noise:g} · normal noise")

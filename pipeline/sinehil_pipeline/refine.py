@@ -12,16 +12,19 @@ import numpy as np
 from sinehil.arithmetic import dequantize, infer_codes, quantize_input
 from sinehil.errors import ArtefactError
 from sinehil.oracle import LitertOracle
+from sinehil.targets import Target
 from sinehil.tflite_model import QuantizedModel, parse_quantized_model
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_pipeline.refinement.annealing import Annealing, Found, Penalty, Snapshot
-from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
+from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of, worst_error
 from sinehil_pipeline.refinement.network import Network
 from sinehil_pipeline.refinement.patch import with_layers
-from sinehil_pipeline.targets import Target
 
 # Hears of evaluations done, evaluations at most, and the largest error so far.
 OnProgress = Callable[[int, int, float], None]
+
+
+SHORTEST = 0.05  # of the way to the floor; below that, all of the stride is asked for again
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class RefineSettings:
 
     The search goes in rounds of at most ``round_evaluations``, each from the best model so far and with a seed of its
     own, until the largest error is at most ``goal`` times the floor. A round ends early when it has taken the error
-    ``stride`` of the way to the floor: a goal far below what a model can reach counts too many codes as wrong.
+    ``stride`` of the way to the floor: a goal far below what a model can reach counts too many codes as wrong. For the
+    same reason a round that gains nothing is followed by one that asks for half as much (``SHORTEST``).
     """
 
     evaluations: int = 24_000_000
@@ -54,9 +58,7 @@ class Refined:
 
 def max_abs_error(model: QuantizedModel, target: Target) -> float:
     """Return the largest |y - target(x)| over all x in the target's range."""
-    errors = error_table(model.input, model.output, target)
-    outputs = infer_codes(model, CODES)[:, 0].astype(np.int64)
-    return float(errors[np.arange(256), outputs + 128].max())
+    return worst_error(model, target, infer_codes(model, CODES)[:, 0])
 
 
 def refine(
@@ -101,6 +103,7 @@ class _Search:
         self._floor = floor_of(start.input, start.output, target)
         self.best = Found(Network(start).snapshot(), max_abs_error(start, target), 0)
         self.spent = self.rounds = 0
+        self._stride = settings.stride
 
     @property
     def wanted(self) -> bool:
@@ -111,7 +114,7 @@ class _Search:
     def round(self) -> None:
         """Anneal once, from the best model."""
         settings, output = self._settings, self.start.output
-        next_error = self.best.max_abs_error + settings.stride * (self._floor - self.best.max_abs_error)
+        next_error = self.best.max_abs_error + self._stride * (self._floor - self.best.max_abs_error)
         goal = max(settings.goal * self._floor, next_error)
         penalty = Penalty(self._errors, goal, float(output.scale), output.zero_point)
         network = Network(_with_state(self.start, self.best.state))
@@ -119,7 +122,10 @@ class _Search:
         found = Annealing(network, penalty, settings.seed + self.rounds, budget).run(self._report)
         self.spent += found.evaluations
         self.rounds += 1
-        self.best = min(self.best, found, key=lambda item: item.max_abs_error)
+        gained = found.max_abs_error < self.best.max_abs_error
+        shorter = self._stride / 2 if self._stride / 2 >= SHORTEST else settings.stride
+        self._stride = settings.stride if gained else shorter
+        self.best = found if gained else self.best
 
     def _report(self, evaluations: int, error: float) -> None:
         if self._on_progress is not None:

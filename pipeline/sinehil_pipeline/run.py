@@ -135,7 +135,7 @@ def _model_files(results: Evaluation) -> Files:
 
 
 def _metrics(results: Evaluation) -> Mapping[str, object]:
-    """Return what ``metrics.json`` holds: errors on the test set by model and form, sizes in bytes."""
+    """Return what ``metrics.json`` holds: errors on the test set by model and form, over every x, sizes in bytes."""
     baseline, final = results.baseline, results.final
     return {
         "test": {
@@ -146,6 +146,7 @@ def _metrics(results: Evaluation) -> Mapping[str, object]:
                 "litert_quantized": asdict(results.quantized_metrics),
             },
         },
+        "every_x": None if results.every_x is None else asdict(results.every_x),
         "bytes": {
             manifest.FLOAT_MODEL: len(results.files.float),
             manifest.QUANTIZED_MODEL: len(results.files.quantized),
@@ -173,10 +174,9 @@ def _write_kernel_and_page(
     kernel = generate_kernel(model, ORACLE)
     check_kernel_on_host(kernel, model)
     _write(staging, {manifest.KERNEL: kernel.source.encode()})
-    if recipe.data.target == "sin":  # the page is about sin x
-        files = manifest.describe_files(staging)
-        content = Content(recipe, trainer, *models, results, model, forms, kernel, files)
-        _write(staging, {manifest.PAGE: page_html(content).encode()})
+    files = manifest.describe_files(staging)
+    content = Content(recipe, trainer, *models, results, model, forms, kernel, files)
+    _write(staging, {manifest.PAGE: page_html(content).encode()})
 
 
 def _manifest(
@@ -222,6 +222,7 @@ def _summary(
         keras=form(name, "Keras", results.final.metrics, results.final.saved),
         lite=form(name, "Lite float32", results.float_metrics, results.files.float),
         quantized=form(name, "Lite int8", results.quantized_metrics, results.files.quantized),
+        every_x=results.every_x,
         c_array_bytes=c_array_bytes,
         model_summaries={model.name: model.summary for model in (results.baseline, results.final)},
         seconds=seconds,

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from sinehil.manifest import TrainingTry
+from sinehil.targets import TARGETS
 from sinehil_pipeline.config import GateRecipe
 from sinehil_pipeline.evaluation import Metrics
-from sinehil_pipeline.targets import TARGETS
+from sinehil_pipeline.every_x import EveryX
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ModelForm:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """One run; ``target`` is None where the samples came from a file.
+    """One run; ``target`` and ``every_x``, which is the int8 model's, are None where the samples came from a file.
 
     ``seconds`` by stage overlap where stages run side by side; ``total`` is the wall clock's.
     """
@@ -35,6 +36,7 @@ class TrainingSummary:
     keras: ModelForm
     lite: ModelForm
     quantized: ModelForm
+    every_x: EveryX | None
     c_array_bytes: int
     model_summaries: dict[str, str]
     seconds: dict[str, float]
@@ -53,6 +55,7 @@ class TrainingSummary:
             *self._try_lines(),
             "",
             *self._metric_lines(),
+            *self._every_x_lines(),
             "",
             *self.size_lines(),
             "",
@@ -67,7 +70,7 @@ class TrainingSummary:
         ]
 
     def _metric_lines(self) -> list[str]:
-        heading = "" if self.target is None else f"from {TARGETS[self.target].label}"
+        heading = "" if self.target is None else f"from {TARGETS[self.target].plain}"
         lines = [f"{'on the test set':<32}{'mse':>9}{'mae':>9}{'max error':>11}{heading:>15}".rstrip()]
         for item in (self.baseline, self.keras, self.lite, self.quantized):
             found = item.metrics
@@ -77,6 +80,16 @@ class TrainingSummary:
                 f"{found.max_abs_error:>11.4f}" + ("" if exact is None else f"{exact:>15.4f}")
             )
         return lines
+
+    def _every_x_lines(self) -> list[str]:
+        if self.every_x is None or self.target is None:
+            return []
+        target, found = TARGETS[self.target], self.every_x
+        return [
+            "",
+            f"int8 over every x in {target.range_text}: at most {found.max_abs_error:.4f} from {target.plain}; "
+            f"its scales allow {found.floor:.4f}",
+        ]
 
     def size_lines(self) -> list[str]:
         """Return the book's size comparison, with the truth where it contradicts the book."""

@@ -16,13 +16,13 @@ from tests import cpu
 from sinehil.arithmetic import infer_codes
 from sinehil.errors import ArtefactError
 from sinehil.oracle import LitertOracle
+from sinehil.targets import TARGETS, Target
 from sinehil.tflite_model import Quantization, QuantizedModel, parse_quantized_model
 from sinehil_pipeline.refine import Refined, RefineSettings, max_abs_error, refine
 from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
 from sinehil_pipeline.refinement.moves import draw_change
 from sinehil_pipeline.refinement.network import EVERY_CODE, Network
 from sinehil_pipeline.refinement.patch import with_layers
-from sinehil_pipeline.targets import TARGETS, Target
 
 SHORT = RefineSettings(evaluations=150_000, round_evaluations=75_000)
 SIN = TARGETS["sin"]

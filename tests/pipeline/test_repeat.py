@@ -66,8 +66,11 @@ def test_a_run_on_a_file_is_complete_in_its_folder(csv_run: Path, csv: Path) -> 
     assert (manifest.recipe["samples"], manifest.recipe["noise"], manifest.recipe["name"]) == (300, 0, "mine")
     for path, data in content(csv_run).items():
         assert str(csv.parent).encode() not in data, path
-    test = json.loads((csv_run / "metrics.json").read_bytes())["test"]["model_2"]["litert_quantized"]
-    assert test["max_abs_error_to_sine"] is test["max_abs_error_to_target"] is None
+    metrics = json.loads((csv_run / "metrics.json").read_bytes())
+    test = metrics["test"]["model_2"]["litert_quantized"]
+    assert test["max_abs_error_to_sine"] is test["max_abs_error_to_target"] is metrics["every_x"] is None
+    page = (csv_run / "training.html").read_text(encoding="utf-8")
+    assert "Distance of int8 from the float model" in page and "sin x" not in page
 
 
 def test_the_manifest_repeats_the_run_to_the_byte(cli: Cli, csv_run: Path, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from sinehil.targets import TARGETS
 from sinehil_pipeline.data import draw_samples, make_dataset, samples_csv, x_range
 from sinehil_pipeline.recipes import BUILT_IN, load_recipe, parse_override
-from sinehil_pipeline.targets import TARGETS
 
 BOOK = load_recipe("book")
 

@@ -141,7 +141,7 @@ def path_points(source: str, figure: str, css: str) -> Points:
 
 def worst_beside(points: Points, y: NDArray[np.float32]) -> float:
     """Return how far drawn errors are from those of ``y`` over the grid, at most."""
-    x = grid_x().astype(np.float64)
+    x = grid_x(BOOK).astype(np.float64)
     nearest = np.abs(points[:, :1] - x).argmin(axis=1)
     assert len(set(nearest.tolist())) > len(x) / 2
     return float(np.abs(points[:, 1] - (y - np.sin(x))[nearest]).max())
@@ -160,7 +160,7 @@ def test_drawn_errors_are_what_the_interpreter_says(
 ) -> None:
     points = path_points(source, "final-errors-w", css)
     right, wrong = (
-        run_interpreter((book_run.folder / file).read_bytes(), grid_x()) for file in (name, other)
+        run_interpreter((book_run.folder / file).read_bytes(), grid_x(BOOK)) for file in (name, other)
     )
     assert worst_beside(points, right) < 1e-3
     assert worst_beside(points, wrong) > 1e-2
@@ -188,11 +188,11 @@ def test_the_fixed_order_is_that_of_the_model() -> None:
     stream = np.random.RandomState(1)
     shapes = ((1, 5), (5,), (5, 3), (3,), (3, 1), (1,))
     weights = [stream.standard_normal(shape).astype(np.float32) for shape in shapes]
-    value = grid_x()[:, None].astype(np.float64)
+    value = grid_x(BOOK)[:, None].astype(np.float64)
     for number in (0, 2, 4):
         value = value @ weights[number] + weights[number + 1]
         value = value if number == 4 else np.maximum(value, 0)
-    np.testing.assert_allclose(fixed_order_y(weights, grid_x(), "relu"), value[:, 0], atol=1e-4)
+    np.testing.assert_allclose(fixed_order_y(weights, grid_x(BOOK), "relu"), value[:, 0], atol=1e-4)
 
 
 def test_new_fields_of_a_recipe_show_up_by_themselves() -> None:

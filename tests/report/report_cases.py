@@ -5,15 +5,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.targets import FROM_A_FILE, TARGETS, Aim
 from sinehil.verify.mode import Mode
 from sinehil.verify.result import (
     CodeComparison,
     Cycles,
     DeviceIdentity,
+    Distance,
     FirmwareSize,
     FloatComparison,
     LinkStatistics,
-    SineError,
     VerifyResult,
 )
 
@@ -79,6 +80,16 @@ def samples(count: int = 12, device=net) -> VerifyResult:  # type: ignore[no-unt
     return replace(_result(Mode.SAMPLES, x, device, None), cycles=None, firmware=None)
 
 
+def for_cos(result: VerifyResult) -> VerifyResult:
+    """The same run of a model that was to be cos x."""
+    return replace(result, aim=Aim(TARGETS["cos"]))
+
+
+def from_a_file(result: VerifyResult) -> VerifyResult:
+    """The same run of a model whose samples came from a file."""
+    return replace(result, aim=FROM_A_FILE, distance=None)
+
+
 def hostile(result: VerifyResult, text: str) -> VerifyResult:
     """The same run on a board and port whose every string is ``text``."""
     identity = replace(
@@ -121,7 +132,8 @@ def _result(mode: Mode, x: Floats, device, codes: CodeComparison | None) -> Veri
         ),
         floats=floats,
         codes=codes,
-        sine=SineError(float(error.max()), float(np.sqrt(np.mean(error**2))), float(error.mean())),
+        aim=Aim(TARGETS["sin"]),
+        distance=Distance(float(error.max()), float(np.sqrt(np.mean(error**2))), float(error.mean())),
         link=LinkStatistics(frames=61, retries=0, crc_errors=0),
         elapsed_s=0.871,
         firmware=FirmwareSize(7412, 32256, 412, 2048),

@@ -10,7 +10,7 @@ import report_cases as cases
 from tests.html_page import HOSTILE, PHONE_WIDTH, Page, chromium, on_a_phone
 
 from sinehil.report.page import page_html
-from sinehil.verify.result import Cycles, FirmwareSize, LinkStatistics, SineError, VerifyResult
+from sinehil.verify.result import Cycles, Distance, FirmwareSize, LinkStatistics, VerifyResult
 
 RESULTS = {
     "pass": cases.exhaustive(),
@@ -18,6 +18,8 @@ RESULTS = {
     "samples": cases.samples(12),
     "one": cases.samples(1),
     "none": cases.samples(0),
+    "cos": cases.for_cos(cases.exhaustive()),
+    "from a file": cases.from_a_file(cases.exhaustive()),
     "not finite": cases.with_device_y(cases.exhaustive(), {2: np.nan, 3: np.inf, 4: -np.inf, 5: 3e38}),
     "hostile": cases.hostile(cases.exhaustive(cases.wrong_net), HOSTILE),
 }
@@ -64,7 +66,7 @@ CHANGES: dict[str, tuple[VerifyResult, str]] = {
     "elapsed": (replace(RESULTS["pass"], elapsed_s=9.876), "9.876 s"),
     "cycles": (replace(RESULTS["pass"], cycles=Cycles(1600.0, 3201, 16_000_000)), "100.0 \u00b5s"),
     "flash": (replace(RESULTS["pass"], firmware=FirmwareSize(16128, 32256, 9, 2048)), "50.0 %"),
-    "sine": (replace(RESULTS["pass"], sine=SineError(0.4321, 0.01, 0.01)), "0.4321"),
+    "sine": (replace(RESULTS["pass"], distance=Distance(0.4321, 0.01, 0.01)), "0.4321"),
     "port": (replace(RESULTS["pass"], port="socket://rig7:3333"), "socket://rig7:3333"),
     "oracle version": (replace(RESULTS["pass"], oracle_version="9.8.7"), "LiteRT 9.8.7"),
     "output scale": (
@@ -88,6 +90,20 @@ def test_the_curves_come_from_the_result() -> None:
     passed, failed = curves(RESULTS["pass"]), curves(RESULTS["fail"])
     assert len(passed) == len(failed) == 4
     assert not set(passed) & set(failed)
+
+
+def test_the_page_speaks_of_the_target_that_the_model_was_made_for() -> None:
+    cos, sin = (Page(page_html(RESULTS[name])).text for name in ("cos", "pass"))
+    assert "largest distance from cos x" in cos and "Board minus cos x" in cos and "sin x" not in cos
+    assert "largest distance from sin x" in sin and "cos x" not in sin, "the control"
+
+
+def test_where_no_function_is_known_the_page_says_so_and_shows_no_distance() -> None:
+    source = page_html(RESULTS["from a file"])
+    text = Page(source).text
+    assert "no function is known" in text and "distance from" not in text and "sin x" not in text
+    assert 'class="target"' not in source and 'class="target"' in page_html(RESULTS["pass"])
+    assert source.count("<figure") == page_html(RESULTS["pass"]).count("<figure") - 1
 
 
 def test_mismatches_come_first_and_at_most_fifty() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from sinehil.report import result_json, summary_lines, write_report
 from sinehil.report.json_report import report_json
 from sinehil.report.junit import junit_xml
 from sinehil.report.text import visible
+from sinehil.targets import TARGETS, Aim
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import FloatComparison, VerifyResult
 
 PUBLIC_KEYS = {
-    "verdict", "oracle", "oracle_version", "mode", "port", "compared", "mismatches", "max_error_lsb", "sine",
+    "verdict", "oracle", "oracle_version", "mode", "port", "compared", "mismatches", "max_error_lsb", "sine", "target",
     "device", "link", "elapsed_s", "firmware", "cycles",
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>\x00\x1b[31m\u202e\udc80\ufffe]]>&amp;'\n"
@@ -51,6 +53,30 @@ def test_public_keys() -> None:
     assert result_json(cases.samples()).keys() == PUBLIC_KEYS - {"firmware", "cycles"}
 
 
+def test_json_names_the_target_and_its_errors() -> None:
+    sin, cos, file = (
+        result_json(make(cases.exhaustive())) for make in (lambda r: r, cases.for_cos, cases.from_a_file)
+    )
+    assert sin["target"] == {"name": "sin", "low": 0.0, "high": 2 * np.pi, **sin["sine"]}
+    assert cos["target"] == sin["target"] | {"name": "cos"} and cos["sine"] is None
+    assert file["target"] is file["sine"] is None and file.keys() == sin.keys()
+
+
+def test_terminal_and_junit_name_the_target() -> None:
+    run = cases.exhaustive()
+    for result, words, group in (
+        (run, "sin x: max error", "x in [0, 2 pi]"),
+        (cases.for_cos(run), "cos x: max error", "x in [0, 2 pi]"),
+        (replace(run, aim=Aim(TARGETS["gaussian"])), "exp(-x^2/2): max error", "x in [-4, 4]"),
+        (cases.from_a_file(run), "not known: its samples came from a file", "all other x"),
+    ):
+        assert any(line.startswith(f"  target  {words}") for line in summary_lines(result))
+        assert all(line.isascii() for line in summary_lines(result))
+        assert group in [
+            case.attrib["name"] for case in suites(result)["sinehil.verify.floats"].iter("testcase")
+        ]
+
+
 def test_report_json_gives_back_every_compared_bit() -> None:
     result = cases.with_device_y(cases.exhaustive(), {3: np.nan, 4: np.inf, 5: 0.1})
     document = strict(report_json(result))
@@ -68,7 +94,7 @@ def test_report_json_gives_back_every_compared_bit() -> None:
 
 def test_json_of_a_run_whose_sine_error_has_no_number() -> None:
     result = cases.exhaustive()
-    object.__setattr__(result.sine, "rmse", float("nan"))
+    object.__setattr__(result.distance, "rmse", float("nan"))
     assert strict(report_json(result))["sine"]["rmse"] == "NaN"
 
 

@@ -95,7 +95,7 @@ def bench_board(port: str, as_json: bool) -> None:
         cycles = measure_cycles(device)
         wire = {
             "codes": _wire_cost(device, lambda: device.infer_codes(all_codes())),
-            "floats": _wire_cost(device, lambda: device.infer_floats(evenly_spaced(VALUES))),
+            "floats": _wire_cost(device, lambda: device.infer_floats(evenly_spaced(VALUES, -1.0, 1.0))),
         }
     console.say(f"{identity.engine} kernel on {identity.board} at {identity.clock_hz / 1e6:g} MHz, {port}")
     if cycles is None:

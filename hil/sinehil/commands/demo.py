@@ -45,8 +45,9 @@ def demo(
             port = upload(built.environment, built.firmware, board.port)
             stage.note = f"{built.firmware.flash_bytes} bytes through Optiboot, read back"
         with console.stage("verify") as stage:
-            x = steps.probe_inputs(Mode.EXHAUSTIVE, 0, model, artifacts)
-            result = steps.verify_port(port, built.expected, Mode.EXHAUSTIVE, x, built.folder)
+            aim = steps.load_aim(artifacts, None, model)
+            inputs = steps.probe_inputs(Mode.EXHAUSTIVE, 0, model, aim, artifacts)
+            result = steps.verify_port(port, built.expected, inputs, built.folder)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     page = write_report(result, report)
     steps.say_summary(console, result)

@@ -10,17 +10,17 @@ from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, prepar
 from sinehil.bench import measure_cycles
 from sinehil.console import Console
 from sinehil.device import Device
-from sinehil.errors import UsageError
+from sinehil.errors import ArtefactError, UsageError
 from sinehil.files import write_atomically
 from sinehil.oracle import LitertOracle
 from sinehil.report import summary_lines
+from sinehil.targets import NO_MANIFEST, Aim, aim_of
 from sinehil.tflite_model import QuantizedModel, load_quantized_model
 from sinehil.transport import SerialTransport
 from sinehil.verify import probes
 from sinehil.verify.mode import Mode, Verdict
-from sinehil.verify.probes import Float32s
 from sinehil.verify.result import FirmwareSize, VerifyResult
-from sinehil.verify.run import Expected, Sample, verify
+from sinehil.verify.run import Expected, Inputs, Sample, verify
 from sinehil_pipeline.codegen import GeneratedKernel, check_kernel_on_host, generate_kernel
 
 ORACLES = ("litert",)
@@ -58,6 +58,18 @@ def load_model(artifacts: Path, model: Path | None) -> QuantizedModel:
         return load_quantized_model(model)
     listed = manifest.read_manifest(artifacts)
     return load_quantized_model(manifest.checked_file(artifacts, listed, manifest.QUANTIZED_MODEL))
+
+
+def load_aim(artifacts: Path, model: Path | None, loaded: QuantizedModel) -> Aim:
+    """Return what the model was made to compute: the artefact folder's manifest says it, or one beside ``--model``."""
+    if model is None:
+        return aim_of(manifest.read_manifest(artifacts).recipe)
+    try:
+        beside = manifest.read_manifest(model.parent)
+    except ArtefactError:
+        return NO_MANIFEST
+    entry = beside.files.get(model.name)
+    return NO_MANIFEST if entry is None or entry.sha256 != loaded.sha256 else aim_of(beside.recipe)
 
 
 def check_oracle(oracle: str) -> None:
@@ -126,21 +138,21 @@ def recorded_size(folder: Path) -> FirmwareSize | None:
         return None
 
 
-def probe_inputs(mode: Mode, samples: int, model: QuantizedModel, artifacts: Path) -> Float32s:
-    """Return the float inputs of a mode, shape [n] float32."""
+def probe_inputs(mode: Mode, samples: int, model: QuantizedModel, aim: Aim, artifacts: Path) -> Inputs:
+    """Return the inputs of a mode."""
     if mode is Mode.EXHAUSTIVE:
-        return probes.exhaustive_floats(model.input)
+        return Inputs(mode, probes.exhaustive_floats(model.input, aim.target), aim)
     if mode is Mode.SAMPLES:
-        return probes.evenly_spaced(samples)
+        low, high = probes.input_range(model.input, aim.target)
+        return Inputs(mode, probes.evenly_spaced(samples, low, high), aim)
     listed = manifest.read_manifest(artifacts)
-    return probes.test_set(manifest.checked_file(artifacts, listed, manifest.SAMPLES))
+    return Inputs(mode, probes.test_set(manifest.checked_file(artifacts, listed, manifest.SAMPLES)), aim)
 
 
 def verify_port(
     port: str,
     expected: Expected,
-    mode: Mode,
-    x: Float32s,
+    inputs: Inputs,
     folder: Path,
     on_sample: Callable[[Sample], None] | None = None,
 ) -> VerifyResult:
@@ -148,7 +160,7 @@ def verify_port(
     interpreter = LitertOracle(expected.model)
     with SerialTransport(port) as transport:
         device = Device(transport)
-        result = verify(device, expected, interpreter, mode, x, on_sample)
+        result = verify(device, expected, interpreter, inputs, on_sample)
         cycles = measure_cycles(device)
     return replace(result, cycles=cycles, firmware=recorded_size(folder))
 

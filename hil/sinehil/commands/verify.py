@@ -12,6 +12,7 @@ from sinehil.errors import ExitCode, UsageError
 from sinehil.verify.mode import Mode, Verdict
 
 if TYPE_CHECKING:
+    from sinehil.targets import Target
     from sinehil.verify.run import Sample
 
 MAX_SAMPLES = 100_000
@@ -51,10 +52,11 @@ def verify(
     if mode is Mode.TEST_SET and model is not None:
         raise UsageError("--mode test-set needs the artefact folder's own model", "leave --model out")
     loaded = steps.load_model(artifacts, model)
-    x = steps.probe_inputs(mode, samples, loaded, artifacts)
-    on_sample = _printer(console) if mode is Mode.SAMPLES else None
+    aim = steps.load_aim(artifacts, model, loaded)
+    inputs = steps.probe_inputs(mode, samples, loaded, aim, artifacts)
+    on_sample = _printer(console, aim.target) if mode is Mode.SAMPLES else None
     folder = steps.build_folder(build, fqbn, loaded, oracle)
-    result = steps.verify_port(port, steps.expectation(loaded, oracle), mode, x, folder, on_sample)
+    result = steps.verify_port(port, steps.expectation(loaded, oracle), inputs, folder, on_sample)
     steps.say_summary(console, result)
     if report is not None:
         console.say(f"report: {write_report(result, report)}")
@@ -62,17 +64,17 @@ def verify(
     return ExitCode.OK if result.verdict is Verdict.PASS else ExitCode.FAIL
 
 
-def _printer(console: Console) -> Callable[["Sample"], None]:
-    import math
+def _printer(console: Console, target: "Target | None") -> Callable[["Sample"], None]:
+    import numpy as np
 
-    console.say(f"{'x':>10} {'device y':>12} {'interpreter':>12} {'sin x':>10} {'y - sin x':>10}")
+    heading = f"{'x':>10} {'device y':>12} {'interpreter':>12}"
+    console.say(heading if target is None else f"{heading} {target.plain:>12} {'y - ' + target.plain:>16}")
 
     def show(sample: "Sample") -> None:
-        sine = math.sin(sample.x)
-        mark = "" if sample.equal else "  DIFFERS"
-        console.say(
-            f"{sample.x:10.6f} {sample.device_y:12.8f} {sample.oracle_y:12.8f} {sine:10.6f} "
-            f"{sample.device_y - sine:+10.6f}{mark}"
-        )
+        line = f"{sample.x:10.6f} {sample.device_y:12.8f} {sample.oracle_y:12.8f}"
+        if target is not None:
+            wanted = float(target.function(np.array(sample.x)))
+            line += f" {wanted:12.6f} {sample.device_y - wanted:+16.6f}"
+        console.say(line if sample.equal else f"{line}  DIFFERS")
 
     return show

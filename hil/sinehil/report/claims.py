@@ -55,8 +55,8 @@ def not_proven(result: VerifyResult, coverage: Coverage) -> list[str]:
         ]
     return [
         "NaN with other bits than those sent." if coverage.complete else _gap_claim(result, coverage),
-        f"That the model is a good sine: {_sine_distance(result)} "
-        "The board is held against the interpreter; the sine error is information and no part of the verdict.",
+        f"That the model is a good one: {_quality(result)}. "
+        "The board is held against the interpreter, and what the model should be is no part of the verdict.",
         f"That {oracle_label(result.oracle, result.oracle_version)} is right, or that other interpreters give "
         "the same codes: their roundings differ.",
         "Timing. Cycles and seconds are measured and shown, but nothing is demanded of them.",
@@ -65,10 +65,22 @@ def not_proven(result: VerifyResult, coverage: Coverage) -> list[str]:
     ]
 
 
-def _sine_distance(result: VerifyResult) -> str:
-    return (
-        f"its largest distance from sin x at the compared x is {number_text(result.sine.max_abs_error, 3)}."
-    )
+def distance_clause(result: VerifyResult) -> str:
+    """Return how far the board is from the target, to be put behind what else is said; empty where nobody can tell."""
+    if result.aim.target is None or result.distance is None:
+        return ""
+    worst = number_text(result.distance.max_abs_error, 3)
+    return f"; the largest distance from {result.aim.target.label} is {worst}"
+
+
+def _quality(result: VerifyResult) -> str:
+    target, distance = result.aim.target, result.distance
+    if target is None:
+        return f"{result.aim.unknown}, so no distance can be told"
+    if distance is None:
+        return f"no compared x lies where it was to be {target.label}"
+    worst = number_text(distance.max_abs_error, 3)
+    return f"its largest distance from {target.label} at the compared x is {worst}"
 
 
 def _proven_of_outputs(result: VerifyResult, coverage: Coverage, oracle: str) -> list[str]:

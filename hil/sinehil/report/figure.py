@@ -82,9 +82,9 @@ def half_step_band(frame: Frame, scale: float) -> Markup:
     return svg.rectangle("band", svg.LEFT, top, frame.width - svg.LEFT - svg.RIGHT, bottom - top)
 
 
-def span(values: Values, low: float, high: float) -> tuple[float, float]:
-    """Return what an axis must show: ``low`` to ``high`` and all ``values``, with a margin."""
-    low, high = float(values.min(initial=low)), float(values.max(initial=high))
-    low, high = max(low, -HUGE), min(high, HUGE)
-    margin = 0.06 * (high - low)
+def span(values: Values, low: float, high: float, limit: float = HUGE) -> tuple[float, float]:
+    """Return what an axis must show: ``low`` to ``high``, and all ``values`` up to a ``limit``, with a margin."""
+    low, high = min(low, float(values.min(initial=low))), max(high, float(values.max(initial=high)))
+    low, high = max(low, -limit), min(high, limit)
+    margin = 0.06 * (high - low) or 0.5 * abs(high) or 1.0
     return low - margin, high + margin

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sinehil.report.mismatches import float_error_lsb
 from sinehil.report.text import bits_text, float32_text
-from sinehil.verify.result import CodeComparison, Cycles, FloatComparison, VerifyResult
+from sinehil.targets import TARGETS
+from sinehil.verify.result import CodeComparison, Cycles, Distance, FloatComparison, VerifyResult
 
 SCHEMA = 1
 
@@ -19,7 +20,8 @@ SCHEMA = 1
 def result_json(result: VerifyResult) -> dict[str, Any]:
     """Return the public keys of ``verify --json``; ``firmware`` and ``cycles`` only when known.
 
-    Numbers that JSON has no form for are the strings ``"NaN"``, ``"+inf"`` and ``"-inf"``.
+    ``target`` is null where no function is known, ``sine`` where it is another one than sin. Numbers that JSON has
+    no form for are the strings ``"NaN"``, ``"+inf"`` and ``"-inf"``.
     """
     document: dict[str, Any] = {
         "verdict": result.verdict.value,
@@ -30,7 +32,8 @@ def result_json(result: VerifyResult) -> dict[str, Any]:
         "compared": result.compared,
         "mismatches": result.mismatches,
         "max_error_lsb": result.max_error_lsb,
-        "sine": asdict(result.sine),
+        "target": _target(result),
+        "sine": _sine(result),
         "device": asdict(result.identity) | {"weights_crc32": f"{result.identity.weights_crc32:08x}"},
         "link": asdict(result.link),
         "elapsed_s": result.elapsed_s,
@@ -51,6 +54,19 @@ def report_json(result: VerifyResult) -> str:
         comparisons["codes"] = _codes(result.codes)
     document = {"schema": SCHEMA} | result_json(result) | {"comparisons": comparisons}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _target(result: VerifyResult) -> dict[str, Any] | None:
+    target, distance = result.aim.target, result.distance
+    if target is None:
+        return None
+    errors = dict.fromkeys(field.name for field in fields(Distance)) if distance is None else asdict(distance)
+    return {"name": target.name, "low": target.low, "high": target.high, **errors}
+
+
+def _sine(result: VerifyResult) -> dict[str, Any] | None:
+    target, distance = result.aim.target, result.distance
+    return asdict(distance) if distance is not None and target is TARGETS["sin"] else None
 
 
 def _cycles(cycles: Cycles) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.report.mismatches import Indices, Row, code_rows, float_rows
-from sinehil.report.text import visible
+from sinehil.report.text import number_text, visible
+from sinehil.targets import Float32s, Target
 from sinehil.verify.result import VerifyResult
 
 LISTED = 20
@@ -84,7 +85,16 @@ def _properties(result: VerifyResult) -> dict[str, str]:
         "port": result.port,
         "board": result.identity.board,
         "model_sha256": result.identity.model_sha256,
+        **_target_properties(result),
     }
+
+
+def _target_properties(result: VerifyResult) -> dict[str, str]:
+    target, distance = result.aim.target, result.distance
+    if target is None:
+        return {"target": f"not known: {result.aim.unknown}"}
+    worst = {} if distance is None else {"max_abs_error_to_target": number_text(distance.max_abs_error)}
+    return {"target": target.plain, **worst}
 
 
 def _identity_cases(result: VerifyResult) -> list[_Case]:
@@ -107,18 +117,21 @@ def _identity_cases(result: VerifyResult) -> list[_Case]:
 def _float_cases(result: VerifyResult) -> Iterator[_Case]:
     floats, x = result.floats, result.floats.x
     special = ~np.isfinite(x) | (np.abs(x) < np.finfo(np.float32).tiny)
-    inside = ~special & (x >= 0) & (x <= np.float32(2 * np.pi))
-    groups = {
-        "x in [0, 2 pi]": inside,
-        "x outside [0, 2 pi]": ~special & ~inside,
-        "zeros, subnormal numbers, infinities, NaN": special,
-    }
+    groups = _by_range(result.aim.target, x, ~special)
+    groups["zeros, subnormal numbers, infinities, NaN"] = special
     for name, group in groups.items():
         indices = np.flatnonzero(group)
         wrong = indices[~floats.equal[indices]]
         rows = float_rows(floats, wrong[:LISTED], result.identity.output_scale)
         if len(indices):
             yield _case(name, indices, wrong, rows)
+
+
+def _by_range(target: Target | None, x: Float32s, which: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    if target is None:
+        return {"all other x": which}
+    inside, range_ = target.covers(x), target.range_text
+    return {f"x in {range_}": which & inside, f"x outside {range_}": which & ~inside}
 
 
 def _code_cases(result: VerifyResult) -> Iterator[_Case]:

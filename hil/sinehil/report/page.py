@@ -64,8 +64,10 @@ def tiles(result: VerifyResult) -> list[Tile]:
         Tile("outputs compared", f"{result.compared:,}", ""),
         Tile("that differ", f"{result.mismatches:,}", ""),
         Tile("largest difference", str(result.max_error_lsb), "LSB"),
-        Tile("largest distance from sin x", number_text(result.sine.max_abs_error, 3), ""),
     ]
+    if (target := result.aim.target) is not None and (distance := result.distance) is not None:
+        words = f"largest distance from {target.label}"
+        found.append(Tile(words, number_text(distance.max_abs_error, 3), ""))
     if (cycles := result.cycles) is not None:
         found.append(
             Tile("cycles per inference", f"{cycles.mean:,.0f}", _microseconds(cycles.mean, cycles.clock_hz))
@@ -123,8 +125,8 @@ def identity_facts(result: VerifyResult) -> Facts:
 
 
 def run_facts(result: VerifyResult) -> Facts:
-    """Return timings, link statistics and the sine error."""
-    link, sine = result.link, result.sine
+    """Return timings, link statistics and the distance from the target."""
+    link = result.link
     facts = [("time of the run", f"{result.elapsed_s:.3f} s")]
     if (cycles := result.cycles) is not None:
         facts += [
@@ -137,9 +139,19 @@ def run_facts(result: VerifyResult) -> Facts:
         ("frames on the link", f"{link.frames:,}"),
         ("retries", f"{link.retries:,}"),
         ("CRC errors", f"{link.crc_errors:,}"),
-        ("distance from sin x, max", number_text(sine.max_abs_error, 4)),
-        ("distance from sin x, rmse", number_text(sine.rmse, 4)),
-        ("distance from sin x, mean", number_text(sine.mae, 4)),
+        *_distance_facts(result),
+    ]
+
+
+def _distance_facts(result: VerifyResult) -> Facts:
+    target, distance = result.aim.target, result.distance
+    if target is None:
+        return [("function to be learned", f"not known: {result.aim.unknown}")]
+    if distance is None:
+        return [(f"distance from {target.label}", f"no compared x in {target.range_text}")]
+    errors = {"max": distance.max_abs_error, "rmse": distance.rmse, "mean": distance.mae}
+    return [
+        (f"distance from {target.label}, {name}", number_text(value, 4)) for name, value in errors.items()
     ]
 
 

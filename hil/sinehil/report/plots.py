@@ -1,4 +1,4 @@
-"""The four plots of a report, each drawn for a wide and for a narrow screen."""
+"""The plots of a report, each drawn for a wide and for a narrow screen."""
 
 import math
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sinehil.report import svg
+from sinehil.report.claims import distance_clause
 from sinehil.report.figure import (
     HUGE,
     Legend,
@@ -23,11 +24,11 @@ from sinehil.report.figure import (
 from sinehil.report.mismatches import float_error_lsb
 from sinehil.report.svg import Frame, Values
 from sinehil.report.text import number_text, oracle_label
+from sinehil.targets import Target
 from sinehil.verify.result import CodeComparison, VerifyResult
 
 FEW = 120
-TWO_PI = 2 * math.pi
-X_LABEL = "x in radians"
+CURVE_POINTS = 241
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,25 @@ class _Series:
 def plots_of(result: VerifyResult) -> list[Plot]:
     """Return the figures that this result has data for."""
     series = _series(result)
-    figures = [output_plot(result, series), sine_error_plot(result, series), float_error_plot(result, series)]
+    target = result.aim.target
+    figures = [output_plot(result, series)]
+    figures += [] if target is None else [distance_plot(result, target, series)]
+    figures.append(float_error_plot(result, series))
     if result.codes is not None and len(result.codes.x_q):
         figures.append(code_error_plot(result.codes))
     return figures
 
 
 def output_plot(result: VerifyResult, series: _Series) -> Plot:
-    """Device, interpreter and sin x over x."""
-    view = _view(result)
-    seen = np.concatenate([series.device, series.oracle])
-    low, high = span(seen[np.isfinite(seen)], -1.1, 1.1)
+    """Device, interpreter and, where it is known, the target over x."""
+    view, target = _view(result), result.aim.target
+    low, high = _y_span(series, target)
     few = len(series.x) <= FEW
     oracle = oracle_label(result.oracle, result.oracle_version)
-    sine_x = np.linspace(*view, 241)
+    words = "Board and interpreter" if target is None else f"Board, interpreter and {target.label}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.pi_axis(*view, X_LABEL), svg.nice_axis(low, high, "y"))
+        frame = Frame(width, height, svg.x_axis(target, *view), svg.nice_axis(low, high, "y"))
         if few:
             data = [
                 svg.dots(frame, "oracle-dots", series.x, series.oracle, 6),
@@ -72,15 +75,14 @@ def output_plot(result: VerifyResult, series: _Series) -> Plot:
                 svg.curve(frame, "oracle", series.x, series.oracle),
                 svg.curve(frame, "device", series.x, series.device),
             ]
-        sine = svg.curve(frame, "sine", sine_x, np.sin(sine_x))
         wrong = svg.crosses(frame, *_wrong(series, series.device))
-        title = "Board, interpreter and sin x"
-        return svg.svg(frame, identifier, title, _describe(result, "y over x"), [sine, *data, wrong])
+        parts = [*_target_curve(frame, target, view), *data, wrong]
+        return svg.svg(frame, identifier, words, _describe(result, "y over x"), parts)
 
     legend = [
         _board_key(few, "board"),
         dot_key("oracle-dots", oracle, 12) if few else line_key("oracle", oracle),
-        line_key("sine", "sin x"),
+        *([] if target is None else [line_key("target", target.label)]),
     ]
     note = "Where board and interpreter agree, the thin line lies on the wide one."
     if few:
@@ -96,10 +98,10 @@ def output_plot(result: VerifyResult, series: _Series) -> Plot:
     )
 
 
-def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
-    """How far the board's y is from sin x, with half an output step for scale."""
-    inside = (series.x >= 0) & (series.x <= np.float64(np.float32(TWO_PI))) & np.isfinite(series.device)
-    x, error = series.x[inside], series.device[inside] - np.sin(series.x[inside])
+def distance_plot(result: VerifyResult, target: Target, series: _Series) -> Plot:
+    """How far the board's y is from the target, with half an output step for scale."""
+    inside = target.covers(series.x.astype(np.float32)) & np.isfinite(series.device)
+    x, error = series.x[inside], series.device[inside] - target.function(series.x[inside])
     half = result.identity.output_scale / 2
     low, high = span(np.append(error, [-half, half]), -0.01, 0.01)
     worst = int(np.argmax(np.abs(error))) if len(error) else None
@@ -109,7 +111,10 @@ def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
 
     def draw(width: int, height: int, identifier: str) -> Markup:
         frame = Frame(
-            width, height, svg.pi_axis(*_view(result), X_LABEL), svg.nice_axis(low, high, "y \u2212 sin x")
+            width,
+            height,
+            svg.x_axis(target, *_view(result)),
+            svg.nice_axis(low, high, f"y \u2212 {target.label}"),
         )
         parts = [half_step_band(frame, result.identity.output_scale), zero_line(frame)]
         if len(x) > FEW:
@@ -118,16 +123,16 @@ def sine_error_plot(result: VerifyResult, series: _Series) -> Plot:
             parts.append(svg.dots(frame, "device-dots", x, error, 3))
         if worst is not None:
             parts.append(svg.dots(frame, "ring", x[[worst]], error[[worst]], 5))
-        return svg.svg(
-            frame, identifier, "Board minus sin x", _describe(result, "y minus sin x over x"), parts
-        )
+        words = _describe(result, f"y minus {target.label} over x")
+        return svg.svg(frame, identifier, f"Board minus {target.label}", words, parts)
 
     legend = [
-        _board_key(len(x) <= FEW, "board \u2212 sin x"),
+        _board_key(len(x) <= FEW, f"board \u2212 {target.label}"),
         dot_key("ring", "largest", 10),
         band_key("band", "\u00b1 half an output LSB: int8 cannot do better everywhere"),
     ]
-    return plot("Distance from sin x", note, legend, draw, "sine-error", 270, full=result.codes is not None)
+    full = result.codes is not None
+    return plot(f"Distance from {target.label}", note, legend, draw, "distance", 270, full=full)
 
 
 def float_error_plot(result: VerifyResult, series: _Series) -> Plot:
@@ -138,7 +143,7 @@ def float_error_plot(result: VerifyResult, series: _Series) -> Plot:
     low, high = _lsb_span(series.error_lsb)
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.pi_axis(*view, X_LABEL), _lsb_axis(low, high))
+        frame = Frame(width, height, svg.x_axis(result.aim.target, *view), _lsb_axis(low, high))
         drawn = svg.dots(frame, "device-dots", series.x[equal], np.zeros(int(equal.sum())), 2)
         x, error = _wrong(series, series.error_lsb)
         wrong = svg.crosses(frame, x, error)
@@ -190,12 +195,31 @@ def _series(result: VerifyResult) -> _Series:
 
 
 def _view(result: VerifyResult) -> tuple[float, float]:
-    """Return the x range worth showing: the sine's period and what the input codes can represent."""
-    identity = result.identity
+    """Return the x range worth showing: the target's and what the input codes can represent."""
+    identity, target = result.identity, result.aim.target
     low, high = ((code - identity.input_zero_point) * identity.input_scale for code in (-128, 127))
-    ends = [0.0, TWO_PI, *(end for end in (low, high) if math.isfinite(end) and abs(end) < HUGE)]
+    ends = [end for end in (low, high) if math.isfinite(end) and abs(end) < HUGE]
+    ends += [0.0, 1.0] if target is None and len(ends) < 2 else []
+    ends += [] if target is None else [target.low, target.high]
     margin = 0.02 * (max(ends) - min(ends))
     return min(ends) - margin, max(ends) + margin
+
+
+def _y_span(series: _Series, target: Target | None) -> tuple[float, float]:
+    """Return the y worth showing: the interpreter's, the target's, and the board's unless that is beyond measure."""
+    wanted = series.oracle
+    if target is not None:
+        wanted = np.append(wanted, target.function(np.linspace(target.low, target.high, CURVE_POINTS)))
+    first = float(wanted[0]) if len(wanted) else 0.0
+    seen = np.concatenate([wanted, series.device[np.isfinite(series.device)]])
+    return span(seen, first, first, max(HUGE, 2 * float(np.abs(wanted).max(initial=0))))
+
+
+def _target_curve(frame: Frame, target: Target | None, view: tuple[float, float]) -> list[Markup]:
+    if target is None:
+        return []
+    x = np.linspace(*view, CURVE_POINTS)
+    return [svg.curve(frame, "target", x, target.function(x))]
 
 
 def _wrong(series: _Series, y: Values) -> tuple[Values, Values]:
@@ -237,6 +261,5 @@ def _left_out(series: _Series) -> str:
 def _describe(result: VerifyResult, what: str) -> str:
     return (
         f"Plot of {what}. {result.compared - result.mismatches:,} of {result.compared:,} outputs equal to "
-        f"{oracle_label(result.oracle, result.oracle_version)}; the largest distance from sin x is "
-        f"{number_text(result.sine.max_abs_error, 3)}."
+        f"{oracle_label(result.oracle, result.oracle_version)}{distance_clause(result)}."
     )

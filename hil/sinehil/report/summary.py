@@ -20,9 +20,7 @@ def summary_lines(result: VerifyResult) -> list[str]:
 
 
 def _facts(result: VerifyResult) -> list[tuple[str, str]]:
-    identity, link, sine = result.identity, result.link, result.sine
-    errors = (sine.max_abs_error, sine.rmse, sine.mae)
-    worst, rmse, mae = (number_text(value, 3) for value in errors)
+    identity, link = result.identity, result.link
     return [
         ("scope", scope(result, coverage_of(result))),
         (
@@ -30,11 +28,22 @@ def _facts(result: VerifyResult) -> list[tuple[str, str]]:
             f"{identity.board} on {result.port}, firmware {identity.firmware}, engine {identity.engine}",
         ),
         ("model", f"sha256 {identity.model_sha256}"),
-        ("sin x", f"max error {worst}, rmse {rmse}, mae {mae} (information, not the verdict)"),
+        ("target", _distance(result)),
         *_size_and_cycles(result),
         ("link", f"{link.frames} frames, {link.retries} retries, {link.crc_errors} crc errors"),
         ("time", f"{result.elapsed_s:.2f} s"),
     ]
+
+
+def _distance(result: VerifyResult) -> str:
+    target, distance = result.aim.target, result.distance
+    if target is None:
+        return f"not known: {result.aim.unknown}"
+    if distance is None:
+        return f"{target.plain}: no compared x in {target.range_text}"
+    errors = (distance.max_abs_error, distance.rmse, distance.mae)
+    worst, rmse, mae = (number_text(value, 3) for value in errors)
+    return f"{target.plain}: max error {worst}, rmse {rmse}, mae {mae} (information, not the verdict)"
 
 
 def _size_and_cycles(result: VerifyResult) -> list[tuple[str, str]]:

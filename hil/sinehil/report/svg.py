@@ -12,6 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from sinehil.report.text import visible
+from sinehil.targets import Target
 
 Values = NDArray[np.float64]
 FEW_CROSSES = 40
@@ -166,6 +167,13 @@ def log_axis(low: float, high: float, label: str) -> Axis:
             break
     ticks = tuple(Tick(math.log10(value), f"{value:g}") for value in values)
     return Axis(math.log10(low), math.log10(high), label, ticks)
+
+
+def x_axis(target: Target | None, low: float, high: float) -> Axis:
+    """Return the axis of a target's x, in radians where that is an angle; plain where no target is known."""
+    if target is not None and target.in_radians:
+        return pi_axis(low, high, "x in radians")
+    return nice_axis(low, high, "x")
 
 
 def pi_axis(low: float, high: float, label: str) -> Axis:

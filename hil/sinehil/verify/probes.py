@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from sinehil.arithmetic import dequantize, quantizer_steps
 from sinehil.errors import ArtefactError
+from sinehil.targets import Target
 from sinehil.tflite_model import Quantization
 
 Float32s = NDArray[np.float32]
-TWO_PI = np.float32(2 * np.pi)
 
 
 def all_codes() -> NDArray[np.int8]:
@@ -19,20 +19,28 @@ def all_codes() -> NDArray[np.int8]:
     return np.arange(-128, 128, dtype=np.int16).astype(np.int8)
 
 
-def exhaustive_floats(input_: Quantization) -> Float32s:
-    """Return float32 inputs that together decide y for every float32 x.
+def exhaustive_floats(input_: Quantization, target: Target | None = None) -> Float32s:
+    """Return float32 inputs that together decide y for every float32 x, and the ends of the target's range.
 
     y depends on x only through its code, and the quantiser is a monotone step function, so both float32
     neighbours of each of its 255 steps fix the code of every number between them. The special values are
     those on which implementations differ.
     """
     steps = quantizer_steps(input_).ravel()
-    return np.concatenate([steps, _ends(input_), _special_values()]).astype(np.float32)
+    return np.concatenate([steps, _ends(input_, target), _special_values()]).astype(np.float32)
 
 
-def evenly_spaced(count: int) -> Float32s:
-    """Return ``count`` inputs from 0 to 2 pi."""
-    return np.linspace(0, TWO_PI, count, dtype=np.float32)
+def evenly_spaced(count: int, low: float, high: float) -> Float32s:
+    """Return ``count`` inputs from ``low`` to ``high``."""
+    return np.linspace(np.float32(low), np.float32(high), count, dtype=np.float32)
+
+
+def input_range(input_: Quantization, target: Target | None) -> tuple[float, float]:
+    """Return the x that the model is for: the target's range, else what its input codes can represent."""
+    if target is not None:
+        return target.low, target.high
+    low, high = dequantize(np.array([-128, 127], dtype=np.int8), input_)
+    return float(low), float(high)
 
 
 def test_set(samples: Path) -> Float32s:
@@ -49,16 +57,12 @@ def test_set(samples: Path) -> Float32s:
     return np.array(x, dtype=np.float32)
 
 
-def in_sine_range(x: Float32s) -> NDArray[np.bool_]:
-    """Return which inputs lie in [0, 2 pi], where the model was trained."""
-    return (x >= 0) & (x <= TWO_PI)
-
-
-def _ends(input_: Quantization) -> Float32s:
-    """Both ends of the representable range and of the sine's, and beyond both ends."""
-    low, high = dequantize(np.array([-128, 127], dtype=np.int8), input_)
+def _ends(input_: Quantization, target: Target | None) -> Float32s:
+    """Both ends of the representable range and of the target's, and beyond both ends."""
+    low, high = input_range(input_, None)
+    wanted = [] if target is None else [target.low, target.high]
     beyond = [low - 1, high + 1, 10 * low - 10, 10 * high + 10, -1000, 1000]
-    return np.array([low, high, 0, TWO_PI, *beyond], dtype=np.float32)
+    return np.array([low, high, *wanted, *beyond], dtype=np.float32)
 
 
 def _special_values() -> Float32s:

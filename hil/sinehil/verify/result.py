@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.targets import Aim
 from sinehil.verify.mode import Mode, Verdict
 
 Float32s = NDArray[np.float32]
@@ -71,8 +72,8 @@ def _check_alike(dtype: type[np.generic], *columns: NDArray[Any]) -> None:
 
 
 @dataclass(frozen=True)
-class SineError:
-    """How far the board's y is from sin(x) over the in-range x of this run: information, never the verdict."""
+class Distance:
+    """How far the board's y is from the target over the x of this run in its range: information, never the verdict."""
 
     max_abs_error: float
     rmse: float
@@ -109,7 +110,10 @@ class Cycles:
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """One run of verify. ``codes`` is None in the modes that send only floats."""
+    """One run of verify. ``codes`` is None in the modes that send only floats.
+
+    ``distance`` is None where ``aim`` names no target, and where no x was in its range.
+    """
 
     mode: Mode
     oracle: str
@@ -118,7 +122,8 @@ class VerifyResult:
     identity: DeviceIdentity
     floats: FloatComparison
     codes: CodeComparison | None
-    sine: SineError
+    aim: Aim
+    distance: Distance | None
     link: LinkStatistics
     elapsed_s: float
     firmware: FirmwareSize | None = None

@@ -11,15 +11,16 @@ from sinehil.device import Device
 from sinehil.errors import IdentityError
 from sinehil.oracle import LitertOracle
 from sinehil.protocol import IdentifyReply
+from sinehil.targets import Aim, Target
 from sinehil.tflite_model import QuantizedModel
 from sinehil.verify.mode import Mode
-from sinehil.verify.probes import all_codes, in_sine_range
+from sinehil.verify.probes import all_codes
 from sinehil.verify.result import (
     CodeComparison,
     DeviceIdentity,
+    Distance,
     FloatComparison,
     LinkStatistics,
-    SineError,
     VerifyResult,
 )
 
@@ -36,6 +37,15 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What is sent, ``x`` of shape [n] float32, and what a model's y there should be near."""
+
+    mode: Mode
+    x: Float32s
+    aim: Aim
+
+
+@dataclass(frozen=True)
 class Sample:
     """One float input, streamed and answered on its own."""
 
@@ -49,16 +59,15 @@ def verify(
     device: Device,
     expected: Expected,
     oracle: LitertOracle,
-    mode: Mode,
-    x: Float32s,
+    inputs: Inputs,
     on_sample: Callable[[Sample], None] | None = None,
 ) -> VerifyResult:
-    """Compare the connected-to-be board with ``oracle`` on ``x``, and in exhaustive mode on all codes too.
+    """Compare the connected-to-be board with ``oracle`` on the inputs, and in exhaustive mode on all codes too.
 
     ``on_sample`` makes x go one at a time and is called with each. Raises LinkError or IdentityError; wrong
     values are counted in the result.
     """
-    started = time.monotonic()
+    started, mode, x = time.monotonic(), inputs.mode, inputs.x
     identity = check_identity(device.connect(), expected, device.port)
     codes = _compare_codes(device, oracle) if mode is Mode.EXHAUSTIVE else None
     oracle_y = oracle.predict(x)
@@ -72,7 +81,8 @@ def verify(
         identity=identity,
         floats=FloatComparison(x, device_y, oracle_y),
         codes=codes,
-        sine=sine_error(x, device_y),
+        aim=inputs.aim,
+        distance=None if inputs.aim.target is None else distance_from(inputs.aim.target, x, device_y),
         link=LinkStatistics(device.counters.frames, device.counters.retries, device.crc_errors),
         elapsed_s=time.monotonic() - started,
     )
@@ -114,13 +124,13 @@ def check_identity(reply: IdentifyReply, expected: Expected, port: str) -> Devic
     )
 
 
-def sine_error(x: Float32s, y: Float32s) -> SineError:
-    """Return how far ``y`` is from sin(x) over the x that lie in [0, 2 pi]; zeros if there are none."""
-    inside = in_sine_range(x)
+def distance_from(target: Target, x: Float32s, y: Float32s) -> Distance | None:
+    """Return how far ``y`` is from the target over the x in its range; None if there are none."""
+    inside = target.covers(x)
     if not inside.any():
-        return SineError(0.0, 0.0, 0.0)
-    error = np.abs(y[inside].astype(np.float64) - np.sin(x[inside].astype(np.float64)))
-    return SineError(float(error.max()), float(np.sqrt(np.mean(error**2))), float(error.mean()))
+        return None
+    error = np.abs(y[inside].astype(np.float64) - target.function(x[inside].astype(np.float64)))
+    return Distance(float(error.max()), float(np.sqrt(np.mean(error**2))), float(error.mean()))
 
 
 def _compare_codes(device: Device, oracle: LitertOracle) -> CodeComparison:

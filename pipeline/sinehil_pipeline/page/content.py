@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from sinehil.manifest import FileEntry
 from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen import GeneratedKernel
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.curves import Curves, drawable, exact_y, fixed_order_y, grid_x
+from sinehil_pipeline.curves import Curves, drawable, fixed_order_y, grid_x, target_y
+from sinehil_pipeline.data import Dataset, make_dataset
 from sinehil_pipeline.evaluation import Evaluation
 from sinehil_pipeline.forms import MeasuredForm
+from sinehil_pipeline.scene import Scene, scene_of
 from sinehil_pipeline.training import Trained
 
 
@@ -27,6 +30,16 @@ class Content:
     kernel: GeneratedKernel
     files: Mapping[str, FileEntry]
 
+    @cached_property
+    def data(self) -> Dataset:
+        """The samples."""
+        return make_dataset(self.recipe)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The target, if there is one, and the range of x."""
+        return scene_of(self.recipe)
+
     @property
     def forms_of_models(self) -> tuple[tuple[str, str], ...]:
         """Model and form of the four that make predictions, in the order of tables and legends."""
@@ -38,14 +51,15 @@ class Content:
             (final, "LiteRT int8"),
         )
 
+    @cached_property
     def curves(self) -> Curves:
-        """Return the four models' predictions over the page's grid."""
-        x, results = grid_x(), self.results
+        """The four models' predictions over the page's grid."""
+        x, results, target = grid_x(self.recipe), self.results, self.scene.target
         pairs = ((self.baseline, self.recipe.baseline), (self.final, self.recipe.final))
         baseline, final = (fixed_order_y(model.weights, x, recipe.activation) for model, recipe in pairs)
         return Curves(
             x=x.astype(float),
-            sine=exact_y(x),
+            target=None if target is None else target_y(target, x),
             baseline=drawable(results.baseline.grid_y, baseline),
             final=drawable(results.final.grid_y, final),
             lite=drawable(results.float_grid_y, final),

@@ -1,4 +1,4 @@
-"""The page's figures: the data, the learning curves, the predictions and how far they are from sin x."""
+"""The page's figures: the data, the learning curves, the predictions and how far they are from the target."""
 
 import math
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sinehil.report import svg
 from sinehil.report.figure import (
     HALF_WIDTH,
+    Legend,
     Plot,
     band_key,
     dot_key,
@@ -22,36 +23,35 @@ from sinehil.report.figure import (
 )
 from sinehil.report.svg import Frame, Values
 from sinehil.report.text import number_text
-from sinehil_pipeline.curves import Curves
-from sinehil_pipeline.data import Dataset, Split, make_dataset
+from sinehil_pipeline.curves import target_y
+from sinehil_pipeline.data import Dataset, Split
 from sinehil_pipeline.page.content import Content
+from sinehil_pipeline.scene import Scene
 from sinehil_pipeline.training import Trained
 
-X_LABEL = "x in radians"
-EDGE = 0.12
-VIEW = -EDGE, 2 * math.pi + EDGE
-LEAST_ERROR = 1e-3
+EDGE = 0.02  # of the range of x, shown beyond either end
+LEAST_ERROR = 0.1  # of an output step, shown in any case
 SHOWN_DOTS = 8  # of the grid's points, one in so many is a dot
 LINES = ("baseline", "keras", "lite", "int8")
 
 
 def data_figure(content: Content) -> Plot:
     """Draw the samples by their role."""
-    data = make_dataset(content.recipe)
+    data, scene = content.data, content.scene
     y = np.concatenate([split.y for _, split in data.splits()]).astype(np.float64)
-    low, high = span(y, -1.1, 1.1)
+    low, high = _span(y)
     counts = ", ".join(f"{len(split.x):,} for {role}" for role, split in _roles(data).items())
     note = f"{len(y):,} samples: {counts}."
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.pi_axis(*VIEW, X_LABEL), svg.nice_axis(low, high, "y"))
+        frame = Frame(width, height, _x_axis(scene), svg.nice_axis(low, high, "y"))
         size = 0.7 if width < HALF_WIDTH else 1.0
         train, validation, test = (_pair(split) for split in _roles(data).values())
         parts = [
             svg.dots(frame, "train", *train, 2 * size),
             svg.dots(frame, "validation square", *validation, 2 * size),
             svg.pluses(frame, "test", *test, 3.5 * size),
-            _sine(frame),
+            *_target(frame, scene),
         ]
         return svg.svg(frame, identifier, "The samples, y over x", note, parts)
 
@@ -59,7 +59,7 @@ def data_figure(content: Content) -> Plot:
         dot_key("train", "training"),
         dot_key("validation square", "validation"),
         plus_key("test", "test"),
-        line_key("sine", "sin x"),
+        *_target_key(scene),
     ]
     return plot("Samples", note, legend, draw, "samples", 340, full=True)
 
@@ -73,69 +73,73 @@ def learning_figures(model: Trained, name: str) -> list[Plot]:
     ]
 
 
-def prediction_figure(content: Content, curves: Curves) -> Plot:
-    """Draw the four models' y over x, on the noisy test data."""
-    test = _pair(make_dataset(content.recipe).test)
-    words = f"y over x, on the noisy test data. Largest distance from sin x: {_worst_words(content, curves)}"
-    low, high = span(np.concatenate([test[1], curves.baseline, curves.final]), -1.1, 1.1)
+def prediction_figure(content: Content) -> Plot:
+    """Draw the four models' y over x, on the test data."""
+    curves, scene, test = content.curves, content.scene, _pair(content.data.test)
+    words = f"y over x, on the test data. Largest distance from {scene.reference}: {_worst_words(content)}"
+    low, high = _span(np.concatenate([test[1], curves.baseline, curves.final]))
+    title = "Four models" if scene.target is None else f"Four models and {scene.target.label}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.pi_axis(*VIEW, X_LABEL), svg.nice_axis(low, high, "y"))
+        frame = Frame(width, height, _x_axis(scene), svg.nice_axis(low, high, "y"))
         parts = [
             svg.dots(frame, "actual", *test, 2.5),
             svg.curve(frame, "keras", curves.x, curves.final),
             svg.curve(frame, "lite", curves.x, curves.lite),
             svg.curve(frame, "baseline", curves.x, curves.baseline),
-            _sine(frame),
+            *_target(frame, scene),
             svg.dots(frame, "int8", curves.x[::SHOWN_DOTS], curves.quantized[::SHOWN_DOTS], 2.5),
         ]
-        return svg.svg(frame, identifier, "Four models and sin x", words, parts)
+        return svg.svg(frame, identifier, title, words, parts)
 
     legend = [
         dot_key("actual", "test data"),
         *(line_key(css, words) for css, words in zip(LINES[:3], _names(content), strict=False)),
         dot_key("int8", _names(content)[3]),
-        line_key("sine", "sin x"),
+        *_target_key(scene),
     ]
     note = "Where the forms of one model agree, the thin line lies on the wide one and the dots on both."
-    return plot("Four models and sin x", note, legend, draw, "predictions", 360, full=True)
+    return plot(title, note, legend, draw, "predictions", 360, full=True)
 
 
-def error_figures(content: Content, curves: Curves) -> list[Plot]:
-    """Draw the distance from sin x: of all four, and of the final model's forms at their own scale."""
-    errors = dict(zip(LINES, (y - curves.sine for y in _ys(curves)), strict=True))
+def error_figures(content: Content) -> list[Plot]:
+    """Draw the distance from the target: of all four, and of the final model's forms at their own scale.
+
+    Where no target is known, draw what quantising costs: how far int8 is from the float model.
+    """
+    curves, name, reference = content.curves, content.final.name, content.scene.reference
+    errors = {css: y - curves.reference for css, y in zip(LINES, _ys(content), strict=True)}
+    band = " The band is half a step of the int8 output to either side."
+    if content.scene.target is None:
+        int8 = {"int8": errors["int8"]}
+        return [_errors(f"Distance of int8 from {reference}", band, content, int8, "final-errors", full=True)]
     final = {css: error for css, error in errors.items() if css != "baseline"}
-    name = content.final.name
     return [
-        _errors("Distance from sin x, all four", "", content, curves, errors, "errors"),
-        _errors(
-            f"Distance from sin x, {name} alone",
-            " The band is half a step of the int8 output to either side.",
-            content,
-            curves,
-            final,
-            "final-errors",
-        ),
+        _errors(f"Distance from {reference}, all four", "", content, errors, "errors"),
+        _errors(f"Distance from {reference}, {name} alone", band, content, final, "final-errors"),
     ]
 
 
 def _errors(
-    title: str, note: str, content: Content, curves: Curves, errors: Mapping[str, Values], name: str
+    title: str, note: str, content: Content, errors: Mapping[str, Values], name: str, full: bool = False
 ) -> Plot:
-    low, high = span(np.concatenate(list(errors.values())), -LEAST_ERROR, LEAST_ERROR)
-    scale = float(content.quantized.output.scale)
-    words = "Largest: " + _worst_words(content, curves, list(errors))
+    scale, scene = float(content.quantized.output.scale), content.scene
+    low, high = span(
+        np.concatenate(list(errors.values())), -LEAST_ERROR * scale, LEAST_ERROR * scale, math.inf
+    )
+    words = "Largest: " + _worst_words(content, list(errors))
+    unit = "int8 \u2212 float" if scene.target is None else f"y \u2212 {scene.reference}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.pi_axis(*VIEW, X_LABEL), svg.nice_axis(low, high, "y \u2212 sin x"))
-        lines = [svg.curve(frame, f"{css} fine", curves.x, error) for css, error in errors.items()]
+        frame = Frame(width, height, _x_axis(scene), svg.nice_axis(low, high, unit))
+        lines = [svg.curve(frame, f"{css} fine", content.curves.x, error) for css, error in errors.items()]
         parts = [half_step_band(frame, scale), zero_line(frame), *lines]
         return svg.svg(frame, identifier, title, words, parts)
 
     names = dict(zip(LINES, _names(content), strict=True))
     legend = [line_key(f"{css} fine", names[css]) for css in errors]
     band = band_key("band", "\u00b1 half an output LSB")
-    return plot(title, words + note, [*legend, band], draw, name, 300)
+    return plot(title, words + note, [*legend, band], draw, name, 300, full)
 
 
 def _learning(
@@ -159,16 +163,19 @@ def _learning(
     return plot(title, ends, legend, draw, f"{name}-{unit}", 280)
 
 
-def _worst_words(content: Content, curves: Curves, lines: list[str] | None = None) -> str:
-    """Return the largest distance from sin x of each line."""
+def _worst_words(content: Content, lines: list[str] | None = None) -> str:
+    """Return the largest distance of each line, but from itself."""
+    reference = content.curves.reference
     found = {
-        css: f"{name}: {number_text(float(np.abs(y - curves.sine).max()), 3)}"
-        for css, name, y in zip(LINES, _names(content), _ys(curves), strict=True)
+        css: f"{name}: {number_text(float(np.abs(y - reference).max()), 3)}"
+        for css, name, y in zip(LINES, _names(content), _ys(content), strict=True)
+        if y is not reference
     }
-    return "; ".join(found[css] for css in lines or LINES) + "."
+    return "; ".join(found[css] for css in lines or found) + "."
 
 
-def _ys(curves: Curves) -> tuple[Values, ...]:
+def _ys(content: Content) -> tuple[Values, ...]:
+    curves = content.curves
     return curves.baseline, curves.final, curves.lite, curves.quantized
 
 
@@ -184,9 +191,24 @@ def _pair(split: Split) -> tuple[Values, Values]:
     return split.x.astype(np.float64), split.y.astype(np.float64)
 
 
-def _sine(frame: Frame) -> Markup:
-    x = np.linspace(0, 2 * math.pi, 241)
-    return svg.curve(frame, "sine", x, np.sin(x))
+def _span(y: Values) -> tuple[float, float]:
+    return span(y, float(y[0]), float(y[0]), math.inf)
+
+
+def _x_axis(scene: Scene) -> svg.Axis:
+    room = EDGE * (scene.high - scene.low)
+    return svg.x_axis(scene.target, scene.low - room, scene.high + room)
+
+
+def _target(frame: Frame, scene: Scene) -> list[Markup]:
+    if scene.target is None:
+        return []
+    x = np.linspace(scene.low, scene.high, 241)
+    return [svg.curve(frame, "target", x, target_y(scene.target, x))]
+
+
+def _target_key(scene: Scene) -> list[Legend]:
+    return [] if scene.target is None else [line_key("target", scene.target.label)]
 
 
 def _short(values: NDArray[np.float32]) -> str:

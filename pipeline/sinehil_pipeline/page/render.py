@@ -2,7 +2,6 @@
 
 from sinehil.report.html import Facts, Tile, render
 from sinehil.report.text import number_text
-from sinehil_pipeline.curves import Curves
 from sinehil_pipeline.page import figures, tables
 from sinehil_pipeline.page.content import Content
 
@@ -13,7 +12,7 @@ SHORT_SHA = 12
 
 def page_html(content: Content) -> str:
     """Return the page. Equal content gives equal bytes on every CPU; every string from outside is escaped."""
-    curves, final = content.curves(), content.final
+    final = content.final
     return render(
         "training.html.j2",
         PACKAGE,
@@ -22,7 +21,7 @@ def page_html(content: Content) -> str:
         recipe_name=str(content.recipe.name),
         trainer=content.trainer,
         sha256=content.quantized.sha256[:SHORT_SHA],
-        tiles=_tiles(content, curves),
+        tiles=_tiles(content),
         recipe=tables.recipe_tables(content.recipe.as_dict()),
         data=[figures.data_figure(content)],
         summaries=_summaries(content),
@@ -32,9 +31,10 @@ def page_html(content: Content) -> str:
         ],
         tries=tables.tries_table(content),
         metrics=tables.metrics_table(content),
+        every_x=_every_x(content),
         predictions=[
-            figures.prediction_figure(content, curves),
-            *figures.error_figures(content, curves),
+            figures.prediction_figure(content),
+            *figures.error_figures(content),
         ],
         quantization=[tables.tensors_table(content.quantized), tables.weights_table(content.quantized)],
         weight_scales=tables.weight_scales(content.quantized),
@@ -49,12 +49,32 @@ def _headline(content: Content) -> str:
     return f"{content.final.name} from seed {content.final.seed}, accepted in try {tries} of at most {most}"
 
 
-def _tiles(content: Content, curves: Curves) -> list[Tile]:
-    worst = float(abs(curves.quantized - curves.sine).max())
+def _every_x(content: Content) -> str:
+    """Return the sentence on all x, not just those of the test set; empty where no target is known."""
+    found, target = content.results.every_x, content.scene.target
+    if found is None or target is None:
+        return ""
+    return (
+        f"Over every x from {number_text(target.low)} to {number_text(target.high)} the int8 model is at most "
+        f"{number_text(found.max_abs_error, 3)} from {target.label}. With the scales it has, one y for all x of an "
+        f"input code and 256 values of y, no model could come nearer than {number_text(found.floor, 3)}."
+    )
+
+
+def _distance_tile(content: Content) -> Tile:
+    name = f"largest distance of int8 from {content.scene.reference}"
+    if (found := content.results.every_x) is not None:
+        floor = f"of {number_text(found.floor, 3)} at best"
+        return Tile(f"{name}, over every x", number_text(found.max_abs_error, 3), floor)
+    worst = float(abs(content.curves.quantized - content.curves.reference).max())
+    return Tile(name, number_text(worst, 3), "")
+
+
+def _tiles(content: Content) -> list[Tile]:
     return [
         Tile("validation mse, at the gate", f"{content.final.tries[-1].val_mse:.4f}", ""),
         Tile("test mse as int8", f"{content.results.quantized_metrics.mse:.4f}", ""),
-        Tile("largest distance of int8 from sin x", number_text(worst, 3), ""),
+        _distance_tile(content),
         Tile("int8 .tflite", f"{len(content.quantized.data):,}", "bytes"),
         Tile("float32 .tflite", f"{len(content.results.files.float):,}", "bytes"),
         Tile("kernel's tables in flash", f"{content.kernel.table_bytes:,}", "bytes"),

@@ -84,14 +84,15 @@ def metrics_table(content: Content) -> Table:
         Row(model, tuple(f"{value:.5f}" for value in errors), form)
         for (model, form), errors in zip(content.forms_of_models, map(_errors, found), strict=True)
     )
-    columns = ("model", "mse", "mae", "largest error", "largest distance from sin x")
+    target = content.scene.target
+    distance = () if target is None else (f"largest distance from {target.label}",)
+    columns = ("model", "mse", "mae", "largest error", *distance)
     return Table(f"On the test set of {len(results.final.test_y)} samples", columns, tuple(rows))
 
 
 def _errors(metrics: Metrics) -> tuple[float, ...]:
-    to_sine = metrics.max_abs_error_to_sine
-    assert to_sine is not None, "the page is about sin x"
-    return (metrics.mse, metrics.mae, metrics.max_abs_error, to_sine)
+    to_target = metrics.max_abs_error_to_target
+    return (metrics.mse, metrics.mae, metrics.max_abs_error, *(() if to_target is None else (to_target,)))
 
 
 def tensors_table(model: QuantizedModel) -> Table:
@@ -121,10 +122,10 @@ def weight_scales(model: QuantizedModel) -> Facts:
 
 
 def sizes_table(content: Content) -> Table:
-    """Return the bytes of every form the model takes, and how far the files are from sin x where that was measured."""
-    curves, files = content.curves(), content.files
+    """Return the bytes of every form the model takes, and how far the files are from the target or the float model."""
+    curves, files, scene = content.curves, content.files, content.scene
     float_bytes = files[manifest.FLOAT_MODEL].bytes
-    float_error = float(np.abs(curves.lite - curves.sine).max())
+    float_error = None if scene.target is None else float(np.abs(curves.lite - curves.reference).max())
     array, source = files[manifest.C_ARRAY].bytes, content.kernel.source.encode()
 
     def row(head: str, remark: str, size: int, error: float | None = None) -> Row:
@@ -137,13 +138,18 @@ def sizes_table(content: Content) -> Table:
         scales = "per channel" if item.form.granularity == "per_channel" else "per tensor"
         is_ours = item.form == content.recipe.quantization
         remark = manifest.QUANTIZED_MODEL if is_ours else "converted for this table only"
-        rows.append(row(f"int8 .tflite, {ends}, {scales}", remark, item.bytes, item.max_abs_error_to_sine))
+        rows.append(row(f"int8 .tflite, {ends}, {scales}", remark, item.bytes, item.max_distance))
     rows += [
         row("C array, as text", manifest.C_ARRAY, array),
         row("generated kernel, as C text", "what sinehil compile makes of the int8 file", len(source)),
         row("its tables in flash", "weights, biases, requantisation", content.kernel.table_bytes),
     ]
-    columns = ("form of the model", "bytes", "of the float32 file", "largest distance from sin x")
+    columns = (
+        "form of the model",
+        "bytes",
+        "of the float32 file",
+        f"largest distance from {scene.reference}",
+    )
     return Table(f"{content.final.name}, form by form", columns, tuple(rows))
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 
+from sinehil.targets import TARGETS
 from sinehil.tflite_model import MAX_WIDTH
 from sinehil_pipeline.config import DataRecipe, GateRecipe, ModelRecipe, QuantizationRecipe, Recipe, Refine
 from sinehil_pipeline.csv_data import MAX_ROWS, parse_csv
@@ -11,7 +12,6 @@ from sinehil_pipeline.gradients import ACTIVATIONS
 from sinehil_pipeline.initialisation import INITS
 from sinehil_pipeline.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 from sinehil_pipeline.recipes.table import Table
-from sinehil_pipeline.targets import TARGETS
 
 # What keeps every array of a training below about a gigabyte, whatever else the recipe says.
 MAX_SAMPLES, MAX_EPOCHS, MAX_BATCH, MAX_LAYERS = MAX_ROWS, 100_000, 1024, 4

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.arithmetic import dequantize, quantizer_steps
-from sinehil.tflite_model import Quantization
-from sinehil_pipeline.targets import Target
+from sinehil.targets import Target
+from sinehil.tflite_model import Quantization, QuantizedModel
 
 Float64s = NDArray[np.float64]
 CODES = np.arange(-128, 128, dtype=np.int16).astype(np.int8)
@@ -52,6 +52,12 @@ def error_table(input_: Quantization, output: Quantization, target: Target) -> F
     y = dequantize(CODES, output).astype(np.float64)[None, :]
     errors = np.maximum(np.abs(y - span.lowest[:, None]), np.abs(y - span.highest[:, None]))
     return np.where(span.used[:, None], errors, 0.0)
+
+
+def worst_error(model: QuantizedModel, target: Target, y_q: NDArray[np.int8]) -> float:
+    """Return the largest |y - target(x)| over all x in the target's range, for the output codes of all 256 inputs."""
+    errors = error_table(model.input, model.output, target)
+    return float(errors[np.arange(256), y_q.astype(np.int64) + 128].max())
 
 
 def floor_of(input_: Quantization, output: Quantization, target: Target) -> float:

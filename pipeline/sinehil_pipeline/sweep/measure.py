@@ -11,9 +11,8 @@ from sinehil_pipeline import convert, portable
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.curves import fixed_order_y
 from sinehil_pipeline.data import Float32s, make_dataset, target_of
-from sinehil_pipeline.evaluation import import_everything, metrics
+from sinehil_pipeline.evaluation import every_x, import_everything, metrics
 from sinehil_pipeline.interpret import run_interpreter
-from sinehil_pipeline.refine import max_abs_error
 from sinehil_pipeline.sweep.result import SeedResult
 from sinehil_pipeline.training import first_divergence
 from sinehil_pipeline.worker import Channel, EpochDone
@@ -49,7 +48,7 @@ def measure_seed(channel: Channel, recipe: Recipe) -> SeedResult:
         recipe.seed,
         val_mse=fit.history.final_val_mse,
         best_val_mse=float(fit.history.val_mse.min()),
-        test_mse=metrics(y, data.test, recipe.data.target).mse,
+        test_mse=metrics(y, data.test, target_of(recipe)).mse,
     )
     return _with_int8(learnt, recipe, fit.weights)
 
@@ -57,15 +56,16 @@ def measure_seed(channel: Channel, recipe: Recipe) -> SeedResult:
 def _with_int8(learnt: SeedResult, recipe: Recipe, weights: Sequence[Float32s]) -> SeedResult:
     quantized = convert.convert_as(recipe, weights, recipe.quantization)
     try:
-        model = parse_quantized_model(quantized, WHAT)
+        parse_quantized_model(quantized, WHAT)
     except ArtefactError:
         return learnt
     target, test = target_of(recipe), make_dataset(recipe).test
     y = run_interpreter(quantized, test.x)
     if not np.isfinite(y).all():
         return learnt
+    found = every_x(quantized, target)
     return replace(
         learnt,
-        int8_test_mse=metrics(y, test, recipe.data.target).mse,
-        int8_max_abs_error=None if target is None else float(f"{max_abs_error(model, target):.5g}"),
+        int8_test_mse=metrics(y, test, target).mse,
+        int8_max_abs_error=None if found is None else found.max_abs_error,
     )

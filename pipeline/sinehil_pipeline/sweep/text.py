@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from sinehil.targets import TARGETS
 from sinehil_pipeline.config import GateRecipe, Recipe
 from sinehil_pipeline.sweep.result import MEASURES, NEVER_LEARNT_FACTOR, Outcome, SeedResult
 from sinehil_pipeline.sweep.statistics import Quartiles, Share, Standing, Statistics
-from sinehil_pipeline.targets import TARGETS
 
 
 def results_csv(results: Sequence[SeedResult], gate: GateRecipe) -> str:
