@@ -1,6 +1,7 @@
 """Options and helpers for all tests. ``--port`` runs the board tests on a real board instead of a virtual one."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,11 @@ import pytest
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 MountTmpfs = Callable[[str], Path]
+
+
+def pytest_configure() -> None:
+    # A shell's background job ignores Ctrl-C, and so would every program that is started here to be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
