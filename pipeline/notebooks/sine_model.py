@@ -182,7 +182,7 @@ print(f"mse of the validation data {val_mse_1:.4f}; the noise alone is {recipe.n
 
 # %% [markdown]
 # The noise cannot be predicted, so its mean square is the least error that any model can come to. model_1 stays far above
-# that: it follows the first half of the wave and then goes straight on. The book concludes that it needs more capacity,
+# that: it follows the wave up and from there goes straight down. The book concludes that it needs more capacity,
 # and so goes on to a larger model.
 #
 # > **Today:** that is half of the story. Keras starts with biases of zero, which puts the kinks of all 16 neurons at x = 0;
