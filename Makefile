@@ -23,6 +23,9 @@ flash: setup ## upload to PORT (default /dev/ttyACM0)
 verify: setup ## compare the board on PORT with the interpreter, for every input
 	@$(BIN)/sinehil verify --port $(PORT)
 
+notebook: setup $(VENV)/.notebook ## the book's chapter as a notebook, in JupyterLab
+	@$(BIN)/sinehil notebook
+
 docker-train: ## the same in a container: no Python or TensorFlow on this machine, no network while it works
 	@docker/sinehil.sh train train
 docker-demo: ## the whole main job in a container, with a virtual Uno inside
@@ -52,6 +55,9 @@ report-picture: demo packages-test ## renew the picture of a report in README.md
 	  --disable-background-networking --user-data-dir=$$profile --window-size=1100,1000 \
 	  --screenshot=$(CURDIR)/hil/report.png file://$(CURDIR)/reports/demo/report.html 2>/dev/null; rm -rf $$profile
 
+translations: setup $(VENV)/.notebook ## make the notebooks and README.ko.md from their sources and catalogues
+	@$(BIN)/python -m translation
+
 lock: setup ## renew every lock: Python, Go, Debian
 	@docker/lock.sh --upgrade
 audit: setup ## ask the advisory databases about what is pinned (network; not part of `make test`)
@@ -62,7 +68,7 @@ clean: ## remove what was generated here, not the tools in the cache
 
 setup: packages $(VENV)/.ready
 setup-lint: packages-lint $(VENV)/.ready
-setup-test: packages-test $(VENV)/.ready
+setup-test: packages-test $(VENV)/.ready $(VENV)/.notebook
 packages:
 	@docker/install-debian-packages.sh $(PACKAGES)
 packages-lint:
@@ -75,6 +81,10 @@ $(VENV)/.ready: docker/requirements-dev.txt pyproject.toml | packages
 	@$(BIN)/pip install --quiet --require-hashes -r docker/requirements-dev.txt
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+$(VENV)/.notebook: docker/requirements-notebook.txt $(VENV)/.ready
+	@echo "installing JupyterLab into $(VENV)" >&2
+	@$(BIN)/pip install --quiet --require-hashes -r docker/requirements-notebook.txt
+	@touch $@
 
-.PHONY: help demo train compile flash verify docker-train docker-demo docker-flash docker-verify test test-container \
+.PHONY: help demo train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container \
   check lint report-picture lock audit clean setup setup-lint setup-test packages packages-lint packages-test

@@ -19,7 +19,7 @@ if [[ ! $folder/pip-audit/.ready -nt docker/requirements-audit.txt ]]; then
 fi
 # --disable-pip: what the locks say, nothing resolved. --strict: a package that the service does not know must not pass.
 # One lock at a time, because pip-audit refuses a package that stands in two; dev has all that train, rig and build have.
-for lock in dev go sbom audit; do
+for lock in dev notebook go sbom audit; do
   report=$folder/$lock.txt
   rm -f "$report"
   if "$folder/pip-audit/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner off \

@@ -13,6 +13,8 @@ build_requirements() {
 
 compile pyproject.toml --extra train --group dev "$@" -o docker/requirements-dev.txt
 compile pyproject.toml --extra train -c docker/requirements-dev.txt -o docker/requirements-train.txt
+compile pyproject.toml --extra notebook --group notebook "$@" -c docker/requirements-dev.txt \
+  -o docker/requirements-notebook.txt
 compile pyproject.toml -c docker/requirements-dev.txt -o docker/requirements-rig.txt
 build_requirements | compile - --no-annotate -c docker/requirements-dev.txt -o docker/requirements-build.txt
 for group in audit go sbom; do

@@ -15,6 +15,7 @@ from sinehil.commands import (
     demo,
     doctor,
     flash,
+    notebook,
     ports,
     setup,
     sketch,
@@ -58,12 +59,26 @@ def _root(
     """Take the options that stand before a command; each acts by its own callback."""
 
 
-for module in (train, sweep, compile_, flash, verify, bench, demo, virtual, sketch, ports, setup, doctor):
+for module in (
+    train,
+    sweep,
+    compile_,
+    flash,
+    verify,
+    bench,
+    demo,
+    notebook,
+    virtual,
+    sketch,
+    ports,
+    setup,
+    doctor,
+):
     module.register(app)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM takes the same way out as Ctrl-C, so that boards and half-written files are cleaned up."""
+    """SIGTERM and SIGHUP take the same way out as Ctrl-C, so that boards and half-written files are cleaned up."""
     raise KeyboardInterrupt
 
 
@@ -71,6 +86,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented code."""
     words = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it, and means it
+        signal.signal(signal.SIGHUP, _interrupt)
     sys.exit(_run(words or ["--help"]))
 
 

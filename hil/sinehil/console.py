@@ -20,7 +20,7 @@ class Stage:
 class Console:
     """Talk goes to stdout, with ``--json`` to stderr so that stdout carries the object alone.
 
-    Bars and colours appear only on a terminal.
+    Bars appear only on a terminal; colours also where FORCE_COLOR asks for them, as Jupyter's kernel does.
     """
 
     def __init__(self, json_output: bool = False) -> None:
@@ -56,7 +56,7 @@ class Console:
             *([TimeRemainingColumn(), TextColumn("left")] if with_eta else []),
         )
         with Progress(
-            *columns, console=self._talk, transient=True, disable=not self._talk.is_terminal
+            *columns, console=self._talk, transient=True, disable=not self._talk.file.isatty()
         ) as bar:
             task = bar.add_task(name, total=None, detail="")
 

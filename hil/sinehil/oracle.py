@@ -1,8 +1,5 @@
 """The real interpreter that a board must equal: ai-edge-litert with its default delegate."""
 
-import contextlib
-import os
-from collections.abc import Iterator
 from importlib.metadata import version
 
 import numpy as np
@@ -10,6 +7,7 @@ from numpy.typing import NDArray
 
 from sinehil.arithmetic import dequantize, quantize_input
 from sinehil.errors import ArtefactError
+from sinehil.quiet import quiet_stderr
 from sinehil.tflite_model import QuantizedModel
 
 Float32s = NDArray[np.float32]
@@ -27,7 +25,7 @@ class LitertOracle:
         self.version = version("ai-edge-litert")
         self._model = model
         try:
-            with _quiet_stderr():
+            with quiet_stderr():
                 self._interpreter = Interpreter(model_content=model.data)
                 self._interpreter.allocate_tensors()
             self._source = self._interpreter.get_input_details()[0]["index"]
@@ -62,23 +60,10 @@ class LitertOracle:
 
     def _run(self, batch: NDArray[np.generic]) -> NDArray[np.generic]:
         interpreter = self._interpreter
-        with _quiet_stderr():
+        with quiet_stderr():
             interpreter.resize_tensor_input(self._source, batch.shape, strict=False)
             interpreter.allocate_tensors()
         interpreter.set_tensor(self._source, batch)
         interpreter.invoke()
         result: NDArray[np.generic] = interpreter.get_tensor(self._result)
         return result
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep the C++ runtime's notices (it prints "Created TensorFlow Lite XNNPACK delegate") off the terminal."""
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)

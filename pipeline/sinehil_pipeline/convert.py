@@ -1,5 +1,7 @@
 """From trained weights to the two .tflite files, by TensorFlow's own converter."""
 
+import contextlib
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sinehil.quiet import quiet_stderr
 from sinehil_pipeline.config import QuantizationRecipe, Recipe
 from sinehil_pipeline.data import Float32s, make_dataset, x_range
 from sinehil_pipeline.keras_models import build_model
@@ -60,9 +63,16 @@ def _convert(recipe: Recipe, weights: Sequence[Float32s], quantization: Quantiza
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if quantization is not None:
         _quantize(converter, quantization, representative_x(recipe))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "Statistics for quantized inputs": they come from the dataset
+    with quiet_converter():
         return bytes(converter.convert())
+
+
+@contextlib.contextmanager
+def quiet_converter() -> Iterator[None]:
+    """Leave out what a conversion prints: the list of variables, the converter's settings, a warning of no concern."""
+    with contextlib.redirect_stdout(io.StringIO()), quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "Statistics for quantized inputs": they come from the dataset
+        yield
 
 
 def _quantize(converter: Any, recipe: QuantizationRecipe, representative: Float32s) -> None:

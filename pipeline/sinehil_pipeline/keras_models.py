@@ -5,7 +5,7 @@ TensorFlow is imported when a function needs it, never with this module.
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +89,12 @@ def fit(recipe: ModelRecipe, data: Dataset, seed: int, on_epoch: portable.OnEpoc
         callbacks=[report, keras.callbacks.TerminateOnNaN()],
         verbose=0,
     ).history
-    columns = (np.asarray(logs[name], np.float32) for name in ("loss", "mae", "val_loss", "val_mae"))
-    return portable.Fit(tuple(model.get_weights()), History(*columns))
+    return portable.Fit(tuple(model.get_weights()), keras_history(logs))
+
+
+def keras_history(logs: Mapping[str, Sequence[float]]) -> History:
+    """Return what ``Model.fit`` recorded of loss and mae."""
+    return History(*(np.asarray(logs[name], np.float32) for name in ("loss", "mae", "val_loss", "val_mae")))
 
 
 def _initial_weights(recipe: ModelRecipe, data: Dataset, seed: int) -> Sequence[Float32s] | None:

@@ -68,13 +68,13 @@ def draw_predictions(recipe: Recipe, data: Dataset, predictions: Predictions) ->
     """Draw predicted against actual values of both models, and the three forms of the final one."""
     baseline, final, scene = recipe.baseline.name, recipe.final.name, scene_of(recipe)
     return {
-        f"plots/{baseline}_predictions.png": _predicted(
+        f"plots/{baseline}_predictions.png": draw_predicted(
             scene, f"{baseline} on its training data", data.train, predictions.baseline_train
         ),
-        f"plots/{final}_predictions.png": _predicted(
+        f"plots/{final}_predictions.png": draw_predicted(
             scene, f"{final} on the test data", data.test, predictions.final_test
         ),
-        "plots/comparison.png": _comparison(scene, final, data.test, predictions),
+        "plots/comparison.png": draw_comparison(scene, final, data.test, predictions),
     }
 
 
@@ -163,7 +163,8 @@ def _curve(axes: Any, epochs: Any, training: Float32s, validation: Float32s) -> 
     axes.legend(handles[::-1], labels[::-1], loc="upper right")
 
 
-def _predicted(scene: Scene, title: str, split: Split, predicted: Floats) -> bytes:
+def draw_predicted(scene: Scene, title: str, split: Split, predicted: Floats) -> bytes:
+    """Draw a model's y, shape [n], over the pairs that it was asked about."""
     figure, axes = _figure(SINGLE_IN)
     axes.scatter(split.x, split.y, DOT, BLUE, linewidths=0, alpha=0.5, label="actual (noisy sample)")
     scene.draw(axes)
@@ -175,7 +176,8 @@ def _predicted(scene: Scene, title: str, split: Split, predicted: Floats) -> byt
     return png(figure)
 
 
-def _comparison(scene: Scene, name: str, test: Split, predictions: Predictions) -> bytes:
+def draw_comparison(scene: Scene, name: str, test: Split, predictions: Predictions) -> bytes:
+    """Draw a model's three forms over the test data, and how far each is from the function."""
     figure, (upper, lower) = _figure(TALL_IN, 2, 1, height_ratios=[2, 1], sharex=True)
     order = np.argsort(test.x, kind="stable")
     x, exact = test.x[order], scene.exact(test)[order]

@@ -34,7 +34,7 @@ def test_readme_lists_every_exit_code() -> None:
 
 def test_locks_carry_hashes_and_no_addresses() -> None:
     locks = sorted((ROOT / "docker").glob("requirements-*.txt"))
-    assert len(locks) == 7
+    assert len(locks) == 8
     for lock in locks:
         text = lock.read_text()
         pins = re.findall(r"^[a-z0-9][\w.-]*==", text, re.MULTILINE)

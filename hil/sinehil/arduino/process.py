@@ -62,10 +62,14 @@ def follow(
     on_line: Callable[[str], None],
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    end_timeout_s: float = END_TIMEOUT_S,
 ) -> Finished:
-    """Run ``command`` to its end and hand over each line of its talk at once; it is kept as ``stderr`` too."""
+    """Run ``command`` to its end and hand over each line of its talk at once; it is kept as ``stderr`` too.
+
+    When an exception passes through, the tool gets ``end_timeout_s`` to end by itself.
+    """
     lines: list[str] = []
-    with _started(command, env, cwd, stderr=subprocess.STDOUT) as process:
+    with _started(command, env, cwd, stderr=subprocess.STDOUT, end_timeout_s=end_timeout_s) as process:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
@@ -99,7 +103,11 @@ def tail(text: str, lines: int = OUTPUT_LINES) -> str:
 
 @contextlib.contextmanager
 def _started(
-    command: Command, env: Mapping[str, str] | None, cwd: Path | None, stderr: int
+    command: Command,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    stderr: int,
+    end_timeout_s: float = END_TIMEOUT_S,
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a tool in a session of its own; when an exception passes through, Ctrl-C included, end all of it.
 
@@ -125,7 +133,7 @@ def _started(
     try:
         yield process
     except BaseException:
-        _end_session(process)
+        _end_session(process, end_timeout_s)
         raise
     finally:
         for pipe in (process.stdout, process.stderr):
@@ -133,10 +141,10 @@ def _started(
                 pipe.close()
 
 
-def _end_session(process: subprocess.Popen[str]) -> None:
+def _end_session(process: subprocess.Popen[str], timeout_s: float) -> None:
     _signal_session(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(END_TIMEOUT_S)
+        process.wait(timeout_s)
     deadline = Deadline.after(END_TIMEOUT_S)
     while _signal_session(process.pid, signal.SIGKILL) and not deadline.expired:
         time.sleep(END_POLL_S)  # again, since one may have started another meanwhile

@@ -67,7 +67,9 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, max=2**32 - 1, help="Seed of samples and initial weights (--set seed); 137 is the book's."
+            min=0,
+            max=2**32 - 1,
+            help="Seed of samples and initial weights (--set seed); the book's recipe has 137.",
         ),
     ] = None,
     trainer: Annotated[
