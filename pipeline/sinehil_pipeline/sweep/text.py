@@ -31,7 +31,10 @@ def meanings(recipe: Recipe) -> dict[Outcome, str]:
 
 def title(recipe: Recipe, seeds: int) -> str:
     """Return what was swept."""
-    return f"{recipe.final.name} of {recipe.name} from {seeds} seeds, {recipe.final.epochs} epochs each"
+    plural = "" if seeds == 1 else "s"
+    return (
+        f"{recipe.final.name} of {recipe.name} from {seeds} seed{plural}, {recipe.final.epochs} epochs each"
+    )
 
 
 def words(outcome: Outcome) -> str:
