@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ SHORT = [word for key in KEYS for word in ("--set", key)]
 HEADER = header_of(load_recipe("book", [parse_override(key) for key in KEYS]))
 RESULT = SeedResult(3, 0.5, 0.25, 0.125, 0.5, 0.75)
 MANY = 50_000  # seeds that no machine is through with before it is told to stop
+HANGS_S = 300
 BLOCK_BYTES = 4096
 
 
@@ -43,23 +45,35 @@ def trained(cli: Cli, *words: object) -> int:
     return int(json.loads(done.stdout)["trained"])
 
 
+def watch(terminal: int, until: str, seen: threading.Event) -> None:
+    """Read what the terminal gets, to the end lest its writer wait, and tell when ``until`` was there."""
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while True:
+            shown = shown[-1000:] + os.read(terminal, 4096)
+            if re.search(until.encode(), shown):
+                seen.set()
+
+
 @contextlib.contextmanager
 def sweeping(out: Path, until: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Yield a sweep of MANY seeds on a terminal whose bar has just shown ``until``."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "sinehil", "sweep", *SHORT, "--seeds", f"0:{MANY}", "--jobs", "1"]
     environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
+    seen = threading.Event()
+    watcher = threading.Thread(target=watch, args=(ours, until, seen))
     with subprocess.Popen(
         [*command, "--out", str(out)], stdout=theirs, stderr=subprocess.PIPE, env=environment
     ) as process:
         os.close(theirs)
+        watcher.start()
         try:
-            shown = b""
-            while not re.search(until.encode(), shown):
-                shown += os.read(ours, 4096)  # OSError if the sweep has ended
+            assert seen.wait(HANGS_S)
             yield process
         finally:
             process.kill()
+            watcher.join()
             os.close(ours)
 
 
@@ -68,7 +82,7 @@ def test_an_ended_sweep_goes_on(cli: Cli, tmp_path: Path, number: signal.Signals
     out, whole = tmp_path / "ended", tmp_path / "whole"
     with sweeping(out, until=rf"[1-9]\d* of {MANY} seeds") as process:
         process.send_signal(number)
-        _, talk = process.communicate()
+        _, talk = process.communicate(timeout=HANGS_S)
     if number == signal.SIGINT:
         assert process.returncode == 130 and f" of {MANY} seeds are done, and kept in".encode() in talk
     kept = seeds_in(out)
