@@ -61,6 +61,19 @@ def radians_axis(axes: Any, low: float = 0.0, high: float = 2 * math.pi) -> None
     x_axis(axes, low, high, "x (radians)")
 
 
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return where to label a logarithmic axis: tens; within four of them 1, 2, 5; within one, even steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    tens = math.log10(high / low)
+    if tens < 1:
+        ticks = [float(tick) for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high)]
+    else:
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        ticks = [float(f"{m}e{power}") for power in powers for m in ((1, 2, 5) if tens < 4 else (1,))]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
 def quiet_corner(x: NDArray[Any], y: NDArray[Any]) -> str:
     """Return where a legend hides the fewest of the points x and y, shape [n]; the sine's is "lower left"."""
     right, top = (x - x.min()) / (x.max() - x.min()), (y - y.min()) / (y.max() - y.min())

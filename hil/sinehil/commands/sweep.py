@@ -41,7 +41,10 @@ def sweep(
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, max=256, metavar="N", help="Worker processes, each of some 600 MB; else one a core."
+            min=1,
+            max=256,
+            metavar="N",
+            help="Worker processes, of 240 MB each and 360 MB in common; else one a core.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the results are, and go.")] = Path("sweep"),
@@ -68,8 +71,10 @@ def sweep(
 
 
 def _note(done: "Sweep") -> str:
+    from sinehil_pipeline.sweep.text import counted
+
     earlier = len(done.results) - done.trained
-    return f"{done.trained} seeds trained" + (f", {earlier} from earlier" if earlier else "")
+    return f"{counted(done.trained)} trained" + (f", {earlier} from earlier" if earlier else "")
 
 
 def _document(done: "Sweep") -> dict[str, Any]:

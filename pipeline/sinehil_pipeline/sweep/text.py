@@ -21,17 +21,24 @@ def meanings(recipe: Recipe) -> dict[Outcome, str]:
     """Return what each outcome means, in words, with the recipe's numbers."""
     gate = recipe.gate.max_val_mse
     return {
-        Outcome.LEARNT: f"validation mse at most {gate:g} at the end: passes the gate",
-        Outcome.ABOVE_GATE: "came near the gate in some epoch, ended above it",
-        Outcome.NEVER_LEARNT: f"validation mse above {NEVER_LEARNT_FACTOR * gate:g}, "
-        f"{NEVER_LEARNT_FACTOR:g} times the gate, after every epoch",
-        Outcome.DIVERGED: "mse no longer a finite number",
+        Outcome.LEARNT: f"passes the gate: ends with a val mse of at most {gate:g}",
+        Outcome.ABOVE_GATE: "ends above the gate, near which it once was",
+        Outcome.NEVER_LEARNT: f"always above {NEVER_LEARNT_FACTOR * gate:g}, {NEVER_LEARNT_FACTOR:g} times the gate",
+        Outcome.DIVERGED: "the mse was no longer a finite number",
     }
 
 
 def title(recipe: Recipe, seeds: int) -> str:
     """Return what was swept."""
-    return f"{recipe.final.name} of {recipe.name} from {seeds} seeds, {recipe.final.epochs} epochs each"
+    plural = "" if seeds == 1 else "s"
+    return (
+        f"{recipe.final.name} of {recipe.name} from {seeds} seed{plural}, {recipe.final.epochs} epochs each"
+    )
+
+
+def counted(seeds: int) -> str:
+    """Return a number of seeds as people write it."""
+    return "1 seed" if seeds == 1 else f"{seeds} seeds"
 
 
 def words(outcome: Outcome) -> str:
