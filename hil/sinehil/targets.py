@@ -29,7 +29,7 @@ class Target:
     @property
     def plain(self) -> str:
         """The label in ASCII, for terminals."""
-        return self.label.replace("\u00b2", "^2")
+        return self.label.replace("\u00b2", "^2").replace("\u2212", "-")
 
     @property
     def in_radians(self) -> bool:
@@ -86,7 +86,7 @@ TARGETS = {
         Target("sin", _elementwise(math.sin), 0.0, 2 * math.pi, "sin x"),
         Target("cos", _elementwise(math.cos), 0.0, 2 * math.pi, "cos x"),
         Target("sinc", _elementwise(_sinc), -2 * math.pi, 2 * math.pi, "sin(x)/x"),
-        Target("gaussian", _elementwise(_gaussian), -4.0, 4.0, "exp(-x\u00b2/2)"),
+        Target("gaussian", _elementwise(_gaussian), -4.0, 4.0, "exp(\u2212x\u00b2/2)"),
     )
 }
 FROM_A_FILE = Aim(None, "its samples came from a file, and no function is known behind them")

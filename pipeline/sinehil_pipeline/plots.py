@@ -85,7 +85,7 @@ def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **opt
     width_in, height_in = size_in
     # Margins in inches, for two lines of text each: what a layout engine finds too, at three times the cost.
     margins = {
-        "left": 0.75 / width_in,
+        "left": 0.85 / width_in,
         "right": 1 - 0.3 / width_in,
         "bottom": 0.55 / height_in,
         "top": 1 - (0.75 if rows * columns == 4 else 0.4) / height_in,

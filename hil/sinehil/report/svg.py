@@ -19,7 +19,7 @@ FEW_CROSSES = 40
 LOG_FACTORS = (1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)
 FEWEST_TICKS = 3
 MOST_PI_TICKS = 7
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 70, 14, 12, 46  # the left has room for an axis label and "-0.015"
 
 
 @dataclass(frozen=True)
