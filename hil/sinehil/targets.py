@@ -29,7 +29,7 @@ class Target:
     @property
     def plain(self) -> str:
         """The label in ASCII, for terminals."""
-        return self.label.replace("\u00b2", "^2")
+        return self.label.replace("\u00b2", "^2").replace("\u2212", "-")
 
     @property
     def in_radians(self) -> bool:
@@ -40,6 +40,11 @@ class Target:
     def range_text(self) -> str:
         """The range of x in ASCII: ``[0, 2 pi]``, ``[-4, 4]``."""
         return f"[{self._end(self.low)}, {self._end(self.high)}]"
+
+    @property
+    def range_label(self) -> str:
+        """The range of x as people write it."""
+        return self.range_text.replace(" pi", "\u03c0").replace("-", "\u2212")
 
     def _end(self, x: float) -> str:
         return f"{x / math.pi:g} pi" if self.in_radians and x else f"{x:g}"
@@ -81,19 +86,20 @@ TARGETS = {
         Target("sin", _elementwise(math.sin), 0.0, 2 * math.pi, "sin x"),
         Target("cos", _elementwise(math.cos), 0.0, 2 * math.pi, "cos x"),
         Target("sinc", _elementwise(_sinc), -2 * math.pi, 2 * math.pi, "sin(x)/x"),
-        Target("gaussian", _elementwise(_gaussian), -4.0, 4.0, "exp(-x\u00b2/2)"),
+        Target("gaussian", _elementwise(_gaussian), -4.0, 4.0, "exp(\u2212x\u00b2/2)"),
     )
 }
 FROM_A_FILE = Aim(None, "its samples came from a file, and no function is known behind them")
+NOT_UNDERSTOOD = Aim(None, "its manifest names no function that this version knows")
 NO_MANIFEST = Aim(None, "no manifest beside the file says what it was trained on")
 
 
 def aim_of(recipe: Mapping[str, Any]) -> Aim:
     """Return what a manifest's recipe was for; one that is silent is from before recipes could say it: sin."""
     data = recipe.get("data", {"target": "sin"})
-    if not isinstance(data, Mapping) or "file" in data:
+    if not isinstance(data, Mapping):
+        return NOT_UNDERSTOOD
+    if "file" in data:
         return FROM_A_FILE
     name = data.get("target", "sin")
-    if isinstance(name, str) and name in TARGETS:
-        return Aim(TARGETS[name])
-    return Aim(None, "its manifest names a function that this version does not know")
+    return Aim(TARGETS[name]) if isinstance(name, str) and name in TARGETS else NOT_UNDERSTOOD

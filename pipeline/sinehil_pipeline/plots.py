@@ -85,7 +85,7 @@ def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **opt
     width_in, height_in = size_in
     # Margins in inches, for two lines of text each: what a layout engine finds too, at three times the cost.
     margins = {
-        "left": 0.75 / width_in,
+        "left": 0.85 / width_in,
         "right": 1 - 0.3 / width_in,
         "bottom": 0.55 / height_in,
         "top": 1 - (0.75 if rows * columns == 4 else 0.4) / height_in,
@@ -100,14 +100,14 @@ def _samples(scene: Scene, x: Float32s, y: Float32s, noise: float) -> bytes:
         return _file_samples(scene, x, y)
     figure, (left, right) = _figure(WIDE_IN, 1, 2, sharey=True)
     exact = target_y(scene.target, x)
-    left.scatter(x, exact, DOT, BLUE, linewidths=0, label=f"{len(x)} samples of {scene.name}")
-    left.set_title("Without noise")
-    right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"{scene.name} + {noise:g} · normal noise")
+    left.scatter(x, exact, DOT, BLUE, linewidths=0)
+    left.set_title(f"{len(x)} samples of {scene.name}")
+    right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6)
     scene.draw(right)
-    right.set_title("With noise: what the models are trained on")
+    right.set_title(f"With {noise:g} · normal noise: what the models learn")
     for axes in (left, right):
         scene.label_axes(axes)
-        axes.legend(loc=quiet_corner(x, y))
+    right.legend(loc=quiet_corner(x, y))
     right.set_ylabel("")
     return png(figure)
 

@@ -28,6 +28,11 @@ class Scene:
         """What to call the function."""
         return "the samples" if self.target is None else self.target.label
 
+    @property
+    def subject(self) -> str:
+        """What to say that the model learns."""
+        return "the samples of a file" if self.target is None else self.target.label
+
     def exact(self, split: Split) -> NDArray[np.float64]:
         """Return what errors are counted from: the function, else the samples themselves, shape [n] float64."""
         return split.y.astype(np.float64) if self.target is None else target_y(self.target, split.x)

@@ -57,7 +57,10 @@ def test_a_run_tells_it_everywhere(book_run: Run) -> None:
     words = f"at most {told['max_abs_error']:.4f} from sin x; its scales allow {told['floor']:.4f}"
     assert any(words in line for line in book_run.summary.lines())
     page = Page((book_run.folder / "training.html").read_text(encoding="utf-8")).text
-    assert re.search(rf"at most {told['max_abs_error']:.3f} from sin x", page)
+    words = (
+        rf"Over every x in \[0, 2\u03c0\] the int8 model is at most {told['max_abs_error']:.3f} from sin x"
+    )
+    assert re.search(words, page) and "Learns sin x;" in page
 
 
 def test_the_readme_says_what_the_book_s_model_comes_to(book_run: Run) -> None:

@@ -71,6 +71,7 @@ def test_a_run_on_a_file_is_complete_in_its_folder(csv_run: Path, csv: Path) -> 
     assert test["max_abs_error_to_sine"] is test["max_abs_error_to_target"] is metrics["every_x"] is None
     page = (csv_run / "training.html").read_text(encoding="utf-8")
     assert "Distance of int8 from the float model" in page and "sin x" not in page
+    assert "Learns the samples of a file;" in page
 
 
 def test_the_manifest_repeats_the_run_to_the_byte(cli: Cli, csv_run: Path, tmp_path: Path) -> None:

@@ -106,6 +106,15 @@ def test_where_no_function_is_known_the_page_says_so_and_shows_no_distance() -> 
     assert source.count("<figure") == page_html(RESULTS["pass"]).count("<figure") - 1
 
 
+@pytest.mark.parametrize("name", RESULTS)
+def test_no_tile_stands_beside_a_gap(name: str) -> None:
+    """Four stand in a row, unless the style has a rule for just so many."""
+    source = page_html(RESULTS[name])
+    ((count, list_of_tiles),) = re.findall(r'<dl class="tiles of-(\d)".*?>(.*?)</dl>', source, re.DOTALL)
+    assert list_of_tiles.count("<dt>") == int(count)
+    assert int(count) % 4 == 0 or f".tiles.of-{count} {{" in source
+
+
 def test_mismatches_come_first_and_at_most_fifty() -> None:
     source = page_html(RESULTS["fail"])
     assert source.index("What differs") < source.index(">Plots<")

@@ -148,7 +148,7 @@ def _distance_facts(result: VerifyResult) -> Facts:
     if target is None:
         return [("function to be learned", f"not known: {result.aim.unknown}")]
     if distance is None:
-        return [(f"distance from {target.label}", f"no compared x in {target.range_text}")]
+        return [(f"distance from {target.label}", f"no compared x in {target.range_label}")]
     errors = {"max": distance.max_abs_error, "rmse": distance.rmse, "mean": distance.mae}
     return [
         (f"distance from {target.label}, {name}", number_text(value, 4)) for name, value in errors.items()

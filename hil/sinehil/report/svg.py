@@ -18,7 +18,8 @@ Values = NDArray[np.float64]
 FEW_CROSSES = 40
 LOG_FACTORS = (1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)
 FEWEST_TICKS = 3
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 46
+MOST_PI_TICKS = 7
+LEFT, RIGHT, TOP, BOTTOM = 70, 14, 12, 46  # the left has room for an axis label and "-0.015"
 
 
 @dataclass(frozen=True)
@@ -177,16 +178,18 @@ def x_axis(target: Target | None, low: float, high: float) -> Axis:
 
 
 def pi_axis(low: float, high: float, label: str) -> Axis:
-    """Return an axis in radians with ticks at multiples of pi/2, or plain ones where those would crowd."""
-    first, last = math.ceil(2 * low / math.pi), math.floor(2 * high / math.pi)
-    if not 1 <= last - first <= 9:
-        return nice_axis(low, high, label)
-    return Axis(low, high, label, tuple(Tick(k * math.pi / 2, _pi_label(k)) for k in range(first, last + 1)))
+    """Return an axis in radians with ticks at multiples of pi/2, of pi, or plain ones, as would not crowd a phone."""
+    for halves in (1, 2):
+        step = halves * math.pi / 2
+        ticks = range(math.ceil(low / step), math.floor(high / step) + 1)
+        if 2 <= len(ticks) <= MOST_PI_TICKS:
+            return Axis(low, high, label, tuple(Tick(k * step, _pi_label(k * halves)) for k in ticks))
+    return nice_axis(low, high, label)
 
 
 def nice_axis(low: float, high: float, label: str, whole: bool = False) -> Axis:
-    """Return an axis with four to eight round ticks; ``whole`` keeps them at whole numbers."""
-    step = _nice_step((high - low) / 6)
+    """Return an axis with three to eight round ticks; ``whole`` keeps them at whole numbers."""
+    step = _nice_step((high - low) / 7.5)
     step = max(step, 1.0) if whole else step
     ticks = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))

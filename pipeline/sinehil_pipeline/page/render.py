@@ -18,6 +18,7 @@ def page_html(content: Content) -> str:
         PACKAGE,
         SHEETS,
         headline=_headline(content),
+        subject=content.scene.subject,
         recipe_name=str(content.recipe.name),
         trainer=content.trainer,
         sha256=content.quantized.sha256[:SHORT_SHA],
@@ -55,7 +56,7 @@ def _every_x(content: Content) -> str:
     if found is None or target is None:
         return ""
     return (
-        f"Over every x from {number_text(target.low)} to {number_text(target.high)} the int8 model is at most "
+        f"Over every x in {target.range_label} the int8 model is at most "
         f"{number_text(found.max_abs_error, 3)} from {target.label}. With the scales it has, one y for all x of an "
         f"input code and 256 values of y, no model could come nearer than {number_text(found.floor, 3)}."
     )
