@@ -14,9 +14,8 @@ from sinehil.errors import LinkError
 
 BAUD = 115200
 WRITE_TIMEOUT_S = 2.0
-NEGOTIATED = (
-    "rfc2217://"  # each change of a setting is a round trip there, so its reads have one short timeout
-)
+# Each change of a setting is a round trip there, so its reads have one short timeout.
+NEGOTIATED = "rfc2217://"
 READ_SLICE_S = 0.02
 
 

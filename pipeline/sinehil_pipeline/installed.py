@@ -1,4 +1,4 @@
-"""What training needs beside the base install: whether it is there, and in which versions."""
+"""What is needed beside the base install: whether it is there, and in which versions."""
 
 import importlib.util
 from importlib.metadata import PackageNotFoundError, version
@@ -9,13 +9,12 @@ from sinehil.errors import ToolError
 TENSORFLOW = ("tensorflow-cpu", "tensorflow")
 
 
-def check_installed(*modules: str) -> None:
-    """Raise ToolError if one of the modules is missing; none is imported."""
+def check_installed(*modules: str, extra: str = "train") -> None:
+    """Raise ToolError if one of the modules, which ``extra`` brings, is missing; none is imported."""
     for name in modules:
         if importlib.util.find_spec(name) is None:
             raise ToolError(
-                f"{name} is not installed, and training needs it",
-                'install the training extra: pip install "sinehil[train]"',
+                f"{name} is not installed", f'install what brings it: pip install "sinehil[{extra}]"'
             )
 
 

@@ -1,7 +1,6 @@
 """``sinehil notebook``: the book's chapter as a notebook, in JupyterLab."""
 
 import contextlib
-import importlib.util
 import os
 import re
 import socket
@@ -53,8 +52,9 @@ def notebook(
     It is copied into DIR first; a copy that is there already stays as it is.
     """
     from sinehil.arduino.process import follow, tail
+    from sinehil_pipeline.installed import check_installed
 
-    _check_installed()
+    check_installed("jupyterlab", "ipykernel", "tensorflow", "matplotlib", extra="notebook")
     console = Console(as_json)
     path = _copied(console, NAMES[language], out)
     words = ["--no-browser"] if not browser else []
@@ -88,15 +88,6 @@ def _wait_until_listening(host: str, port: int) -> None:
         with contextlib.suppress(OSError), socket.create_connection((host, port), LISTEN_TIMEOUT_S):
             return
         time.sleep(POLL_S)
-
-
-def _check_installed() -> None:
-    for name in ("jupyterlab", "ipykernel", "tensorflow", "matplotlib"):
-        if importlib.util.find_spec(name) is None:
-            raise ToolError(
-                f"{name} is not installed, and the notebook needs it",
-                'install the notebook extra: pip install "sinehil[notebook]"',
-            )
 
 
 def _copied(console: Console, name: str, out: Path) -> Path:

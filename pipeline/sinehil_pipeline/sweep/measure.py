@@ -10,7 +10,7 @@ from sinehil.tflite_model import parse_quantized_model
 from sinehil_pipeline import convert, portable
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.curves import fixed_order_y
-from sinehil_pipeline.data import Float32s, make_dataset, target_of
+from sinehil_pipeline.data import Float32s, Split, make_dataset, target_of
 from sinehil_pipeline.evaluation import every_x, import_everything, metrics
 from sinehil_pipeline.interpret import run_interpreter
 from sinehil_pipeline.sweep.result import SeedResult
@@ -50,16 +50,16 @@ def measure_seed(channel: Channel, recipe: Recipe) -> SeedResult:
         best_val_mse=float(fit.history.val_mse.min()),
         test_mse=metrics(y, data.test, target_of(recipe)).mse,
     )
-    return _with_int8(learnt, recipe, fit.weights)
+    return _with_int8(learnt, recipe, fit.weights, data.test)
 
 
-def _with_int8(learnt: SeedResult, recipe: Recipe, weights: Sequence[Float32s]) -> SeedResult:
+def _with_int8(learnt: SeedResult, recipe: Recipe, weights: Sequence[Float32s], test: Split) -> SeedResult:
     quantized = convert.convert_as(recipe, weights, recipe.quantization)
     try:
         parse_quantized_model(quantized, WHAT)
     except ArtefactError:
         return learnt
-    target, test = target_of(recipe), make_dataset(recipe).test
+    target = target_of(recipe)
     y = run_interpreter(quantized, test.x)
     if not np.isfinite(y).all():
         return learnt

@@ -76,7 +76,7 @@ def _quartile_lines(recipe: Recipe, found: Statistics) -> Iterator[str]:
         ("test mse as int8", found.int8_test_mse, found.int8_test_mse_reached),
     ]
     if recipe.data.target is not None:
-        label = TARGETS[recipe.data.target].label
+        label = TARGETS[recipe.data.target].plain
         rows.append(
             (f"int8: largest |y - {label}|", found.int8_max_abs_error, found.int8_max_abs_error_reached)
         )
@@ -105,7 +105,7 @@ def _figures(recipe: Recipe, own: Standing) -> str:
     if result.test_mse is not None:
         text += f", test mse {result.test_mse:.4f}"
     if result.int8_max_abs_error is not None and recipe.data.target is not None:
-        label = TARGETS[recipe.data.target].label
+        label = TARGETS[recipe.data.target].plain
         text += f", as int8 up to {result.int8_max_abs_error:.3f} from {label}"
     return text
 
