@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sinehil.arduino import ArduinoEnvironment, compile_sketch
-from sinehil.arduino.build import errors_first
+from sinehil.arduino.build import errors_first, unfinished_mark
 from sinehil.errors import ToolError, UsageError
 from sinehil.resources import resource
 
@@ -91,6 +91,22 @@ def test_nothing_is_compiled_again_when_nothing_changed(
     compile_sketch(environment, write_sketch("pinMode(13, OUTPUT);"), UNO, tmp_path / "out")
     changed = {name for name, stamp in object_stamps().items() if stamp != first[name]}
     assert changed == {"probe.ino.cpp.o"}
+
+
+def test_what_an_unfinished_compilation_left_is_not_used(
+    environment: ArduinoEnvironment, write_sketch: WriteSketch, tmp_path: Path
+) -> None:
+    sketch, out = write_sketch(""), tmp_path / "out"
+    whole = compile_sketch(environment, sketch, UNO, out).hex.read_bytes()
+    assert not unfinished_mark(out).exists()
+    (torn,) = (out / "sketch").glob("*.ino.cpp.o")
+    torn.write_bytes(b"")
+    with pytest.raises(ToolError) as found:  # the control: nobody has said that something was not finished
+        compile_sketch(environment, sketch, UNO, out)
+    assert "probe.ino.cpp.o: file not recognized: File truncated" in found.value.output
+    assert unfinished_mark(out).exists()
+    assert compile_sketch(environment, sketch, UNO, out).hex.read_bytes() == whole
+    assert not unfinished_mark(out).exists()
 
 
 def test_the_compiler_s_own_words_come_with_the_error(

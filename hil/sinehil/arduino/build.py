@@ -9,6 +9,7 @@ from typing import Any
 from sinehil.arduino.environment import ArduinoEnvironment
 from sinehil.arduino.process import OUTPUT_LINES, json_object, run, tail
 from sinehil.errors import SinehilError, ToolError, UsageError
+from sinehil.files import write_atomically
 
 UNKNOWN_BOARD = ("Invalid FQBN", "Missing FQBN", "platform not installed", "not found in any known index")
 TOO_BIG = re.compile(r"will not fit in region|region .* overflowed|not within region|exceeds available space")
@@ -32,14 +33,27 @@ class Firmware:
 def compile_sketch(environment: ArduinoEnvironment, sketch: Path, fqbn: str, build_dir: Path) -> Firmware:
     """Compile into ``build_dir``; when nothing changed it takes a third of a second.
 
-    Raises ToolError with the compiler's own words if it fails, UsageError if arduino-cli knows no board ``fqbn``.
+    Whatever an earlier call that did not come to its end has left there is compiled anew: a compiler that was killed
+    leaves an object file that is empty and newer than its source, and arduino-cli takes it for finished.
+
+    Raises ToolError with the compiler's own words if it fails, UsageError if arduino-cli knows no board ``fqbn``,
+    ArtefactError if nothing can be written beside ``build_dir``.
     """
+    mark = unfinished_mark(build_dir)
     options: list[str | Path] = ["--json", "--fqbn", fqbn, "--build-path", build_dir.resolve()]
+    options += ["--clean"] if mark.exists() else []
+    write_atomically(mark, b"")
     done = run([environment.program, "compile", *options, sketch], env=environment.environ())
     document = json_object(done.stdout)
     if done.code != 0 or not document.get("builder_result"):
         raise compile_failure(sketch, fqbn, _words(document, done.stderr))
+    mark.unlink(missing_ok=True)
     return _firmware(document["builder_result"], sketch, fqbn, build_dir)
+
+
+def unfinished_mark(build_dir: Path) -> Path:
+    """Return the file that is there from the beginning of a compilation until its good end."""
+    return build_dir.with_name(f"{build_dir.name}.unfinished")
 
 
 def compile_failure(sketch: Path, fqbn: str, words: str) -> SinehilError:
