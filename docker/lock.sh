@@ -11,11 +11,11 @@ build_requirements() {
   python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 }
 
-compile pyproject.toml --extra train --group dev "$@" -o docker/requirements-dev.txt
-compile pyproject.toml --extra train -c docker/requirements-dev.txt -o docker/requirements-train.txt
+compile pyproject.toml --extra train --extra tflm --extra bench --group dev "$@" -o docker/requirements-dev.txt
+compile pyproject.toml --extra train --extra tflm -c docker/requirements-dev.txt -o docker/requirements-train.txt
 compile pyproject.toml --extra notebook --group notebook "$@" -c docker/requirements-dev.txt \
   -o docker/requirements-notebook.txt
-compile pyproject.toml -c docker/requirements-dev.txt -o docker/requirements-rig.txt
+compile pyproject.toml --extra tflm -c docker/requirements-dev.txt -o docker/requirements-rig.txt
 build_requirements | compile - --no-annotate -c docker/requirements-dev.txt -o docker/requirements-build.txt
 for group in audit go sbom; do
   compile --group "$group" "$@" -o "docker/requirements-$group.txt"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sinehil.arithmetic import dequantize, quantize_input
+from sinehil.arithmetic import LITERT, dequantize
 from sinehil.tflite_model import Quantization
 from sinehil_pipeline.data import Float32s
 
@@ -19,7 +19,7 @@ def run_interpreter(model: bytes, x: Float32s) -> Float32s:
     interpreter = Interpreter(model_content=model)
     interpreter.allocate_tensors()
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    values = quantize_input(x, _quantization(source)) if source["dtype"] is np.int8 else x
+    values = LITERT.quantize_input(x, _quantization(source)) if source["dtype"] is np.int8 else x
     outputs = np.empty(len(x), result["dtype"])
     for number, value in enumerate(values):
         interpreter.set_tensor(source["index"], value.reshape(1, 1))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sinehil.arithmetic import dequantize, infer_codes, quantize_input
+from sinehil.arithmetic import LITERT, dequantize
 from sinehil.errors import ArtefactError
 from sinehil.oracle import LitertOracle
 from sinehil.targets import Target
@@ -58,7 +58,7 @@ class Refined:
 
 def max_abs_error(model: QuantizedModel, target: Target) -> float:
     """Return the largest |y - target(x)| over all x in the target's range."""
-    return worst_error(model, target, infer_codes(model, CODES)[:, 0])
+    return worst_error(model, target, LITERT.infer_codes(model, CODES)[:, 0])
 
 
 def refine(
@@ -140,11 +140,16 @@ def _parse(data: bytes, name: str) -> QuantizedModel:
             f"{name} has {model.inputs} inputs and {model.outputs} outputs; only models of one x and one y are refined",
             "leave out the step `refine`",
         )
+    if len(model.dense_layers) < len(model.layers):
+        raise ArtefactError(
+            f"{name} has TANH or LOGISTIC layers; only models of fully connected layers are refined",
+            "leave out the step `refine`",
+        )
     return model
 
 
 def _with_state(start: QuantizedModel, state: Snapshot) -> QuantizedModel:
-    pairs = zip(start.layers, state, strict=True)
+    pairs = zip(start.dense_layers, state, strict=True)
     layers = [replace(layer, weights=weights, bias=bias) for layer, (weights, bias) in pairs]
     return with_layers(start, layers)
 
@@ -152,7 +157,9 @@ def _with_state(start: QuantizedModel, state: Snapshot) -> QuantizedModel:
 def _prove(model: QuantizedModel) -> None:
     """Compare the interpreter with what was predicted, on everything that decides y for every float32."""
     x = exhaustive_floats(model.input)
-    predicted = dequantize(infer_codes(model, quantize_input(x, model.input))[:, 0], model.output)
+    predicted = dequantize(
+        LITERT.infer_codes(model, LITERT.quantize_input(x, model.input))[:, 0], model.output
+    )
     if not np.array_equal(LitertOracle(model).predict(x), predicted):
         raise ArtefactError(
             f"{model.name}: the interpreter does not compute what was predicted for the refined model",

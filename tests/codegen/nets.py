@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from models import Layer, Net
+from models import Layer, Net, Reshape, Table
 from numpy.typing import NDArray
 
 from sinehil.tflite_model import Quantization
@@ -79,6 +79,107 @@ def variety() -> dict[str, Net]:
     nets["tiny scale"] = random_net(93, x_range=(0, 1e-6))
     nets["huge scale"] = random_net(94, x_range=(-1e6, 1e6))
     return nets
+
+
+def deep_net(
+    seed: int,
+    widths: tuple[int, ...] = (5, 9, 4),
+    *,
+    tables: dict[int, str] | None = None,
+    activation: str = "RELU",
+    per_tensor: bool = False,
+    with_bias: bool = True,
+    spare: float = 1.0,
+    x_range: tuple[float, float] = (-2, 3),
+    gain: float = 1.5,
+    **form: Any,
+) -> Net:
+    """Return a net with ``widths[0]`` inputs; ``tables`` says which operator follows which layer, 0 the input.
+
+    ``form`` is passed on to Net: ends, shapes, shared buffers.
+    """
+    random, tables = np.random.default_rng(seed), tables or {}
+    values = random.uniform(*x_range, (512, widths[0]))
+    before = x_quantization = fit_quantization(np.array(x_range), 1)
+    layers: list[Any] = []
+    for number, (inputs, outputs) in enumerate(pairwise(widths)):
+        if number in tables:
+            before, values = _append_table(layers, tables[number], values)
+        kind = activation if number < len(widths) - 2 else "NONE"
+        weights = random.normal(0, gain * inputs**-0.5, (outputs, inputs))
+        bias = random.normal(0, 0.5, outputs) if with_bias else np.zeros(outputs)
+        values = values @ weights.T + bias
+        if kind != "NONE":
+            values = np.clip(values, 0, 6 if kind == "RELU6" else np.inf)
+        output = fit_quantization(values, spare)
+        layers.append(quantise_layer(weights, bias if with_bias else None, before, output, kind, per_tensor))
+        before = output
+    if len(widths) - 1 in tables:
+        _append_table(layers, tables[len(widths) - 1], values)
+    return Net(x_quantization, tuple(layers), **form)
+
+
+def ties_everywhere() -> Net:
+    """Return a net of which every eighth accumulator is at a tie: all its scales are powers of two."""
+    random = np.random.default_rng(61)
+    scales, layers = np.array([2.0**-7], np.float32), []
+    for inputs, outputs in ((3, 12), (12, 4)):
+        weights = random.integers(-127, 128, (outputs, inputs)).astype(np.int8)
+        bias = random.integers(-400, 400, outputs).astype(np.int32)
+        layers.append(Layer(weights, bias, scales, Quantization(np.float32(2.0**-2), -3), "NONE"))
+    return Net(Quantization(np.float32(2.0**-5), 1), tuple(layers))
+
+
+def wider_variety() -> dict[str, Net]:
+    """Return nets with several inputs and outputs, tables, other ends, shapes and depths."""
+    ends = {"float to int8": (True, False), "int8 to float": (False, True), "int8 to int8": (False, False)}
+    nets = {
+        name: deep_net(number, float_input=source, float_output=result)
+        for number, (name, (source, result)) in enumerate(ends.items())
+    }
+    shapes = {"vector": (), "rank 3": (1, 1), "rank 5": (1, 1, 1, 1)}
+    nets |= {name: deep_net(10 + len(lead), lead=lead) for name, lead in shapes.items()}
+    nets |= {f"per-tensor {seed}": deep_net(seed, (4, 8, 3), per_tensor=True) for seed in (20, 21)}
+    nets |= {f"relu6 {seed}": deep_net(seed, activation="RELU6", **SIX) for seed in (30, 31)}
+    nets |= {f"{name} inside": deep_net(40, tables={1: name}) for name in ("TANH", "LOGISTIC")}
+    nets |= {f"{name} at both ends": deep_net(41, tables={0: name, 2: name}) for name in ("TANH", "LOGISTIC")}
+    nets |= {f"{name} of one x": deep_net(42, (1, 8, 1), tables={1: name}) for name in ("TANH", "LOGISTIC")}
+    nets["both tables after each other"] = deep_net(43, (3, 6, 6, 2), tables={1: "TANH", 2: "LOGISTIC"})
+    nets["one layer"] = deep_net(50, (2, 1))
+    nets["one to 64"] = deep_net(51, (1, 64))
+    nets["64 to 64"] = deep_net(52, (64, 64, 64))
+    nets["four layers"] = deep_net(53, (3, 16, 8, 8, 2))
+    nets["eight layers"] = deep_net(54, (2, 7, 6, 5, 4, 5, 6, 7, 3))
+    nets["saturated"] = deep_net(55, (6, 12, 5), spare=0.3)
+    nets["no bias"] = deep_net(56, with_bias=False)
+    nets["no bias, two tensors an operator"] = deep_net(57, with_bias=False, short_inputs=True)
+    nets["dynamic batch"] = deep_net(58, batch_signature=True)
+    nets["float tensors of another shape"] = deep_net(62, float_lead=(1, 1, 1))
+    nets["ties everywhere"] = ties_everywhere()
+    same = deep_net(59, (4, 4, 4))
+    nets["shared buffers"] = replace(
+        same,
+        layers=(same.layers[0], replace(same.layers[0], output=same.layers[1].output)),
+        share_buffers=True,
+    )
+    first, last = deep_net(60, (3, 12, 2)).layers
+    for by in ("tensor", "options"):
+        folded = (
+            first,
+            Reshape((1, 3, 4), by),
+            Reshape((12,), by),
+            Table("TANH"),
+            Reshape((1, 12), by),
+            last,
+        )
+        nets[f"reshaped by {by}"] = replace(deep_net(60, (3, 12, 2)), layers=folded)
+    return nets
+
+
+def _append_table(layers: list[Any], operator: str, values: Float64s) -> tuple[Quantization, Float64s]:
+    table = Table(operator)
+    layers.append(table)
+    return table.output, np.tanh(values) if operator == "TANH" else 1 / (1 + np.exp(-values))
 
 
 def fit_quantization(values: Float64s, spare: float) -> Quantization:

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.arithmetic import dequantize, quantizer_steps
+from sinehil.arithmetic import arithmetic_of, dequantize
 from sinehil.errors import ArtefactError
 from sinehil.targets import Target
 from sinehil.tflite_model import Quantization
 
 Float32s = NDArray[np.float32]
+STEPS = 255
 
 
 def all_codes() -> NDArray[np.int8]:
@@ -19,15 +20,20 @@ def all_codes() -> NDArray[np.int8]:
     return np.arange(-128, 128, dtype=np.int16).astype(np.int8)
 
 
-def exhaustive_floats(input_: Quantization, target: Target | None = None) -> Float32s:
+def exhaustive_floats(input_: Quantization, target: Target | None = None, oracle: str = "litert") -> Float32s:
     """Return float32 inputs that together decide y for every float32 x, and the ends of the target's range.
 
-    y depends on x only through its code, and the quantiser is a monotone step function, so both float32
-    neighbours of each of its 255 steps fix the code of every number between them. The special values are
-    those on which implementations differ.
+    y depends on x only through its code, and the oracle's quantiser is a step function, so both float32
+    neighbours of each of its steps fix the code of every number between them.
     """
-    steps = quantizer_steps(input_).ravel()
-    return np.concatenate([steps, _ends(input_, target), _special_values()]).astype(np.float32)
+    steps = arithmetic_of(oracle).quantizer_steps(input_).ravel()
+    return np.concatenate([steps, edge_floats(input_, target, oracle)])
+
+
+def edge_floats(input_: Quantization, target: Target | None = None, oracle: str = "litert") -> Float32s:
+    """Return the ends of the input's and the target's range, what lies beyond, and the special values of float32."""
+    beside_steps = arithmetic_of(oracle).quantizer_probes(input_)[2 * STEPS :]
+    return np.concatenate([_ends(input_, target), beside_steps]).astype(np.float32)
 
 
 def evenly_spaced(count: int, low: float, high: float) -> Float32s:
@@ -63,11 +69,3 @@ def _ends(input_: Quantization, target: Target | None) -> Float32s:
     wanted = [] if target is None else [target.low, target.high]
     beyond = [low - 1, high + 1, 10 * low - 10, 10 * high + 10, -1000, 1000]
     return np.array([low, high, *wanted, *beyond], dtype=np.float32)
-
-
-def _special_values() -> Float32s:
-    info = np.finfo(np.float32)
-    positive = np.array(
-        [0, info.smallest_subnormal, info.tiny, info.eps, info.max, np.inf, np.nan], np.float32
-    )
-    return np.concatenate([positive, -positive]).astype(np.float32)

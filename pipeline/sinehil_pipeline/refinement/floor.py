@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.arithmetic import dequantize, quantizer_steps
+from sinehil.arithmetic import LITERT, dequantize
 from sinehil.targets import Target
 from sinehil.tflite_model import Quantization, QuantizedModel
 
@@ -33,7 +33,7 @@ class Span:
 
 def spans(input_: Quantization, target: Target) -> Span:
     """Return what the target spans in each code's cell, as the oracle's quantiser cuts [low, high] into cells."""
-    steps = quantizer_steps(input_).astype(np.float64)
+    steps = LITERT.quantizer_steps(input_).astype(np.float64)
     first = np.maximum(np.concatenate([[-np.inf], steps[:, 1]]), target.low)
     last = np.minimum(np.concatenate([steps[:, 0], [np.inf]]), target.high)
     used = first <= last

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.arithmetic import code_limits, multipliers
+from sinehil.arithmetic import LITERT
 from sinehil.errors import ArtefactError
 from sinehil.tflite_model import QuantizedModel
 
@@ -37,7 +37,7 @@ class Network:
     """Weights, biases, and what every neuron gives for every code."""
 
     def __init__(self, model: QuantizedModel) -> None:
-        layers = model.layers
+        layers = model.dense_layers
         if any(np.abs(layer.bias.astype(np.int64)).max() > MAX_BIAS for layer in layers):
             raise ArtefactError(
                 f"{model.name}: a bias is beyond {MAX_BIAS}, more than can be refined exactly",
@@ -45,9 +45,9 @@ class Network:
             )
         self.weights = [layer.weights.astype(np.float32) for layer in layers]
         self.bias = [layer.bias.astype(np.float32) for layer in layers]
-        self.factors = [multipliers(layer)[:, None] for layer in layers]
+        self.factors = [LITERT.factors(layer)[:, None] for layer in layers]
         zeros = [layer.output.zero_point for layer in layers]
-        limits = [code_limits(layer) for layer in layers]
+        limits = [LITERT.code_limits(layer) for layer in layers]
         self._low = [np.float32(low - zero) for (low, _), zero in zip(limits, zeros, strict=True)]
         self._high = [np.float32(high - zero) for (_, high), zero in zip(limits, zeros, strict=True)]
         self.values = [(np.arange(-128, 128) - model.input.zero_point).astype(np.float32)[None, :]]
@@ -105,7 +105,7 @@ class Network:
             self.values.append(self._requantize(layer, self._sums[layer].copy(), self.factors[layer]))
 
     def _requantize(self, layer: int, sums: Float32s, factors: Float32s) -> Float32s:
-        """Turn sums into codes - zero point, in place: ``sinehil.arithmetic.requantize`` and the clamp."""
+        """Turn sums into codes - zero point, in place: the oracle's ``requantize`` and the clamp."""
         sums *= factors
         np.rint(sums, out=sums)
         clipped: Float32s = np.clip(sums, self._low[layer], self._high[layer], out=sums)

@@ -19,11 +19,11 @@ def with_layers(model: QuantizedModel, layers: Sequence[FullyConnected]) -> Quan
 
     data = bytearray(model.data)
     root = schema.Model.GetRootAs(data, 0)
-    operators = _core(root.Subgraphs(0), model)
+    operators = _dense_operators(root)
     for operator, layer in zip(operators, layers, strict=True):
         _write_layer(root, operator, layer)
     patched = parse_quantized_model(bytes(data), model.name)
-    if not all(_equal(got, wanted) for got, wanted in zip(patched.layers, layers, strict=True)):
+    if not all(_equal(got, wanted) for got, wanted in zip(patched.dense_layers, layers, strict=True)):
         raise ArtefactError(
             f"{model.name}: a constant has no place of its own in the file, so it cannot be changed",
             "convert the model again, or leave out the step `refine`",
@@ -31,9 +31,12 @@ def with_layers(model: QuantizedModel, layers: Sequence[FullyConnected]) -> Quan
     return patched
 
 
-def _core(graph: Any, model: QuantizedModel) -> list[Any]:
-    first, last = int(model.float_input), graph.OperatorsLength() - int(model.float_output)
-    return [graph.Operators(index) for index in range(first, last)]
+def _dense_operators(root: Any) -> list[Any]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph, number = root.Subgraphs(0), schema.BuiltinOperator.FULLY_CONNECTED
+    every = [graph.Operators(index) for index in range(graph.OperatorsLength())]
+    return [one for one in every if root.OperatorCodes(one.OpcodeIndex()).BuiltinCode() == number]
 
 
 def _write_layer(root: Any, operator: Any, layer: FullyConnected) -> None:

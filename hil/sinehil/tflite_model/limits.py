@@ -7,12 +7,19 @@ unpack into billions of objects.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.tflite_model.model import FullyConnected
+
+MAX_FILE_BYTES = 1 << 20
+MAX_WIDTH, MAX_LAYERS, MAX_TABLES, MAX_RANK = 64, 8, 8, 6
 # What keeps every float32 product normal and every 32-bit sum whole; the interpreter crashes, wraps or refuses beyond.
 MIN_SCALE, MAX_SCALE = 1e-18, 1e18
 MIN_FACTOR, MAX_FACTOR = 1e-18, 256
 MAX_BIAS = 2**30
+MAX_PRODUCT = (
+    2**30
+)  # of accumulator and factor, still before the clamp: int32 in TFLM, and doubled there on its way
+MIN_TABLE_SCALE, MAX_TABLE_SCALE = 2.0**-20, 2.0**20  # of what goes into TANH and LOGISTIC
 MAX_COUNTS = {
     "Subgraphs": 16,
     "OperatorCodes": 64,
@@ -21,14 +28,19 @@ MAX_COUNTS = {
     "MetadataBuffer": 64,
     "SignatureDefs": 4,
 }
+# With these TFLM takes where tensors lie in memory, or what weights mean, from the file.
+FOREIGN_METADATA = (b"OfflineMemoryAllocation", b"COMPRESSION_METADATA")
 MAX_GRAPH_COUNTS = {"Tensors": 256, "Operators": 64, "Inputs": 64, "Outputs": 64}
 
 
 def excess(root: Any) -> str | None:
-    """Return what of a ``schema.Model`` there is too much of, or None; flatbuffers' errors pass through."""
+    """Return what a ``schema.Model`` has too much of, or must not have, or None; flatbuffers' errors pass through."""
     found = _excess_of(root, MAX_COUNTS)
     if found is not None:
         return found
+    for name in (root.Metadata(index).Name() for index in range(root.MetadataLength())):
+        if name in FOREIGN_METADATA:
+            return f"its metadata say {name.decode()}"
     for graph in (root.Subgraphs(index) for index in range(root.SubgraphsLength())):
         found = _excess_of(graph, MAX_GRAPH_COUNTS)
         if found is not None:
@@ -39,16 +51,16 @@ def excess(root: Any) -> str | None:
     return None
 
 
-def number_problem(
-    bias: NDArray[np.int32], weight_scales: NDArray[np.float32], input_scale: float, output_scale: float
-) -> str | None:
+def number_problem(layer: FullyConnected) -> str | None:
     """Return which numbers of a layer are beyond what is computed alike everywhere, or None."""
-    factors = weight_scales.astype(np.float64) * input_scale / output_scale
+    factors = layer.weight_scales.astype(np.float64) * float(layer.input.scale) / float(layer.output.scale)
     if factors.min() < MIN_FACTOR or factors.max() >= MAX_FACTOR:
         return "scales"
-    if np.abs(bias.astype(np.int64)).max() > MAX_BIAS:
+    biases = np.abs(layer.bias.astype(np.int64))
+    if biases.max() > MAX_BIAS:
         return "biases"
-    return None
+    reach = biases + 255 * np.abs(layer.weights.astype(np.int64)).sum(axis=1)
+    return "sums" if (reach * factors).max() >= MAX_PRODUCT else None
 
 
 def _excess_of(table: Any, limits: dict[str, int]) -> str | None:

@@ -1,0 +1,19 @@
+"""A quantised .tflite as plain data, read through its FlatBuffer schema; hostile until every field is checked."""
+
+from sinehil.tflite_model.limits import MAX_FILE_BYTES, MAX_LAYERS, MAX_WIDTH
+from sinehil.tflite_model.model import Activation, FullyConnected, Lookup, Quantization, QuantizedModel, Table
+from sinehil.tflite_model.reader import load_quantized_model, parse_quantized_model
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_LAYERS",
+    "MAX_WIDTH",
+    "Activation",
+    "FullyConnected",
+    "Lookup",
+    "Quantization",
+    "QuantizedModel",
+    "Table",
+    "load_quantized_model",
+    "parse_quantized_model",
+]

@@ -1,0 +1,47 @@
+"""From a file, or its bytes, to a model."""
+
+import hashlib
+import struct
+from pathlib import Path
+
+from sinehil.errors import ArtefactError
+from sinehil.tflite_model.chain import Chain
+from sinehil.tflite_model.limits import MAX_FILE_BYTES, excess
+from sinehil.tflite_model.model import QuantizedModel
+from sinehil.tflite_model.tensors import HELP, Tensors
+
+DAMAGED = (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, MemoryError)
+
+
+def load_quantized_model(path: Path) -> QuantizedModel:
+    """Read a .tflite file; ArtefactError if it is missing, damaged or not a supported model."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ArtefactError(f"{path} has {size} bytes; models up to {MAX_FILE_BYTES} are supported", HELP)
+        return parse_quantized_model(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+
+
+def parse_quantized_model(data: bytes, name: str) -> QuantizedModel:
+    """Read the bytes of a .tflite; ``name`` is for messages. ArtefactError as load_quantized_model."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    if data[4:8] != b"TFL3":
+        raise ArtefactError(f"{name} is not a .tflite file", "give a model that the TFLite converter wrote")
+    try:
+        root = schema.Model.GetRootAs(data, 0)
+        if (too_much := excess(root)) is not None:
+            raise ArtefactError(f"{name}: {too_much}", HELP)
+        tensors = Tensors(schema.ModelT.InitFromObj(root), schema, name)
+        chain = Chain(tensors)
+        chain.walk()
+        first, last = chain.ends()
+        return QuantizedModel(
+            hashlib.sha256(data).hexdigest(), data, tuple(chain.layers), first, last, name, chain.batchable
+        )
+    except ArtefactError:
+        raise
+    except DAMAGED as error:
+        raise ArtefactError(f"{name} is damaged: {error}", "make or download it again") from error
