@@ -1,21 +1,20 @@
 // The board's end of sinehil: answers hil/PROTOCOL.md; until a host speaks, shows the model's sine.
 // sinehil_kernel.c, the model, is generated: `sinehil sketch --out DIR` writes the whole sketch.
 
+#include "board.h"
 #include "commands.h"
 #include "demo.h"
 
 static sinehil::Commands commands;
 
-static void put(uint8_t byte) { Serial.write(byte); }
-
 void setup() {
-  Serial.begin(115200);
+  sinehil::board_serial_begin();
   sinehil::demo_setup();
 }
 
 void loop() {
-  while (Serial.available() > 0) {
-    if (commands.feed(static_cast<uint8_t>(Serial.read()))) commands.reply().send(put);
+  for (int16_t byte; (byte = sinehil::board_serial_read()) >= 0;) {
+    if (commands.feed(static_cast<uint8_t>(byte))) commands.reply().send(sinehil::board_serial_write);
   }
   if (!commands.host_seen()) sinehil::demo_step();
 }

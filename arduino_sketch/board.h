@@ -15,6 +15,15 @@ uint32_t board_clock_hz();
 uint32_t board_uptime_ms();
 uint16_t board_free_ram_bytes();
 
+/* The serial line to the host, 115200 baud, 8N1. What is received waits in a ring of kWindowBytes. */
+void board_serial_begin();
+int16_t board_serial_read();  /* the next byte, or -1 */
+bool board_serial_writable(); /* whether a write would return at once */
+void board_serial_write(uint8_t byte);
+
+void board_led_begin();
+void board_led(bool on);
+
 typedef void (*Inference)(const int8_t *x_q, int8_t *y_q);
 
 /* Cycles that one call takes, call and return not counted; 0 if this board cannot count them. */

@@ -18,7 +18,20 @@ uint32_t board_clock_hz() { return F_CPU; }
 
 uint32_t board_uptime_ms() { return millis(); }
 
+void board_led_begin() { pinMode(LED_BUILTIN, OUTPUT); }
+
 #ifdef __AVR__
+
+void board_led(bool on) {
+  /* digitalWrite would look for a PWM to turn off, which is never on here. */
+  volatile uint8_t *const port = portOutputRegister(digitalPinToPort(LED_BUILTIN));
+  const uint8_t mask = digitalPinToBitMask(LED_BUILTIN);
+  if (on) {
+    *port |= mask;
+  } else {
+    *port &= ~mask;
+  }
+}
 
 extern "C" char __heap_start;
 
@@ -68,6 +81,8 @@ uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_
 }
 
 #else
+
+void board_led(bool on) { digitalWrite(LED_BUILTIN, on ? HIGH : LOW); }
 
 uint16_t board_free_ram_bytes() { return 0; }
 

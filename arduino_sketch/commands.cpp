@@ -9,6 +9,7 @@ namespace sinehil {
 
 namespace {
 
+constexpr bool kOneInput = SINEHIL_INPUTS == 1;
 constexpr uint8_t kMaxBenchCount = 64;
 constexpr uint8_t kIdentityOffset = 40;
 constexpr char kFirmware[12] PROGMEM = SINEHIL_FIRMWARE_VERSION;
@@ -17,16 +18,14 @@ static_assert(sizeof(sinehil_model_identity) == 68, "sent as it lies in flash");
 static_assert(kIdentityOffset + sizeof(sinehil_model_identity) <= kMaxReplyPayload, "IDENTIFY fits a reply");
 static_assert(sizeof(float) == 4, "float32 on the wire");
 
-uint8_t model_inputs() { return pgm_read_byte(&sinehil_model_identity.inputs); }
-uint8_t model_outputs() { return pgm_read_byte(&sinehil_model_identity.outputs); }
-
-/* How many samples of the model a request of so many bytes brings; 0 if it is no whole number or too much. */
-uint8_t samples(uint8_t request_bytes, uint8_t value_bytes) {
-  const uint16_t input_bytes = static_cast<uint16_t>(model_inputs()) * value_bytes;
-  if (input_bytes == 0 || request_bytes % input_bytes != 0) return 0;
-  const uint8_t count = static_cast<uint8_t>(request_bytes / input_bytes);
-  const uint32_t reply_bytes = static_cast<uint32_t>(count) * model_outputs() * value_bytes;
-  return reply_bytes > kMaxReplyPayload ? 0 : count;
+/* How many samples a request brings; 0 if it is no whole number, or their outputs do not fit a reply. */
+template <uint8_t kValueBytes>
+uint8_t samples(Length request_bytes) {
+  constexpr uint16_t kInputBytes = SINEHIL_INPUTS * kValueBytes;
+  constexpr uint16_t kMost = kMaxReplyPayload / (SINEHIL_OUTPUTS * kValueBytes);
+  if (request_bytes % kInputBytes != 0) return 0;
+  const Length count = request_bytes / kInputBytes;
+  return count > kMost ? 0 : static_cast<uint8_t>(count);
 }
 
 }  // namespace
@@ -48,7 +47,7 @@ bool Commands::feed(uint8_t byte) {
     header.type |= kReply;
   }
   header.session = session_;
-  reply_.seal(header, length < 0 ? 2 : static_cast<uint8_t>(length));
+  reply_.seal(header, length < 0 ? 2 : static_cast<Length>(length));
   return true;
 }
 
@@ -63,7 +62,8 @@ int16_t Commands::answer(uint8_t type) {
       return infer_f32();
     case kInferI8:
       return infer_i8();
-    case kBench:
+    case kOneInput ? kBench:
+    kBenchI8:
       return bench();
     case kStats:
       return stats();
@@ -76,7 +76,7 @@ int16_t Commands::identify() {
   if (decoder_.payload_length() != 0) return -kBadLength;
   uint8_t *out = reply_.payload();
   out[0] = kProtocolVersion;
-  out[1] = kMaxRequestPayload;
+  out[1] = static_cast<uint8_t>(kMaxRequestPayload); /* 0 stands for 256 */
   out[2] = kWindowBytes;
   out[3] = 0;
   store_u32(out + 4, board_clock_hz());
@@ -89,25 +89,26 @@ int16_t Commands::identify() {
 }
 
 int16_t Commands::echo() {
+  if (kMaxRequestPayload > kMaxReplyPayload && decoder_.payload_length() > kMaxReplyPayload)
+    return -kBadLength;
   memcpy(reply_.payload(), decoder_.payload(), decoder_.payload_length());
   return decoder_.payload_length();
 }
 
 int16_t Commands::infer_f32() {
-  const uint8_t count = samples(decoder_.payload_length(), sizeof(float));
+  const uint8_t count = samples<sizeof(float)>(decoder_.payload_length());
   if (count == 0) return -kBadLength;
-  const uint8_t inputs = model_inputs(), outputs = model_outputs();
-  int8_t x_q[kMaxRequestPayload / sizeof(float)], y_q[kMaxReplyPayload / sizeof(float)];
+  int8_t x_q[SINEHIL_INPUTS], y_q[SINEHIL_OUTPUTS];
   const uint8_t *in = decoder_.payload();
   uint8_t *out = reply_.payload();
   for (uint8_t sample = 0; sample < count; ++sample) {
-    for (uint8_t i = 0; i < inputs; ++i, in += sizeof(float)) {
+    for (uint8_t i = 0; i < SINEHIL_INPUTS; ++i, in += sizeof(float)) {
       float x;
       memcpy(&x, in, sizeof x);
       x_q[i] = sinehil_quantize_input(x);
     }
     sinehil_infer(x_q, y_q);
-    for (uint8_t i = 0; i < outputs; ++i, out += sizeof(float)) {
+    for (uint8_t i = 0; i < SINEHIL_OUTPUTS; ++i, out += sizeof(float)) {
       const float y = sinehil_dequantize_output(y_q[i]);
       memcpy(out, &y, sizeof y);
     }
@@ -116,34 +117,40 @@ int16_t Commands::infer_f32() {
 }
 
 int16_t Commands::infer_i8() {
-  const uint8_t count = samples(decoder_.payload_length(), sizeof(int8_t));
+  const uint8_t count = samples<sizeof(int8_t)>(decoder_.payload_length());
   if (count == 0) return -kBadLength;
   const int8_t *in = reinterpret_cast<const int8_t *>(decoder_.payload());
   int8_t *out = reinterpret_cast<int8_t *>(reply_.payload());
   for (uint8_t sample = 0; sample < count; ++sample) {
     sinehil_infer(in, out);
-    in += model_inputs();
-    out += model_outputs();
+    in += SINEHIL_INPUTS;
+    out += SINEHIL_OUTPUTS;
   }
   return static_cast<int16_t>(reinterpret_cast<uint8_t *>(out) - reply_.payload());
 }
 
+/* Cycles of as many samples as asked for: of one input its code alone, counting up; else they are in the
+ * request. */
 int16_t Commands::bench() {
-  const uint8_t *request = decoder_.payload();
-  if (decoder_.payload_length() != 2 || request[1] == 0 || request[1] > kMaxBenchCount) return -kBadLength;
-  /* A sample must fit the arrays below, just as one must fit a frame to be asked for. */
-  if (model_inputs() > kMaxRequestPayload || model_outputs() > kMaxReplyPayload) return -kBadLength;
+  const int8_t *in = reinterpret_cast<const int8_t *>(decoder_.payload());
+  uint8_t count;
+  if (kOneInput) {
+    count = static_cast<uint8_t>(in[1]);
+    if (decoder_.payload_length() != 2 || count == 0 || count > kMaxBenchCount) return -kBadLength;
+  } else {
+    count = samples<sizeof(int8_t)>(decoder_.payload_length());
+    if (count == 0) return -kBadLength;
+  }
   uint32_t sum = 0, most = 0, least = UINT32_MAX;
-  int8_t x_q[kMaxRequestPayload], y_q[kMaxReplyPayload];
-  for (uint8_t i = 0; i < request[1]; ++i) {
-    memset(x_q, static_cast<uint8_t>(request[0] + i), sizeof x_q);
-    const uint32_t cycles = board_measure_cycles(sinehil_infer, x_q, y_q);
+  int8_t x_q = in[0], y_q[SINEHIL_OUTPUTS];
+  for (uint8_t i = 0; i < count; ++i, ++x_q, in += SINEHIL_INPUTS) {
+    const uint32_t cycles = board_measure_cycles(sinehil_infer, kOneInput ? &x_q : in, y_q);
     sum += cycles;
     if (cycles > most) most = cycles;
     if (cycles < least) least = cycles;
   }
   uint8_t *out = reply_.payload();
-  out[0] = most == 0 ? 0 : request[1];
+  out[0] = most == 0 ? 0 : count;
   store_u32(out + 1, sum);
   store_u32(out + 5, most);
   store_u32(out + 9, least);

@@ -32,7 +32,11 @@ extern const struct sinehil_model_identity sinehil_model_identity PROGMEM;
 /* x_q[inputs] -> y_q[outputs], int8 to int8. */
 void sinehil_infer(const int8_t *x_q, int8_t *y_q);
 
-/* One float32 to one code and back, bit for bit as the oracle does it. */
+/* One float32 to one code and back, bit for bit as the oracle does it; float_io.h has both rules there are:
+ *   litert:           return sinehil_code_half_even(x * INVERSE_SCALE, ZERO_POINT);
+ *   litert-ref, tflm: return sinehil_code_half_away(x / SCALE, ZERO_POINT);
+ *   all:              return sinehil_real(y_q, ZERO_POINT, SCALE);
+ * Linking lrintf and comparing floats instead costs 200 bytes more on an AVR. */
 int8_t sinehil_quantize_input(float x);
 float sinehil_dequantize_output(int8_t y_q);
 

@@ -4,6 +4,13 @@
 
 namespace sinehil {
 
+namespace {
+
+/* Whether a run without a zero fills a COBS block and so stands for itself only. */
+bool fills_block(uint16_t run) { return kMaxReplyFrame >= kCobsBlock && run == kCobsBlock; }
+
+}  // namespace
+
 bool Decoder::feed(uint8_t byte) {
   if (byte == 0) return finish();
   if (left_ == 0) {
@@ -35,7 +42,7 @@ bool Decoder::finish() {
     ++framing_errors_;
     return false;
   }
-  const uint8_t body = frame_length_ - kCrcBytes;
+  const Length body = frame_length_ - kCrcBytes;
   if (crc32(frame_, body) != load_u32(frame_ + body)) {
     ++crc_errors_;
     return false;
@@ -58,7 +65,7 @@ Header Decoder::header() const {
   return header;
 }
 
-void Reply::seal(const Header &header, uint8_t payload_length) {
+void Reply::seal(const Header &header, Length payload_length) {
   frame_[0] = header.type;
   frame_[1] = header.seq;
   store_u32(frame_ + 2, header.session);
@@ -69,17 +76,22 @@ void Reply::seal(const Header &header, uint8_t payload_length) {
 
 void Reply::send(void (*put)(uint8_t byte)) const {
   put(0);
-  uint8_t start = 0;
-  for (uint8_t end = 0; end <= length_; ++end) {
-    if (end < length_ && frame_[end] != 0) continue;
-    put(end - start + 1);
+  for (Length start = 0; start <= length_;) {
+    Length end = start;
+    while (end < length_ && frame_[end] != 0 && !fills_block(end - start)) ++end;
+    const bool full = fills_block(end - start);
+    put(static_cast<uint8_t>(end - start + 1));
     for (; start < end; ++start) put(frame_[start]);
-    ++start; /* the zero itself is what the next code byte stands for */
+    if (!full) {
+      ++start; /* the zero itself is what the next code byte stands for */
+    } else if (end == length_) {
+      break;
+    }
   }
   put(0);
 }
 
-uint32_t crc32(const uint8_t *data, uint8_t length) {
+uint32_t crc32(const uint8_t *data, Length length) {
   uint32_t crc = SINEHIL_CRC32_START;
   while (length--) crc = sinehil_crc32_update(crc, *data++);
   return ~crc;

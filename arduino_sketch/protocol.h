@@ -4,19 +4,36 @@
 
 #include <stdint.h>
 
+#include "sinehil_shape.h"
+
 namespace sinehil {
+
+constexpr uint16_t larger(uint16_t a, uint16_t b) { return a > b ? a : b; }
 
 constexpr uint8_t kProtocolVersion = 1;
 constexpr uint8_t kHeaderBytes = 6;
 constexpr uint8_t kCrcBytes = 4;
-constexpr uint8_t kMaxRequestPayload = 50;
-constexpr uint8_t kMaxReplyPayload = 112;
-constexpr uint8_t kWindowBytes = 63; /* what the Arduino core's receive ring holds */
-constexpr uint8_t kMaxRequestFrame = kHeaderBytes + kMaxRequestPayload + kCrcBytes;
-constexpr uint8_t kMaxReplyFrame = kHeaderBytes + kMaxReplyPayload + kCrcBytes;
+/* 63 bytes on the wire and IDENTIFY's reply, or a sample of float32 if that is more. */
+constexpr uint16_t kMaxRequestPayload = larger(50, SINEHIL_INPUTS * 4);
+constexpr uint16_t kMaxReplyPayload = larger(112, SINEHIL_OUTPUTS * 4);
+constexpr uint8_t kWindowBytes = 63; /* what the receive ring holds */
+constexpr uint16_t kMaxRequestFrame = kHeaderBytes + kMaxRequestPayload + kCrcBytes;
+constexpr uint16_t kMaxReplyFrame = kHeaderBytes + kMaxReplyPayload + kCrcBytes;
+constexpr uint8_t kCobsBlock = 254; /* the longest run without a zero behind one code byte */
 
-static_assert(kMaxRequestFrame + 3 <= kWindowBytes, "a request with COBS byte and delimiters fits the ring");
-static_assert(kMaxReplyFrame < 254, "COBS adds exactly one byte");
+static_assert(SINEHIL_INPUTS >= 1 && SINEHIL_INPUTS <= 64, "IDENTIFY has a byte for the largest request");
+static_assert(SINEHIL_OUTPUTS >= 1 && SINEHIL_OUTPUTS <= 64, "as many as inputs");
+
+template <bool kWide>
+struct LengthOf {
+  typedef uint8_t Type;
+};
+template <>
+struct LengthOf<true> {
+  typedef uint16_t Type;
+};
+/* The length of a frame or of a part of it: one byte where that is enough. */
+typedef LengthOf<(larger(kMaxRequestFrame, kMaxReplyFrame) >= kCobsBlock)>::Type Length;
 
 enum MessageType : uint8_t {
   kIdentify = 0x01,
@@ -25,6 +42,7 @@ enum MessageType : uint8_t {
   kInferI8 = 0x04,
   kBench = 0x05,
   kStats = 0x06,
+  kBenchI8 = 0x07,
   kReply = 0x80,
   kError = 0xFF
 };
@@ -45,7 +63,7 @@ class Decoder {
 
   Header header() const;
   const uint8_t *payload() const { return frame_ + kHeaderBytes; }
-  uint8_t payload_length() const { return frame_length_ - kHeaderBytes - kCrcBytes; }
+  Length payload_length() const { return frame_length_ - kHeaderBytes - kCrcBytes; }
 
   uint32_t crc_errors() const { return crc_errors_; }
   uint32_t framing_errors() const { return framing_errors_; }
@@ -55,9 +73,9 @@ class Decoder {
   bool finish();
   void restart();
 
-  uint8_t frame_[kMaxRequestFrame];
-  uint8_t frame_length_ = 0;
-  uint8_t length_ = 0;
+  uint8_t frame_[kMaxRequestFrame] = {}; /* so that no constructor has to run */
+  Length frame_length_ = 0;
+  Length length_ = 0;
   uint8_t code_ = 0; /* the current COBS block's; 0 before the first one */
   uint8_t left_ = 0; /* bytes the block still brings */
   bool overlong_ = false;
@@ -69,17 +87,17 @@ class Decoder {
 class Reply {
  public:
   uint8_t *payload() { return frame_ + kHeaderBytes; }
-  void seal(const Header &header, uint8_t payload_length);
+  void seal(const Header &header, Length payload_length);
 
   /* Send the sealed frame, stuffed and delimited, byte by byte. */
   void send(void (*put)(uint8_t byte)) const;
 
  private:
-  uint8_t frame_[kMaxReplyFrame];
-  uint8_t length_ = 0;
+  uint8_t frame_[kMaxReplyFrame] = {};
+  Length length_ = 0;
 };
 
-uint32_t crc32(const uint8_t *data, uint8_t length);
+uint32_t crc32(const uint8_t *data, Length length);
 void store_u32(uint8_t *to, uint32_t value);
 uint32_t load_u32(const uint8_t *from);
 

@@ -1,288 +1,159 @@
-"""A board that speaks the sinehil protocol: handshake, windowed requests, retries. See hil/PROTOCOL.md."""
+"""A board that speaks the sinehil protocol: what it can be asked. See hil/PROTOCOL.md."""
 
-import secrets
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sinehil import protocol
-from sinehil.deadline import Deadline
-from sinehil.diagnosis import who_is_there
-from sinehil.errors import IdentityError, LinkError
-from sinehil.protocol import ErrorCode, Frame, MessageType
+from sinehil.errors import IdentityError
+from sinehil.link import Link, LinkCounters, Progress
+from sinehil.protocol import Frame, MessageType
+from sinehil.protocol.frame import FLOAT_BYTES
 from sinehil.transport import Transport
 
 HANDSHAKE_S = 5.0  # bootloader second, start-up and a slow host together
-HANDSHAKE_INTERVAL_S = 0.05
-REPLY_TIMEOUT_S = 1.0
-ATTEMPTS = 5
 
-Progress = Callable[[int], None]
-Reply = TypeVar("Reply")
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """A request in flight: which payload it carries and how much of the board's ring it may fill."""
-
-    index: int
-    wire_bytes: int
-
-
-@dataclass
-class LinkCounters:
-    """What the link cost so far."""
-
-    frames: int = 0
-    retries: int = 0
-    bytes_sent: int = 0
-    bytes_received: int = 0
+Value = TypeVar("Value", bound=np.generic)
 
 
 class Device:
-    """The host's end of the link. Requests are pure, so a lost one is simply sent again."""
+    """A board and the shape of its model; ``connect`` comes first."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._decoder = protocol.FrameDecoder()
-        self._received: deque[Frame] = deque()
-        self._session = 0
-        self._seq = 0
+        self._link = Link(transport)
         self._limits: protocol.IdentifyReply | None = None
-        self.counters = LinkCounters()
+
+    @property
+    def counters(self) -> LinkCounters:
+        """What the link cost so far."""
+        return self._link.counters
 
     @property
     def crc_errors(self) -> int:
         """Damaged frames received so far."""
-        return self._decoder.crc_errors
+        return self._link.crc_errors
 
     @property
     def port(self) -> str:
         """The port's name."""
-        return self._transport.name
+        return self._link.port
 
     @property
     def clock_hz(self) -> int:
         """The board's CPU clock, as it says."""
         return self._connected().clock_hz
 
+    @property
+    def inputs(self) -> int:
+        """How many values a sample of the board's model takes."""
+        return self._connected().inputs
+
+    @property
+    def outputs(self) -> int:
+        """How many values a sample of the board's model gives."""
+        return self._connected().outputs
+
+    @property
+    def input_zero_point(self) -> int:
+        """The code that stands for 0 at the board's inputs."""
+        return self._connected().input_zero_point
+
     def connect(self, timeout_s: float = HANDSHAKE_S) -> protocol.IdentifyReply:
         """Wait until the sketch answers IDENTIFY and open a session.
 
         Raises LinkError if nothing answers, IdentityError if something else does.
         """
-        self._decoder = protocol.FrameDecoder()
-        self._session = _random_session()
-        request = self._safe_request(MessageType.IDENTIFY)
-        deadline = Deadline.after(timeout_s)
-        while not deadline.expired:
-            self._send(request)
-            interval = Deadline.after(HANDSHAKE_INTERVAL_S)
-            for frame in self._frames_until(interval):
-                if _answers(frame, request) and frame.session == self._session:
-                    self._limits = self._understood(protocol.IdentifyReply.unpack, frame.payload)
-                    return self._limits
-        raise who_is_there(self._transport, self._decoder.discarded)
+        self._limits = self._link.open(timeout_s)
+        return self._limits
 
     def identify(self) -> protocol.IdentifyReply:
         """Ask a connected board again who it is; it computes its weight checksum anew."""
-        reply = self._understood(
-            protocol.IdentifyReply.unpack, self._exchange(MessageType.IDENTIFY, [b""])[0]
+        reply = self._link.understood(
+            protocol.IdentifyReply.unpack, self._ask(MessageType.IDENTIFY, [b""])[0]
         )
-        if reply.previous_session != self._session:
-            raise self._was_reset()
+        if reply.previous_session != self._link.session:
+            raise self._link.was_reset()
         return reply
 
     def echo(self, payload: bytes) -> bytes:
         """Return what the board sends back for ``payload``."""
-        return self._exchange(MessageType.ECHO, [payload])[0]
+        return self._ask(MessageType.ECHO, [payload])[0]
 
     def infer_floats(self, x: NDArray[np.float32], progress: Progress | None = None) -> NDArray[np.float32]:
-        """Return the board's y for ``x``, both float32 of shape [n], NaN payloads included."""
-        chunks = self._chunks(x.astype("<f4").tobytes(), 4)
-        replies = self._exchange(MessageType.INFER_F32, chunks, progress)
-        return np.frombuffer(self._same_lengths(chunks, replies), dtype="<f4").astype(np.float32)
+        """Return the board's y for ``x``, float32, NaN payloads included.
+
+        x is [n] for a model with one input, else [n, inputs]; y likewise [n] or [n, outputs]. ``progress`` is called
+        with how many samples more are done.
+        """
+        data = self._infer(MessageType.INFER_F32, x.astype("<f4").tobytes(), FLOAT_BYTES, progress)
+        return self._shaped(np.frombuffer(data, dtype="<f4").astype(np.float32))
 
     def infer_codes(self, x_q: NDArray[np.int8], progress: Progress | None = None) -> NDArray[np.int8]:
-        """Return the board's output codes for the input codes, int8 of shape [n]."""
-        chunks = self._chunks(x_q.tobytes(), 1)
-        replies = self._exchange(MessageType.INFER_I8, chunks, progress)
-        return np.frombuffer(self._same_lengths(chunks, replies), dtype=np.int8)
+        """Return the board's output codes for the input codes, int8; shapes and ``progress`` as for infer_floats."""
+        return self._shaped(
+            np.frombuffer(self._infer(MessageType.INFER_I8, x_q.tobytes(), 1, progress), dtype=np.int8)
+        )
 
     def bench(self, first_q: int, count: int) -> protocol.BenchReply:
-        """Return the cycles of ``count`` inferences for codes from ``first_q`` on, as the board measures them."""
-        payload = first_q.to_bytes(1, "little", signed=True) + bytes([count])
-        return self._understood(protocol.BenchReply.unpack, self._exchange(MessageType.BENCH, [payload])[0])
+        """Return the cycles of ``count`` inferences of a one-input model for codes from ``first_q`` on."""
+        return self._bench(
+            MessageType.BENCH, first_q.to_bytes(1, "little", signed=True) + bytes([count]), count
+        )
+
+    def bench_codes(self, x_q: NDArray[np.int8]) -> Iterator[protocol.BenchReply]:
+        """Yield the cycles of the inferences for codes [n, inputs] of a model with several inputs, a few at a time."""
+        for chunk in self._chunks(x_q.tobytes(), 1, alone=True):
+            yield self._bench(MessageType.BENCH_I8, chunk, len(chunk) // self.inputs)
 
     def stats(self) -> protocol.StatsReply:
         """Return the board's own counters."""
-        return self._understood(protocol.StatsReply.unpack, self._exchange(MessageType.STATS, [b""])[0])
+        return self._link.understood(protocol.StatsReply.unpack, self._ask(MessageType.STATS, [b""])[0])
 
-    # -- requests in flight ---------------------------------------------------------------------------------
-
-    def _exchange(
-        self, kind: MessageType, payloads: Sequence[bytes], progress: Progress | None = None
-    ) -> list[bytes]:
-        """Send every payload and return the replies in the same order, a few requests in flight."""
+    def _infer(self, kind: MessageType, data: bytes, value_bytes: int, progress: Progress | None) -> bytes:
+        """Return the outputs of all samples in ``data``."""
         limits = self._connected()
-        replies: dict[int, bytes] = {}
-        waiting = list(range(len(payloads)))[::-1]  # indices of payloads, the next one last
-        in_flight: dict[int, _Pending] = {}  # by sequence number
-        silences = 0
-        while waiting or in_flight:
-            self._fill_window(kind, payloads, waiting, in_flight, limits.window_bytes)
-            reply = self._next_reply(in_flight, kind)
-            if reply is None:
-                silences += 1
-                self._recover(silences)
-                self.counters.retries += len(in_flight)
-                waiting.extend(sorted((pending.index for pending in in_flight.values()), reverse=True))
-                in_flight.clear()
-                continue
-            silences = 0
-            replies[in_flight.pop(reply.seq).index] = reply.payload
-            if progress is not None:
-                progress(len(reply.payload))
-        return [replies[index] for index in range(len(payloads))]
+        chunks = self._chunks(data, value_bytes)
+        sample_bytes, reply_bytes = limits.inputs * value_bytes, limits.outputs * value_bytes
+        done = None if progress is None else lambda at: progress(len(chunks[at]) // sample_bytes)
+        replies = self._ask(kind, chunks, done)
+        if [len(chunk) // sample_bytes * reply_bytes for chunk in chunks] != [len(item) for item in replies]:
+            raise self._miscounted()
+        return b"".join(replies)
 
-    def _fill_window(
-        self,
-        kind: MessageType,
-        payloads: Sequence[bytes],
-        waiting: list[int],
-        in_flight: dict[int, _Pending],
-        window_bytes: int,
-    ) -> None:
-        """Send from ``waiting`` until the board's receive ring could be full; one request always fits."""
-        used = sum(pending.wire_bytes for pending in in_flight.values())
-        while waiting:
-            request = self._request(kind, payloads[waiting[-1]])
-            size = len(protocol.encode_frame(request))
-            if in_flight and used + size > window_bytes:
-                return
-            self._send(request)
-            in_flight[request.seq] = _Pending(waiting.pop(), size)
-            used += size
+    def _shaped(self, values: NDArray[Value]) -> NDArray[Value]:
+        outputs = self._connected().outputs
+        return values if outputs == 1 else values.reshape(-1, outputs)
 
-    def _next_reply(self, in_flight: dict[int, _Pending], kind: MessageType) -> Frame | None:
-        """Return the next reply to a request in flight, or None when it takes too long."""
-        for frame in self._frames_until(Deadline.after(REPLY_TIMEOUT_S)):
-            self._check_session(frame)
-            if frame.session == self._session and frame.seq in in_flight:
-                if frame.type == kind | protocol.REPLY:
-                    return frame
-                if frame.type == MessageType.ERROR:
-                    raise self._refused(frame)
-        return None
+    def _bench(self, kind: MessageType, payload: bytes, count: int) -> protocol.BenchReply:
+        reply = self._link.understood(protocol.BenchReply.unpack, self._ask(kind, [payload])[0])
+        if reply.count not in (0, count):
+            raise self._miscounted()
+        return reply
 
-    def _recover(self, silences: int) -> None:
-        """After silence, ask with a frame that is harmless to a bootloader whether our session still lives."""
-        for _ in range(silences, ATTEMPTS):
-            ping = self._safe_request(MessageType.ECHO)
-            self._send(ping)
-            for frame in self._frames_until(Deadline.after(REPLY_TIMEOUT_S)):
-                self._check_session(frame)
-                if _answers(frame, ping) and frame.session == self._session:
-                    return
-        raise LinkError(
-            f"the board on {self.port} stopped answering",
-            "check cable and power, press the board's reset button, and run the command again",
-        )
-
-    def _check_session(self, frame: Frame) -> None:
-        """Notice a reset: the board has forgotten our session and says so in every reply."""
-        foreign = frame.type == MessageType.ERROR and frame.session != self._session
-        if (
-            foreign
-            and self._understood(protocol.ErrorReply.unpack, frame.payload).code == ErrorCode.BAD_SESSION
-        ):
-            raise self._was_reset()
-
-    def _was_reset(self) -> LinkError:
-        return LinkError(
-            f"the board on {self.port} was reset in the middle of the run",
-            "nothing of this run counts; check the power supply and run the command again",
-        )
-
-    def _refused(self, frame: Frame) -> IdentityError:
-        error = self._understood(protocol.ErrorReply.unpack, frame.payload)
-        return IdentityError(
-            f"the board on {self.port} refused a request: {error.code.name}",
-            "its firmware is of another version: run `sinehil flash`",
-        )
-
-    # -- frames ---------------------------------------------------------------------------------------------
-
-    def _frames_until(self, deadline: Deadline) -> Iterator[Frame]:
-        """Yield frames as they come; those not taken stay for the next call."""
-        while True:
-            while self._received:
-                yield self._received.popleft()
-            if deadline.expired:
-                return
-            data = self._transport.read(deadline.remaining_s)
-            self.counters.bytes_received += len(data)
-            self._received.extend(self._decoder.feed(data))
-
-    def _send(self, frame: Frame) -> None:
-        data = protocol.encode_frame(frame)
-        self._transport.write(data)
-        self.counters.frames += 1
-        self.counters.bytes_sent += len(data)
-
-    def _request(self, kind: MessageType, payload: bytes = b"") -> Frame:
-        self._seq = (self._seq + 1) & 0xFF
-        return Frame(kind, self._seq, self._session, payload)
-
-    def _safe_request(self, kind: MessageType) -> Frame:
-        """Return an empty request whose bytes no bootloader takes for a command.
-
-        About a quarter of the 256 sequence numbers give such a frame (the session has no such byte), so that
-        none among them has a probability below 1e-30.
-        """
-        requests = (self._request(kind) for _ in range(256))
-        return next(item for item in requests if protocol.is_bootloader_safe(protocol.encode_frame(item)))
-
-    def _chunks(self, data: bytes, item_bytes: int) -> list[bytes]:
-        """Cut ``data`` into payloads small enough for two requests to share the board's window."""
+    def _chunks(self, data: bytes, value_bytes: int, alone: bool = False) -> list[bytes]:
+        """Cut samples into payloads: small enough for two to share the board's window, else as large as can be."""
         limits = self._connected()
+        sample_bytes, reply_bytes = limits.inputs * value_bytes, limits.outputs * value_bytes
         overhead = len(protocol.encode_frame(Frame(MessageType.INFER_F32, 0, 0, b"")))
-        room = min(limits.max_payload, max(item_bytes, limits.window_bytes // 2 - overhead))
-        size = room // item_bytes * item_bytes
+        half = limits.window_bytes // 2 - overhead
+        room = half if sample_bytes <= half and not alone else limits.max_payload
+        count = min(room // sample_bytes, limits.max_reply_payload // reply_bytes)
+        size = count * sample_bytes
         return [data[start : start + size] for start in range(0, len(data), size)]
 
-    def _same_lengths(self, requests: Sequence[bytes], replies: Sequence[bytes]) -> bytes:
-        if [len(item) for item in requests] != [len(item) for item in replies]:
-            raise IdentityError(
-                f"the board on {self.port} answers with another number of values than it was asked for",
-                "its firmware is of another version: run `sinehil flash`",
-            )
-        return b"".join(replies)
+    def _miscounted(self) -> IdentityError:
+        return IdentityError(
+            f"the board on {self.port} answers with another number of values than it was asked for",
+            "its firmware is of another version: run `sinehil flash`",
+        )
 
     def _connected(self) -> protocol.IdentifyReply:
         if self._limits is None:
             raise AssertionError("connect() comes first")
         return self._limits
 
-    def _understood(self, unpack: Callable[[bytes], Reply], payload: bytes) -> Reply:
-        try:
-            return unpack(payload)
-        except protocol.ProtocolError as error:
-            raise IdentityError(
-                f"the firmware on {self.port} speaks another protocol version ({error})",
-                "run `sinehil flash` to put this version's firmware on it",
-            ) from error
-
-
-def _random_session() -> int:
-    """Return a session number, never 0, none of whose bytes a bootloader takes for a command."""
-    quiet = [byte for byte in range(1, 256) if not 0x40 <= byte <= 0x7F and byte != 0x20]
-    return int.from_bytes(bytes(secrets.choice(quiet) for _ in range(4)), "little")
-
-
-def _answers(frame: Frame, request: Frame) -> bool:
-    return frame.seq == request.seq and frame.type == request.type | protocol.REPLY
+    def _ask(self, kind: MessageType, payloads: list[bytes], progress: Progress | None = None) -> list[bytes]:
+        self._connected()
+        return self._link.exchange(kind, payloads, progress)

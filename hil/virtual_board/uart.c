@@ -9,6 +9,7 @@
 DEFINE_FIFO(uint16_t, uart_fifo);
 
 #define HARDWARE_FIFO 3              /* two buffered bytes and the shift register; simavr's holds 64 */
+#define TRANSMIT_BUFFER 2            /* the shift register and the byte behind it */
 #define RUSH_AFTER_BYTE (CPU_HZ / 4) /* the host waits for an answer, which may take some computing */
 #define RUSH_AFTER_ANSWER (CPU_HZ / 20)
 #define RUSH_AT_MOST CPU_HZ /* a sketch that never stops printing does not rush for ever */
@@ -103,6 +104,14 @@ static void on_settings(avr_irq_t *irq, uint32_t value, void *param) {
   u->cycles_per_byte = bit_cycles * (1 + data_bits + parity_bit + stop_bits);
 }
 
+/* simavr 1.6 lets a write to UCSRA clear the flag of the empty transmit buffer, which a chip has as
+ * read-only: a sketch that polls it would wait for ever. */
+static void on_status_written(avr_irq_t *irq, uint32_t value, void *param) {
+  struct board *b = param;
+  if (b->uart->tx_cnt < TRANSMIT_BUFFER) avr_regbit_set(b->avr, b->uart->udrc.raised);
+  on_settings(irq, value, param);
+}
+
 static avr_uart_t *find_uart(const struct board *b) {
   for (avr_io_t *io = b->avr->io_port; io; io = io->next) {
     if (strcmp(io->kind, "uart") == 0 && ((avr_uart_t *)io)->name == '0') return (avr_uart_t *)io;
@@ -120,7 +129,7 @@ bool uart_init(struct board *b) {
   avr_irq_t *out = avr_io_getirq(b->avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT);
   avr_irq_register_notify(out, on_output, b);
   chip_watch(b, b->uart->ubrrl.reg, on_settings);
-  chip_watch(b, b->uart->r_ucsra, on_settings);
+  chip_watch(b, b->uart->r_ucsra, on_status_written);
   chip_watch(b, b->uart->r_ucsrc, on_settings);
   return true;
 }

@@ -36,18 +36,15 @@ def compile_object(out: Path, compiler: tuple[str, str], source: Path, defines: 
 
 @pytest.fixture(scope="session", params=COMPILERS, ids=[pair[1] for pair in COMPILERS])
 def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Return a function that compiles sketch sources and test sources into one program.
-
-    ``defines`` are for the test sources; those of the sketch know none and are compiled once.
-    """
-    sketch_objects: dict[str, Path] = {}
+    """Return a function that compiles sketch sources and test sources, both with ``defines``, into one program."""
+    sketch_objects: dict[tuple[str, ...], Path] = {}
 
     def compile_sources(sketch: list[str], tests: list[str], defines: tuple[str, ...] = ()) -> Path:
         out = tmp_path_factory.mktemp("native")
         for name in sketch:
-            if name not in sketch_objects:
-                sketch_objects[name] = compile_object(out, request.param, SKETCH / name)
-        objects = [sketch_objects[name] for name in sketch]
+            if (name, *defines) not in sketch_objects:
+                sketch_objects[name, *defines] = compile_object(out, request.param, SKETCH / name, defines)
+        objects = [sketch_objects[name, *defines] for name in sketch]
         objects += [compile_object(out, request.param, HERE / name, defines) for name in tests]
         program = out / "program"
         subprocess.run([request.param[1], *FLAGS, *objects, "-o", program], check=True)

@@ -16,7 +16,7 @@ from faults import (
 )
 from native_link import NativeLink, Start
 
-from sinehil import device as device_module
+from sinehil import link as link_module
 from sinehil.device import Device
 from sinehil.errors import ExitCode, LinkError
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.parametrize("build", [("gcc", "g++")], indirect=True, i
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """For lines that lose something; a reply that is merely late costs a retry, never a result."""
-    monkeypatch.setattr(device_module, "REPLY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(link_module, "REPLY_TIMEOUT_S", 0.1)
 
 
 def connected(
@@ -43,7 +43,7 @@ def connected(
     device.connect()
     device.identify()  # its answer comes after those to repeated handshakes
     bad = BadLine(link, on_request, on_reply)
-    device._transport = bad
+    device._link._transport = bad
     return device, bad
 
 

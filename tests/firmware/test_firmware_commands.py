@@ -1,6 +1,5 @@
 """The firmware's command handler, natively, over the real Python protocol code."""
 
-import struct
 from collections.abc import Iterator
 
 import numpy as np
@@ -151,25 +150,6 @@ def test_bench_walks_the_codes_and_wraps(start_native: Start) -> None:
     device.connect()
     assert device.bench(-128, 4) == BenchReply(4, 100 + 101 + 102 + 103, 103, 100)
     assert device.bench(126, 4) == BenchReply(4, 354 + 355 + 100 + 101, 355, 100)
-
-
-@pytest.mark.parametrize(("inputs", "outputs", "floats"), [(3, 2, 12), (12, 1, 12), (1, 28, 1)])
-def test_samples_of_another_shape(start_native: Start, inputs: int, outputs: int, floats: int) -> None:
-    board = start_native(f"SINEHIL_INPUTS={inputs}", f"SINEHIL_OUTPUTS={outputs}")
-    board.ask(Frame(MessageType.IDENTIFY, 0, SESSION))
-    reply = board.ask(Frame(MessageType.INFER_F32, 1, SESSION, struct.pack(f"<{floats}f", *[0.0] * floats)))
-    count = floats // inputs * outputs
-    assert struct.unpack(f"<{count}f", reply.payload) == (0x55 / 4,) * count
-
-
-@pytest.mark.parametrize(("inputs", "outputs"), [(13, 1), (1, 29), (51, 1), (1, 113), (255, 255)])
-def test_samples_too_large_for_a_frame_are_refused(start_native: Start, inputs: int, outputs: int) -> None:
-    board = start_native(f"SINEHIL_INPUTS={inputs}", f"SINEHIL_OUTPUTS={outputs}", "SINEHIL_COUNTER")
-    board.ask(Frame(MessageType.IDENTIFY, 0, SESSION))
-    reply = board.ask(Frame(MessageType.INFER_F32, 1, SESSION, bytes(4)))
-    assert error_of(reply).code == ErrorCode.BAD_LENGTH
-    bench = board.ask(Frame(MessageType.BENCH, 1, SESSION, b"\0\1"))
-    assert (bench.type == MessageType.ERROR) == (inputs > 50 or outputs > 112)
 
 
 @pytest.fixture(scope="module")

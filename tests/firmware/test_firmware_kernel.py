@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from native_link import Build, NativeLink
 
-from sinehil.arithmetic import quantizer_steps
+from sinehil.arithmetic import LITERT
 from sinehil.device import Device
 from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import QuantizedModel, parse_quantized_model
@@ -44,7 +44,7 @@ def start(build: Build, source: str, folder: Path) -> NativeLink:
     kernel_c = folder / "sinehil_kernel.c"
     kernel_c.write_text(source)
     return NativeLink(
-        build(["protocol.cpp", "commands.cpp", "crc32.c"], ["native_device.cpp", str(kernel_c)])
+        build(["protocol.cpp", "commands.cpp", "crc32.c", "float_io.c"], ["native_device.cpp", str(kernel_c)])
     )
 
 
@@ -65,7 +65,7 @@ def test_it_says_which_model_it_computes(
 ) -> None:
     identity = device.identify()
     assert (identity.model_sha256, identity.weights_crc32) == (model.sha256, kernel.weights_crc32)
-    assert (identity.engine, identity.oracle) == ("generated", "litert")
+    assert (identity.engine, identity.oracle) == ("portable", "litert")
     assert (identity.inputs, identity.outputs) == (1, 1)
     assert np.float32(identity.input_scale) == model.input.scale
     assert np.float32(identity.output_scale) == model.output.scale
@@ -83,7 +83,7 @@ def test_every_code_gives_the_interpreters_code(device: Device, model: Quantized
 def test_floats_give_the_interpreters_bits(device: Device, model: QuantizedModel, inputs: str) -> None:
     x = {
         "codes": (EVERY_CODE.astype(np.float32) - model.input.zero_point) * model.input.scale,
-        "quantizer steps": quantizer_steps(model.input).ravel(),
+        "quantizer steps": LITERT.quantizer_steps(model.input).ravel(),
         "special": SPECIAL,
     }[inputs]
     assert device.infer_floats(x).tobytes() == LitertOracle(model).predict(x).tobytes()

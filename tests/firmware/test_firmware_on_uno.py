@@ -1,16 +1,16 @@
 """The firmware, compiled for the Uno with an engine whose cycles and answers are known, on a virtual board."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from uno_image import UnoImage, compile_for_uno
 
-from sinehil.arduino import Firmware, compile_sketch, prepare_environment, stage_sketch
 from sinehil.deadline import Deadline
 from sinehil.device import Device
+from sinehil.manifest import KERNEL
 from sinehil.protocol import BenchReply
 from sinehil.transport import SerialTransport
 from sinehil.virtual import VirtualUno
@@ -23,30 +23,19 @@ CODES = np.arange(-128, 128).astype(np.int8)
 
 
 @pytest.fixture(scope="module")
-def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
-    folder = tmp_path_factory.mktemp("uno")
-    sketch = stage_sketch(ENGINE, folder)
-    return compile_sketch(prepare_environment(lambda _: None), sketch, "arduino:avr:uno", folder / "build")
-
-
-@pytest.fixture(scope="module")
-def flash_image(firmware: Firmware) -> Path:
-    """The whole flash as avrdude would leave it behind, without its three seconds."""
-    image = firmware.hex.with_suffix(".bin")
-    whole = ["--gap-fill", "0xff", "--pad-to", "0x8000"]
-    subprocess.run(["avr-objcopy", "-I", "ihex", "-O", "binary", *whole, firmware.hex, image], check=True)
-    return image
+def image(tmp_path_factory: pytest.TempPathFactory) -> UnoImage:
+    return compile_for_uno({KERNEL: ENGINE}, tmp_path_factory.mktemp("uno"))
 
 
 @pytest.fixture
-def port(flash_image: Path) -> Iterator[SerialTransport]:
-    with VirtualUno.start(flash_image=flash_image) as uno, SerialTransport(uno.port) as transport:
+def port(image: UnoImage) -> Iterator[SerialTransport]:
+    with VirtualUno.start(flash_image=image.flash) as uno, SerialTransport(uno.port) as transport:
         yield transport
 
 
-def test_everything_but_the_model_is_small(firmware: Firmware) -> None:
-    assert firmware.flash_bytes <= 7_000
-    assert firmware.ram_bytes <= 500
+def test_everything_but_the_model_is_small(image: UnoImage) -> None:
+    assert image.firmware.flash_bytes <= 5_000
+    assert image.firmware.ram_bytes <= 400
 
 
 def read_until(port: SerialTransport, wanted: int) -> bytes:
@@ -74,6 +63,19 @@ def test_a_host_stops_the_demo(port: SerialTransport) -> None:
     assert device.echo(b"\0quiet\0") == b"\0quiet\0"
     assert device.counters.bytes_received - received == 2 + 1 + 10 + 7
     assert (device.infer_codes(CODES) == (CODES ^ 0x55)).all()
+
+
+def test_a_full_window_right_after_the_demo_loses_nothing(port: SerialTransport) -> None:
+    read_until(port, 3)
+    device = Device(port)
+    device.connect()
+    before = device.stats()
+    payloads = [bytes([at]) * 50 for at in range(40)]
+    assert [device.echo(payload) for payload in payloads] == payloads
+    assert (device.infer_codes(np.tile(CODES, 4)) == np.tile(CODES ^ 0x55, 4)).all()
+    after = device.stats()
+    assert (after.crc_errors, after.framing_errors) == (before.crc_errors, before.framing_errors)
+    assert device.counters.retries == 0
 
 
 def test_cycles_are_exact_across_the_timers_overflow(port: SerialTransport) -> None:

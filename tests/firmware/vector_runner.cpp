@@ -71,7 +71,7 @@ std::string decoded(const Bytes &bytes, std::string *errors) {
 
 bool crc32_holds(const Row &row) {
   const Bytes data = from_hex(row.at(0));
-  return sinehil::crc32(data.data(), static_cast<uint8_t>(data.size())) == number(row.at(1));
+  return sinehil::crc32(data.data(), static_cast<sinehil::Length>(data.size())) == number(row.at(1));
 }
 
 bool frame_holds(const Row &row) {
@@ -82,7 +82,7 @@ bool frame_holds(const Row &row) {
   const Bytes payload = from_hex(row.at(3));
   sinehil::Reply reply;
   if (!payload.empty()) memcpy(reply.payload(), payload.data(), payload.size());
-  reply.seal(header, static_cast<uint8_t>(payload.size()));
+  reply.seal(header, static_cast<sinehil::Length>(payload.size()));
   wire.clear();
   reply.send(put);
   std::string errors;
@@ -103,6 +103,10 @@ bool plot_line_holds(const Row &row) {
   return std::string(line, length) == row.at(2) + "\r\n";
 }
 
+bool brightness_holds(const Row &row) {
+  return sinehil::brightness(strtof(row.at(0).c_str(), nullptr)) == atoi(row.at(1).c_str());
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
@@ -110,7 +114,8 @@ int main(int argc, char **argv) {
   const std::map<std::string, bool (*)(const Row &)> kinds = {{"crc32", crc32_holds},
                                                               {"frames", frame_holds},
                                                               {"streams", stream_holds},
-                                                              {"plot_lines", plot_line_holds}};
+                                                              {"plot_lines", plot_line_holds},
+                                                              {"brightness", brightness_holds}};
   bool (*const holds)(const Row &) = kinds.at(argv[1]);
   std::ifstream file(argv[2]);
   int rows = 0, failed = 0;

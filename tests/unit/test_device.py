@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sinehil import device as device_module
-from sinehil.device import ATTEMPTS, Device
+from sinehil import link as link_module
+from sinehil.device import Device
 from sinehil.diagnosis import STK_GET_SYNC, SYNC_DELAYS_S, TALK_BYTES
 from sinehil.errors import ExitCode, IdentityError, LinkError
+from sinehil.link import ATTEMPTS
 from sinehil.protocol import REPLY, ErrorCode, Frame, FrameDecoder, MessageType, encode_frame
 from sinehil.protocol import is_bootloader_safe as is_safe
 
@@ -82,7 +83,7 @@ def board_that(answer: Answer) -> Port:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """For ports that stay silent; others answer at once and need no shorter waits."""
-    monkeypatch.setattr(device_module, "REPLY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(link_module, "REPLY_TIMEOUT_S", 0.02)
 
 
 def connected(port: Port) -> Device:

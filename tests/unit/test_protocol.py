@@ -52,12 +52,10 @@ def test_on_the_wire_zero_only_delimits_and_a_request_fits_the_ring(frame: Frame
 
 
 def test_the_largest_reply_is_decoded_and_a_larger_one_is_not() -> None:
-    largest = Frame(MessageType.ECHO | 0x80, 1, 2, bytes(range(112)))
+    largest = Frame(MessageType.ECHO | 0x80, 1, 2, bytes(range(256)))
     assert FrameDecoder().feed(encode_frame(largest)) == [largest]
     decoder = FrameDecoder()
-    assert decoder.feed(encode_frame(Frame(1, 1, 2, bytes(range(113)))) + encode_frame(SENTINEL)) == [
-        SENTINEL
-    ]
+    assert decoder.feed(encode_frame(Frame(1, 1, 2, bytes(257))) + encode_frame(SENTINEL)) == [SENTINEL]
     assert decoder.framing_errors == 1
 
 
@@ -150,6 +148,7 @@ def test_identify_by_byte_offset() -> None:
     assert (base.firmware, base.board, base.engine, base.oracle) == ("0.1.0", "uno", "generated", "litert")
     offsets: list[tuple[int, bytes, str, object]] = [
         (1, b"\x30", "max_payload", 0x30),
+        (1, b"\x00", "max_payload", 256),
         (2, b"\x40\x01", "window_bytes", 0x140),
         (4, b"\x01\x02\x03\x04", "clock_hz", 0x04030201),
         (8, b"\x01\x02\x03\x04", "previous_session", 0x04030201),
@@ -181,6 +180,10 @@ def test_identify_by_byte_offset() -> None:
         identify_with(2, b"\x0f\x00"),
         identify_with(4, bytes(4)),
         identify_with(28, b"\xff"),
+        identify_with(106, b"\x00"),
+        identify_with(106, b"\x0d"),  # 13 floats do not fit 50 bytes
+        identify_with(107, b"\x00"),
+        identify_with(107, b"\x41"),
         identify_with(40, b"\x1b[2J"),
         identify_with(96, bytes(4)),
         identify_with(96, struct.pack("<f", float("nan"))),

@@ -39,7 +39,7 @@ def test_cobs(plain: str, stuffed: str) -> None:
     assert cobs.decode(unhex(stuffed)) == unhex(plain)
 
 
-@pytest.mark.parametrize("row", rows("frames"))
+@pytest.mark.parametrize("row", rows("frames") + rows("long_frames"))
 def test_frames_both_ways(row: list[str]) -> None:
     frame, wire = frame_from(*row[:4]), unhex(row[4])
     assert encode_frame(frame) == wire

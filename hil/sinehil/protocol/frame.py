@@ -7,8 +7,11 @@ from enum import IntEnum
 REPLY = 0x80
 HEADER = struct.Struct("<BBI")
 CRC = struct.Struct("<I")
-MAX_REPLY_PAYLOAD = 112
-MAX_FRAME = HEADER.size + MAX_REPLY_PAYLOAD + CRC.size
+FLOAT_BYTES = 4
+MAX_VALUES = 64  # inputs or outputs of a sample
+MIN_REPLY_PAYLOAD = 112  # what every board has room for; a float32 sample may need more
+MAX_PAYLOAD = MAX_VALUES * FLOAT_BYTES
+MAX_FRAME = HEADER.size + MAX_PAYLOAD + CRC.size
 
 
 class MessageType(IntEnum):
@@ -20,6 +23,7 @@ class MessageType(IntEnum):
     INFER_I8 = 0x04
     BENCH = 0x05
     STATS = 0x06
+    BENCH_I8 = 0x07
     ERROR = 0xFF
 
 

@@ -5,7 +5,13 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sinehil.protocol.frame import ErrorCode, ProtocolError
+from sinehil.protocol.frame import (
+    FLOAT_BYTES,
+    MAX_VALUES,
+    MIN_REPLY_PAYLOAD,
+    ErrorCode,
+    ProtocolError,
+)
 
 VERSION = 1
 SHA256_BYTES = 32
@@ -43,16 +49,23 @@ class IdentifyReply:
             raise ProtocolError(f"version {payload[0] if payload else 'missing'}, this host speaks {VERSION}")
         fields = _unpack(_IDENTIFY, payload, "IDENTIFY")
         named = {name: _plain(value) for name, value in zip(cls.__dataclass_fields__, fields, strict=True)}
-        reply = cls(**named)
+        reply = cls(**named | {"max_payload": named["max_payload"] or 256})  # a byte that has no room for 256
+        if not all(1 <= values <= MAX_VALUES for values in (reply.inputs, reply.outputs)):
+            raise ProtocolError(f"IDENTIFY with {reply.inputs} inputs and {reply.outputs} outputs")
         scales = (reply.input_scale, reply.output_scale)
         if (
-            reply.max_payload < 4
+            reply.max_payload < reply.inputs * FLOAT_BYTES
             or reply.window_bytes < 32
             or reply.clock_hz == 0
             or not all(map(_is_scale, scales))
         ):
             raise ProtocolError("IDENTIFY with impossible limits or scales")
         return reply
+
+    @property
+    def max_reply_payload(self) -> int:
+        """The largest reply payload that the board has room for, in bytes."""
+        return max(MIN_REPLY_PAYLOAD, self.outputs * FLOAT_BYTES)
 
 
 @dataclass(frozen=True)
