@@ -1,18 +1,31 @@
 """What an inference costs on the board, by the board's own cycle counter."""
 
+from collections.abc import Iterator
+
 from sinehil.device import Device
+from sinehil.protocol import BenchReply
 from sinehil.verify.result import Cycles
+from sinehil.verify.wide import bench_codes
 
 CODES_PER_REQUEST = 32  # bounds the time a board is silent
 
 
 def measure_cycles(device: Device) -> Cycles | None:
-    """Return mean and worst cycles over all 256 codes on a connected board, or None if it has no cycle counter."""
-    total, worst = 0, 0
-    for first_q in range(-128, 128, CODES_PER_REQUEST):
-        reply = device.bench(first_q, CODES_PER_REQUEST)
-        if reply.count != CODES_PER_REQUEST:
+    """Return mean and worst cycles on a connected board, or None if it has no cycle counter.
+
+    Over all 256 codes of a model with one input, else over seeded samples, the extreme ones among them.
+    """
+    total, worst, count = 0, 0, 0
+    for reply in _replies(device):
+        if reply.count == 0:
             return None
-        total += reply.sum_cycles
-        worst = max(worst, reply.max_cycles)
-    return Cycles(mean=total / 256, max=worst, clock_hz=device.clock_hz)
+        total, worst, count = total + reply.sum_cycles, max(worst, reply.max_cycles), count + reply.count
+    return Cycles(total / count, worst, device.clock_hz, count)
+
+
+def _replies(device: Device) -> Iterator[BenchReply]:
+    if device.inputs > 1:
+        yield from device.bench_codes(bench_codes(device.inputs, device.input_zero_point))
+        return
+    for first_q in range(-128, 128, CODES_PER_REQUEST):
+        yield device.bench(first_q, CODES_PER_REQUEST)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.targets import FROM_A_FILE, TARGETS, Aim
+from sinehil.targets import FROM_A_FILE, NO_MANIFEST, TARGETS, Aim
 from sinehil.verify.mode import Mode
 from sinehil.verify.result import (
     CodeComparison,
@@ -78,6 +78,53 @@ def exhaustive(device=net) -> VerifyResult:  # type: ignore[no-untyped-def]
 def samples(count: int = 12, device=net) -> VerifyResult:  # type: ignore[no-untyped-def]
     x = np.linspace(0, 2 * np.pi, count, dtype=np.float32)
     return replace(_result(Mode.SAMPLES, x, device, None), cycles=None, firmware=None)
+
+
+def mixed(codes: Codes, outputs: int = 3) -> Codes:
+    """A net of several inputs and outputs in which each step of each input changes every output."""
+    weights = 2 * np.arange(codes.shape[1]) + 1
+    sums = codes.astype(np.int64) @ weights
+    return (sums[:, None] + 40 * np.arange(outputs)).astype(np.uint8).view(np.int8)
+
+
+def wrong_mixed(codes: Codes, outputs: int = 3) -> Codes:
+    """The same with one output that is one too high for one code in sixteen."""
+    y_q = mixed(codes, outputs).copy()
+    y_q[codes[:, 0] % 16 == 3, outputs - 1] += 1
+    return y_q
+
+
+def wide(device=mixed, inputs: int = 5, samples: int = 10_000) -> VerifyResult:  # type: ignore[no-untyped-def]
+    """A run on a model with several inputs: seeded codes, and a pair of floats for each step of the quantiser."""
+    dice = np.random.default_rng(1)
+    x_q = dice.integers(-128, 128, (samples, inputs)).astype(np.int8)
+    steps = neighbours_of_steps().reshape(-1, 2)
+    x = np.repeat(real(dice.integers(-128, 128, (len(steps), inputs)).astype(np.int8)), 2, axis=0)
+    x[np.arange(len(x)), np.repeat(np.arange(len(steps)) % inputs, 2)] = steps.ravel()
+    x = np.concatenate([x, np.repeat(special_values()[:, None], inputs, axis=1)])
+    codes = CodeComparison(x_q, device(x_q), mixed(x_q))
+    floats = FloatComparison(x, dequantize(device(quantize(x))), dequantize(mixed(quantize(x))))
+    return _of_shape(samples_of(floats, codes), inputs, 3, seed=137)
+
+
+def several_outputs(device=mixed) -> VerifyResult:  # type: ignore[no-untyped-def]
+    """An exhaustive run on a model with one input and three outputs."""
+    x = np.concatenate([neighbours_of_steps(), special_values()])
+    of_one = [device(quantize(x)[:, None]), mixed(quantize(x)[:, None])]
+    codes = CodeComparison(ALL_CODES, device(ALL_CODES[:, None]), mixed(ALL_CODES[:, None]))
+    return _of_shape(samples_of(FloatComparison(x, *map(dequantize, of_one)), codes), 1, 3, seed=None)
+
+
+def real(codes: Codes) -> Floats:
+    return ((codes.astype(np.int32) - IN_ZERO).astype(np.float32) * IN_SCALE).astype(np.float32)
+
+
+def samples_of(floats: FloatComparison, codes: CodeComparison) -> VerifyResult:
+    return replace(exhaustive(), floats=floats, codes=codes, aim=NO_MANIFEST, distance=None)
+
+
+def _of_shape(result: VerifyResult, inputs: int, outputs: int, seed: int | None) -> VerifyResult:
+    return replace(result, identity=replace(result.identity, inputs=inputs, outputs=outputs), seed=seed)
 
 
 def for_cos(result: VerifyResult) -> VerifyResult:

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import report_cases as cases
 
 from sinehil.report.claims import headline, not_proven, proven, scope
 from sinehil.report.coverage import coverage_of
+from sinehil.report.summary import summary_lines
+from sinehil.tflite_model import Quantization
+from sinehil.verify.probes import exhaustive_floats
 from sinehil.verify.result import CodeComparison, FloatComparison, VerifyResult
 
 
@@ -50,8 +54,17 @@ def test_samples_claim_only_themselves() -> None:
     assert "not sent" in not_proven(result, coverage)[0]
 
 
-def test_an_oracle_whose_steps_are_not_counted_is_never_complete() -> None:
-    assert not coverage_of(replace(cases.exhaustive(), oracle="tflm")).complete
+@pytest.mark.parametrize("oracle", ["litert-ref", "tflm"])
+def test_what_decides_every_x_depends_on_the_oracle(oracle: str) -> None:
+    """The inputs for one leave steps of another unseen, and where its quantiser overflows."""
+    full = replace(cases.exhaustive(), oracle=oracle)
+    x = exhaustive_floats(Quantization(cases.IN_SCALE, cases.IN_ZERO), None, oracle)
+    own = replace(full, floats=FloatComparison(x, np.zeros_like(x), np.zeros_like(x)))
+    assert coverage_of(own).complete and coverage_of(own).steps == 255
+    assert not coverage_of(full).complete
+    far_out = np.abs(x.astype(np.float64) / cases.IN_SCALE) >= 2.0**31
+    near = replace(own.floats, x=np.where(far_out & (np.abs(x) < 1e30), np.float32(0), x))
+    assert not coverage_of(replace(own, floats=near)).complete
 
 
 def test_a_fail_proves_no_equality() -> None:
@@ -60,3 +73,11 @@ def test_a_fail_proves_no_equality() -> None:
     assert len(claims) == 1
     assert "are not those of" in claims[0]
     assert "equal" not in headline(result)
+
+
+def test_a_table_is_said_to_be_one() -> None:
+    result = cases.exhaustive()
+    assert not any("table" in claim for claim in not_proven(result, coverage_of(result)))
+    table = replace(result, identity=replace(result.identity, engine="table"))
+    assert "no longer the model" in not_proven(table, coverage_of(table))[0]
+    assert any("no longer the model" in line for line in summary_lines(table))

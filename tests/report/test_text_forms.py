@@ -21,7 +21,7 @@ from sinehil.verify.result import FloatComparison, VerifyResult
 
 PUBLIC_KEYS = {
     "verdict", "oracle", "oracle_version", "mode", "port", "compared", "mismatches", "max_error_lsb", "sine", "target",
-    "device", "link", "elapsed_s", "firmware", "cycles",
+    "device", "link", "elapsed_s", "firmware", "cycles", "seed", "proof", "coverage",
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>\x00\x1b[31m\u202e\udc80\ufffe]]>&amp;'\n"
 

@@ -1,9 +1,16 @@
 """What a result proves and what it does not, in sentences that hold for exactly this run."""
 
 from sinehil.report.coverage import ALL_CODES, ALL_STEPS, Coverage
+from sinehil.report.sampled import sampled_claims, sampled_scope, step_function, unsampled_gap
 from sinehil.report.text import count_text, number_text, oracle_label
 from sinehil.verify.mode import Mode, Verdict
 from sinehil.verify.result import VerifyResult
+
+TABLE = "table"
+TABLE_CLAIM = (
+    "That the board runs a neural network: its engine is a table of the model's 256 answers, which is the model's "
+    "function and no longer the model."
+)
 
 
 def headline(result: VerifyResult) -> str:
@@ -29,7 +36,9 @@ def scope(result: VerifyResult, coverage: Coverage) -> str:
             "The board does not compute what the interpreter computes. This run proves nothing else about it."
         )
     if coverage.complete:
-        return f"Complete: this decides the output for all {ALL_CODES} int8 codes and for every float32 x."
+        return f"Complete: this decides {_outputs(result)} for all {ALL_CODES} int8 codes and for every float32 x."
+    if coverage.sampled is not None and result.mode is Mode.EXHAUSTIVE:
+        return sampled_scope(result, coverage.sampled)
     if result.mode is Mode.EXHAUSTIVE:
         return "Not complete: these inputs leave codes or quantiser steps undecided, see below."
     return "A sample: equality is proven for the inputs that were sent, and for no others."
@@ -53,7 +62,9 @@ def not_proven(result: VerifyResult, coverage: Coverage) -> list[str]:
             "Where the fault lies: in the kernel, the compiler, the flash or the chip. Codes that differ point "
             "to the kernel; floats that differ where all codes are equal point to quantising x or dequantising y.",
         ]
+    table = [TABLE_CLAIM] if result.identity.engine == TABLE else []
     return [
+        *table,
         "NaN with other bits than those sent." if coverage.complete else _gap_claim(result, coverage),
         f"That the model is a good one: {_quality(result)}. "
         "The board is held against the interpreter, and what the model should be is no part of the verdict.",
@@ -84,12 +95,14 @@ def _quality(result: VerifyResult) -> str:
 
 
 def _proven_of_outputs(result: VerifyResult, coverage: Coverage, oracle: str) -> list[str]:
+    if coverage.sampled is not None and result.mode is Mode.EXHAUSTIVE:
+        return sampled_claims(result, coverage.sampled)
     floats = count_text(len(result.floats.x), "float32 input")
     if coverage.complete:
         specials = f" Also sent and equal: {', '.join(coverage.specials)}." if coverage.specials else ""
         return [
-            f"Every int8 code: all {coverage.codes} were sent, and each answer is the code {oracle} gives.",
-            f"Every float32 x: the quantiser is a monotone step function, and both float32 neighbours of "
+            f"Every int8 code: all {coverage.codes} were sent, and each answer is {_answer(result)} {oracle} gives.",
+            f"Every float32 x: the quantiser is {step_function(result.oracle)}, and both float32 neighbours of "
             f"{coverage.steps} of its {ALL_STEPS} steps were sent. With equal outputs on both sides of each "
             "step and for all codes, no x in between can give another y. This rests on the kernel being a pure "
             "function that multiplies, rounds and clamps x, which is how it is generated.",
@@ -110,7 +123,21 @@ def _identity_claim(result: VerifyResult) -> str:
     )
 
 
+def _outputs(result: VerifyResult) -> str:
+    outputs = result.identity.outputs
+    return "the output" if outputs == 1 else f"all {outputs} outputs"
+
+
+def _answer(result: VerifyResult) -> str:
+    outputs = result.identity.outputs
+    return "the code" if outputs == 1 else f"the {outputs} codes"
+
+
 def _gap_claim(result: VerifyResult, coverage: Coverage) -> str:
+    if coverage.sampled is not None and result.mode is Mode.EXHAUSTIVE:
+        return unsampled_gap(result, coverage.sampled)
+    if coverage.sampled is not None:
+        return "Any input that was not sent. Mode exhaustive compares many more, corners among them."
     if result.mode is Mode.EXHAUSTIVE:
         return (
             f"Inputs between those sent: {coverage.codes} of {ALL_CODES} codes and both neighbours of "

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.report.coverage import coverage_of
 from sinehil.report.mismatches import float_error_lsb
 from sinehil.report.text import bits_text, float32_text
 from sinehil.targets import TARGETS
@@ -37,6 +38,9 @@ def result_json(result: VerifyResult) -> dict[str, Any]:
         "device": asdict(result.identity) | {"weights_crc32": f"{result.identity.weights_crc32:08x}"},
         "link": asdict(result.link),
         "elapsed_s": result.elapsed_s,
+        "seed": result.seed,
+        "proof": None if result.proof is None else asdict(result.proof),
+        "coverage": _coverage(result),
     }
     if result.firmware is not None:
         document["firmware"] = asdict(result.firmware)
@@ -48,12 +52,28 @@ def result_json(result: VerifyResult) -> dict[str, Any]:
 
 
 def report_json(result: VerifyResult) -> str:
-    """Return ``report.json``: the public keys and every compared value, floats also as their bits."""
+    """Return ``report.json``: the public keys and every compared value, floats also as their bits.
+
+    Values are lists, where a sample has several inputs or outputs of lists.
+    """
     comparisons = {"floats": _floats(result.floats, result.identity.output_scale)}
     if result.codes is not None:
         comparisons["codes"] = _codes(result.codes)
     document = {"schema": SCHEMA} | result_json(result) | {"comparisons": comparisons}
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    indent = None if result.is_wide else 1  # a line for each of a million values would triple the file
+    return json.dumps(document, indent=indent, allow_nan=False) + "\n"
+
+
+def _coverage(result: VerifyResult) -> dict[str, Any]:
+    """Return what the inputs decide: whether everything, and how many codes, steps and, of several inputs, places."""
+    found = coverage_of(result)
+    sampled = found.sampled
+    return {
+        "complete": found.complete,
+        "codes": found.codes if sampled is None else sampled.codes,
+        "quantizer_steps": found.steps,
+        "inputs_with_a_step": int(found.steps > 0) if sampled is None else sampled.positions,
+    }
 
 
 def _target(result: VerifyResult) -> dict[str, Any] | None:
@@ -78,9 +98,9 @@ def _cycles(cycles: Cycles) -> dict[str, Any]:
 
 def _floats(floats: FloatComparison, output_scale: float) -> dict[str, list[Any]]:
     columns = {"x": floats.x, "device_y": floats.device_y, "oracle_y": floats.oracle_y}
-    values = {name: [_float32(value) for value in column] for name, column in columns.items()}
-    bits = {f"{name}_bits": [bits_text(value) for value in column] for name, column in columns.items()}
-    error = [_strict(float(value)) for value in float_error_lsb(floats, output_scale)]
+    values = {name: _nested(column, _float32) for name, column in columns.items()}
+    bits = {f"{name}_bits": _nested(column, bits_text) for name, column in columns.items()}
+    error = _nested(float_error_lsb(floats, output_scale), lambda value: _strict(float(value)))
     return values | bits | {"error_lsb": error, "equal": floats.equal.tolist()}
 
 
@@ -93,6 +113,11 @@ def _codes(codes: CodeComparison) -> dict[str, list[Any]]:
     )
     names = ("x_q", "device_y_q", "oracle_y_q", "error_lsb")
     return {name: column.tolist() for name, column in zip(names, columns, strict=True)}
+
+
+def _nested(column: NDArray[Any], text: Callable[[Any], Any]) -> list[Any]:
+    """Return the values, of [n, k] as lists of k."""
+    return [text(value) if np.ndim(value) == 0 else _nested(value, text) for value in column]
 
 
 def _float32(value: np.float32) -> float | str:

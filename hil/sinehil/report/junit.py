@@ -1,8 +1,9 @@
 """``junit.xml``, as CI systems read it: a suite for identity, for float inputs, and for codes."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,7 @@ def _properties(result: VerifyResult) -> dict[str, str]:
         "port": result.port,
         "board": result.identity.board,
         "model_sha256": result.identity.model_sha256,
+        **({} if result.seed is None else {"seed": str(result.seed)}),
         **_target_properties(result),
     }
 
@@ -115,14 +117,17 @@ def _identity_cases(result: VerifyResult) -> list[_Case]:
 
 
 def _float_cases(result: VerifyResult) -> Iterator[_Case]:
+    if result.is_wide:
+        yield from _wide_cases("float32 samples", result.floats.equal, partial(_float_rows, result))
+        return
     floats, x = result.floats, result.floats.x
     special = ~np.isfinite(x) | (np.abs(x) < np.finfo(np.float32).tiny)
     groups = _by_range(result.aim.target, x, ~special)
     groups["zeros, subnormal numbers, infinities, NaN"] = special
     for name, group in groups.items():
-        indices = np.flatnonzero(group)
-        wrong = indices[~floats.equal[indices]]
-        rows = float_rows(floats, wrong[:LISTED], result.identity.output_scale)
+        indices = np.flatnonzero(np.repeat(group, result.identity.outputs))
+        wrong = indices[~floats.equal.ravel()[indices]]
+        rows = _float_rows(result, wrong[:LISTED])
         if len(indices):
             yield _case(name, indices, wrong, rows)
 
@@ -138,11 +143,33 @@ def _code_cases(result: VerifyResult) -> Iterator[_Case]:
     codes = result.codes
     if codes is None:
         return
+    if result.is_wide:
+        yield from _wide_cases("samples of codes", codes.error_lsb == 0, partial(code_rows, codes))
+        return
+    outputs = result.identity.outputs
     for start in range(0, len(codes.x_q), CODES_PER_CASE):
-        indices: NDArray[np.intp] = np.arange(start, min(start + CODES_PER_CASE, len(codes.x_q)))
-        wrong = indices[codes.error_lsb[indices] != 0]
-        name = f"codes {codes.x_q[indices[0]]} to {codes.x_q[indices[-1]]}"
+        end = min(start + CODES_PER_CASE, len(codes.x_q))
+        indices: NDArray[np.intp] = np.arange(start * outputs, end * outputs)
+        wrong = indices[codes.error_lsb.ravel()[indices] != 0]
+        name = f"codes {codes.x_q[start]} to {codes.x_q[end - 1]}"
         yield _case(name, indices, wrong, code_rows(codes, wrong[:LISTED]))
+
+
+def _wide_cases(
+    what: str, equal: NDArray[np.bool_], rows: Callable[[Indices], Iterator[Row]]
+) -> Iterator[_Case]:
+    """Yield a case for each output of a model with several inputs."""
+    columns = equal.reshape(len(equal), -1)
+    places = np.arange(columns.size).reshape(columns.shape)
+    for output in range(columns.shape[1]):
+        indices = places[:, output]
+        wrong = indices[~columns[:, output]]
+        if len(indices):
+            yield _case(f"{what}, output {output}", indices, wrong, rows(wrong[:LISTED]))
+
+
+def _float_rows(result: VerifyResult, indices: Indices) -> Iterator[Row]:
+    return float_rows(result.floats, indices, result.identity.output_scale)
 
 
 def _case(name: str, indices: Indices, wrong: Indices, rows: Iterator[Row]) -> _Case:

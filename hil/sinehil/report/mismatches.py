@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from sinehil.report.text import bits_text, float32_text
 from sinehil.verify.result import CodeComparison, Float32s, FloatComparison, VerifyResult
 
 Indices = NDArray[np.intp]
+SHOWN_VALUES = 4
 
 
 @dataclass(frozen=True)
@@ -45,34 +47,59 @@ def all_mismatches(result: VerifyResult) -> Iterator[Row]:
     """Yield every differing output: codes first (they say where the kernel is wrong), then floats."""
     if result.codes is not None:
         yield from code_rows(result.codes, np.flatnonzero(result.codes.error_lsb))
+    x, outputs = result.floats.x, result.floats.device_y[0].size if result.floats.device_y.size else 1
     wrong = np.flatnonzero(~result.floats.equal)
-    order = np.argsort(result.floats.x[wrong], kind="stable")
-    yield from float_rows(result.floats, wrong[order], result.identity.output_scale)
+    if x.ndim == 1:
+        wrong = wrong[np.argsort(x[wrong // outputs], kind="stable")]
+    yield from float_rows(result.floats, wrong, result.identity.output_scale)
 
 
 def code_rows(codes: CodeComparison, indices: Indices) -> Iterator[Row]:
-    """Yield the rows at ``indices`` of a comparison of codes."""
-    error = codes.error_lsb
+    """Yield the rows at ``indices`` of a comparison of codes, counted through all outputs of all samples."""
+    error, device_y_q, oracle_y_q = (
+        codes.error_lsb.ravel(),
+        codes.device_y_q.ravel(),
+        codes.oracle_y_q.ravel(),
+    )
     for i in indices:
-        device, oracle = str(codes.device_y_q[i]), str(codes.oracle_y_q[i])
-        yield Row("code", str(codes.x_q[i]), "", device, "", oracle, "", f"{error[i]:+d}")
+        sample, output = _place(i, codes.device_y_q)
+        text = str(codes.x_q[sample]) if codes.x_q.ndim == 1 else _sample_text(sample, codes.x_q[sample])
+        device, oracle = str(device_y_q[i]), str(oracle_y_q[i])
+        yield Row("code", text + output, "", device, "", oracle, "", f"{error[i]:+d}")
 
 
 def float_rows(floats: FloatComparison, indices: Indices, output_scale: float) -> Iterator[Row]:
-    """Yield the rows at ``indices`` of a comparison of floats."""
-    error = float_error_lsb(floats, output_scale)
+    """Yield the rows at ``indices`` of a comparison of floats, counted through all outputs of all samples."""
+    error = float_error_lsb(floats, output_scale).ravel()
+    device_y, oracle_y = floats.device_y.ravel(), floats.oracle_y.ravel()
     for i in indices:
-        x, device, oracle = floats.x[i], floats.device_y[i], floats.oracle_y[i]
+        sample, output = _place(i, floats.device_y)
+        x, device, oracle = floats.x[sample], device_y[i], oracle_y[i]
+        text, bits = (float32_text(x), bits_text(x)) if floats.x.ndim == 1 else (_sample_text(sample, x), "")
         yield Row(
             "x",
-            float32_text(x),
-            bits_text(x),
+            text + output,
+            bits,
             float32_text(device),
             bits_text(device),
             float32_text(oracle),
             bits_text(oracle),
             lsb_text(float(error[i])),
         )
+
+
+def _place(index: np.intp, outputs: NDArray[Any]) -> tuple[int, str]:
+    """Return the sample of a value, and which output it is in words where there are several."""
+    if outputs.ndim == 1:
+        return int(index), ""
+    sample, output = divmod(int(index), outputs.shape[1])
+    return sample, f", output {output}"
+
+
+def _sample_text(sample: int, values: NDArray[Any]) -> str:
+    """Return the first values of a sample, and its number, by which report.json has the others."""
+    shown = ", ".join(float32_text(v) if isinstance(v, np.float32) else str(v) for v in values[:SHOWN_VALUES])
+    return f"sample {sample} ({shown}{', ...' if len(values) > SHOWN_VALUES else ''})"
 
 
 def float_error_lsb(floats: FloatComparison, output_scale: float) -> NDArray[np.float64]:

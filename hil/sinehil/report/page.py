@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from sinehil import __version__
 from sinehil.report import claims
-from sinehil.report.coverage import ALL_CODES, ALL_STEPS, COUNTED_ORACLE, Coverage, coverage_of
+from sinehil.report.coverage import ALL_CODES, ALL_STEPS, Coverage, Sampled, coverage_of
 from sinehil.report.html import SHARED, Facts, Tile, render
 from sinehil.report.mismatches import Row, first_mismatches, float_rows
+from sinehil.report.outputs import output_rows
 from sinehil.report.plots import plots_of
 from sinehil.report.text import number_text, oracle_label
 from sinehil.verify.mode import Verdict
@@ -51,6 +54,7 @@ def page_html(result: VerifyResult) -> str:
         sample_rows=_sample_rows(result),
         plots=plots_of(result),
         bars=bars(result),
+        output_rows=output_rows(result),
         coverage=coverage_facts(result, coverage),
         identity=identity_facts(result),
         run=run_facts(result),
@@ -91,18 +95,30 @@ def bars(result: VerifyResult) -> list[Bar]:
 
 def coverage_facts(result: VerifyResult, coverage: Coverage) -> Facts:
     """Return how complete the comparison is, as counted from its inputs."""
-    steps = (
-        f"{coverage.steps} of {ALL_STEPS}"
-        if result.oracle == COUNTED_ORACLE
-        else "not counted for this oracle"
-    )
+    if coverage.sampled is not None:
+        return _sampled_facts(result, coverage.sampled)
     return [
         ("mode", result.mode.value),
         ("int8 codes compared", f"{coverage.codes} of {ALL_CODES}"),
-        ("quantiser steps with both neighbours compared", steps),
+        ("quantiser steps with both neighbours compared", f"{coverage.steps} of {ALL_STEPS}"),
         ("float32 inputs compared", f"{len(result.floats.x):,}"),
         ("special values among them", ", ".join(coverage.specials) or "none"),
         ("these inputs decide every int8 code and every float32 x", "yes" if coverage.complete else "no"),
+    ]
+
+
+def _sampled_facts(result: VerifyResult, sampled: Sampled) -> Facts:
+    proof = result.proof
+    return [
+        ("mode", result.mode.value),
+        ("different samples of int8 codes compared", f"{sampled.codes:,}"),
+        ("seed", "none" if result.seed is None else str(result.seed)),
+        ("quantiser steps with both neighbours compared", f"{sampled.steps} of {ALL_STEPS}"),
+        ("inputs at which such a step was seen", f"{sampled.positions} of {result.identity.inputs}"),
+        ("float32 samples compared", f"{len(result.floats.x):,}"),
+        ("special values among them", ", ".join(sampled.specials) or "none"),
+        ("neurons whose requantisation is proven", "not known" if proof is None else f"{proof.neurons}"),
+        ("accumulators that the proof covers", "not known" if proof is None else f"{proof.accumulators:,}"),
     ]
 
 
@@ -118,6 +134,7 @@ def identity_facts(result: VerifyResult) -> Facts:
         ("made for oracle", identity.oracle),
         ("compared with", oracle_label(result.oracle, result.oracle_version)),
         ("model sha256", identity.model_sha256),
+        ("inputs and outputs", f"{identity.inputs} and {identity.outputs}"),
         ("weights in flash, CRC-32", f"{identity.weights_crc32:08x}"),
         ("input", f"scale {identity.input_scale!r}, zero point {identity.input_zero_point}"),
         ("output", f"scale {identity.output_scale!r}, zero point {identity.output_zero_point}"),
@@ -157,9 +174,14 @@ def _distance_facts(result: VerifyResult) -> Facts:
 
 def _sample_rows(result: VerifyResult) -> list[Row]:
     """Return all outputs as rows where they are few enough to be read one by one."""
-    if result.codes is not None or len(result.floats.x) > LISTED:
+    floats = result.floats
+    if result.codes is not None or floats.device_y.size > LISTED:
         return []
-    indices = result.floats.x.argsort(kind="stable")
+    indices = (
+        np.arange(floats.device_y.size)
+        if floats.device_y.ndim > 1 or floats.x.ndim > 1
+        else floats.x.argsort(kind="stable")
+    )
     return list(float_rows(result.floats, indices, result.identity.output_scale))
 
 

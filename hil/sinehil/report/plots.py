@@ -22,6 +22,7 @@ from sinehil.report.figure import (
     zero_line,
 )
 from sinehil.report.mismatches import float_error_lsb
+from sinehil.report.outputs import output_plots
 from sinehil.report.svg import Frame, Values
 from sinehil.report.text import number_text, oracle_label
 from sinehil.targets import Target
@@ -45,6 +46,8 @@ class _Series:
 
 def plots_of(result: VerifyResult) -> list[Plot]:
     """Return the figures that this result has data for."""
+    if result.is_wide or result.identity.outputs > 1:
+        return output_plots(result)
     series = _series(result)
     target = result.aim.target
     figures = [output_plot(result, series)]

@@ -1,6 +1,6 @@
 """The result on a terminal: plain ASCII, aligned, most important line first."""
 
-from sinehil.report.claims import headline, scope
+from sinehil.report.claims import TABLE, headline, scope
 from sinehil.report.coverage import coverage_of
 from sinehil.report.mismatches import first_mismatches
 from sinehil.report.text import number_text, visible
@@ -25,7 +25,7 @@ def _facts(result: VerifyResult) -> list[tuple[str, str]]:
         ("scope", scope(result, coverage_of(result))),
         (
             "board",
-            f"{identity.board} on {result.port}, firmware {identity.firmware}, engine {identity.engine}",
+            f"{identity.board} on {result.port}, firmware {identity.firmware}, engine {_engine(identity.engine)}",
         ),
         ("model", f"sha256 {identity.model_sha256}"),
         ("target", _distance(result)),
@@ -33,6 +33,10 @@ def _facts(result: VerifyResult) -> list[tuple[str, str]]:
         ("link", f"{link.frames} frames, {link.retries} retries, {link.crc_errors} crc errors"),
         ("time", f"{result.elapsed_s:.2f} s"),
     ]
+
+
+def _engine(name: str) -> str:
+    return f"{name} (the model's 256 answers, no longer the model)" if name == TABLE else name
 
 
 def _distance(result: VerifyResult) -> str:

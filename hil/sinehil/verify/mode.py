@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+DEFAULT_SEED = 137  # of what is sent to models with several inputs
+
 
 class Mode(StrEnum):
     """Which inputs are compared."""

@@ -29,11 +29,16 @@ class DeviceIdentity:
     input_zero_point: int
     output_scale: float
     output_zero_point: int
+    inputs: int = 1
+    outputs: int = 1
 
 
 @dataclass(frozen=True)
 class FloatComparison:
-    """Float inputs: ``x``, the board's and the interpreter's y, shape [n] float32, compared as bits."""
+    """Float inputs: ``x``, the board's and the interpreter's y, float32, compared as bits.
+
+    Shapes are [n] where a sample has one value, else [n, inputs] and [n, outputs].
+    """
 
     x: Float32s
     device_y: Float32s
@@ -50,7 +55,7 @@ class FloatComparison:
 
 @dataclass(frozen=True)
 class CodeComparison:
-    """Int8 inputs: ``x_q``, the board's and the interpreter's output codes, shape [n]."""
+    """Int8 inputs: ``x_q``, the board's and the interpreter's output codes, shapes as for floats."""
 
     x_q: Codes
     device_y_q: Codes
@@ -67,7 +72,11 @@ class CodeComparison:
 
 def _check_alike(dtype: type[np.generic], *columns: NDArray[Any]) -> None:
     """Raise ValueError unless lengths and types agree: NumPy would broadcast a short column and call it equal."""
-    if any(column.dtype != dtype or column.shape != (len(columns[0]),) for column in columns):
+    x, device, oracle = columns
+    alike = (
+        len(x) == len(device) and device.shape == oracle.shape and 1 <= x.ndim <= 2 and 1 <= device.ndim <= 2
+    )
+    if not alike or any(column.dtype != dtype for column in columns):
         raise ValueError("a comparison needs columns of one length and type")
 
 
@@ -101,18 +110,34 @@ class FirmwareSize:
 
 @dataclass(frozen=True)
 class Cycles:
-    """Cycles per inference as the board measured them over all 256 codes, its own overhead taken off."""
+    """Cycles per inference as the board measured them, its own overhead taken off.
+
+    Over all 256 codes of a model with one input, else over seeded ``samples``.
+    """
 
     mean: float
     max: int
     clock_hz: int
+    samples: int = 256
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the generator proved of this kernel: each neuron's requantisation, for every accumulator that can occur.
+
+    ``accumulators`` is how many those are, all ``neurons`` together.
+    """
+
+    neurons: int
+    accumulators: int
 
 
 @dataclass(frozen=True)
 class VerifyResult:
     """One run of verify. ``codes`` is None in the modes that send only floats.
 
-    ``distance`` is None where ``aim`` names no target, and where no x was in its range.
+    ``distance`` is None where ``aim`` names no target, and where no x was in its range. ``seed`` is what inputs were
+    drawn from, ``proof`` what is known of the kernel beforehand.
     """
 
     mode: Mode
@@ -128,11 +153,18 @@ class VerifyResult:
     elapsed_s: float
     firmware: FirmwareSize | None = None
     cycles: Cycles | None = None
+    seed: int | None = None
+    proof: Proof | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the model has several inputs, so that not every combination of codes can be compared."""
+        return self.identity.inputs > 1
 
     @property
     def compared(self) -> int:
         """How many outputs were compared."""
-        return len(self.floats.x) + (0 if self.codes is None else len(self.codes.x_q))
+        return self.floats.device_y.size + (0 if self.codes is None else self.codes.device_y_q.size)
 
     @property
     def mismatches(self) -> int:
