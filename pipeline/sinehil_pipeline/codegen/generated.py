@@ -1,0 +1,52 @@
+"""A generated kernel, whichever way it was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sinehil.manifest import KERNEL
+from sinehil_pipeline.codegen.avr.assembly import Program
+
+C_FILE, ASSEMBLY_FILE, SHAPE_FILE = KERNEL, "sinehil_infer.S", "sinehil_shape.h"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an assembled kernel costs, counted while it ran on ``runs`` inputs: call and return not included.
+
+    ``bound_cycles`` is the mean that no kernel of its kind can go below, where its generator counts one.
+    """
+
+    runs: int
+    mean_cycles: float
+    worst_cycles: int
+    flash_bytes: int
+    stack_bytes: int
+    bound_cycles: float | None = None
+
+
+@dataclass(frozen=True)
+class GeneratedKernel:
+    """``sources``: the files to put into the sketch, by name.
+
+    ``weights_crc32`` is what the board must say of the constants in its flash, ``constant_bytes`` how many those
+    are. ``program`` is the assembled ``sinehil_infer`` where it is written in assembly, ``figures`` its costs.
+    """
+
+    engine: str
+    oracle: str
+    model_sha256: str
+    sources: Mapping[str, str]
+    weights_crc32: int
+    constant_bytes: int
+    program: Program | None = None
+    figures: Figures | None = None
+
+    @property
+    def source(self) -> str:
+        """The C file."""
+        return self.sources[C_FILE]
+
+    @property
+    def core_bytes(self) -> int:
+        """Bytes of flash that the layers take: code and constants in assembly; the constants alone in C."""
+        return self.constant_bytes if self.program is None else len(self.program.image)
