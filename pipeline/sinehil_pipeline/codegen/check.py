@@ -1,93 +1,103 @@
-"""The generator's own check: its output, compiled on this machine, against the real interpreter."""
+"""The generator's own check: its output, run on this machine, against the real interpreter."""
 
-import ctypes
-import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sinehil.arduino.process import run, tail
+from sinehil.arithmetic import arithmetic_of
 from sinehil.errors import ToolError
-from sinehil.oracle import LitertOracle
-from sinehil.resources import resource
+from sinehil.oracle import open_oracle
 from sinehil.tflite_model import QuantizedModel
 from sinehil.verify.probes import all_codes, exhaustive_floats
-from sinehil_pipeline.codegen.kernel import GeneratedKernel
+from sinehil_pipeline.codegen.avr.assembly import Program
+from sinehil_pipeline.codegen.avr.machine import Machine
+from sinehil_pipeline.codegen.generated import GeneratedKernel
+from sinehil_pipeline.codegen.host import HostKernel
 
-FLAGS = ("-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-ffp-contract=off")
-
-
-def check_kernel_on_host(kernel: GeneratedKernel, model: QuantizedModel) -> None:
-    """Compile the kernel and compare it on every code and every quantiser step; ToolError if anything differs."""
-    oracle = LitertOracle(model)
-    with tempfile.TemporaryDirectory(prefix="sinehil-") as folder:
-        library = _load(kernel.source, Path(folder))
-        _compare_codes(library, oracle)
-        _compare_floats(library, oracle, model)
-        library.sinehil_weights_crc32.restype = ctypes.c_uint32
-        _require(library.sinehil_weights_crc32() == kernel.weights_crc32, "its checksum")
-
-
-def _load(source: str, folder: Path) -> ctypes.CDLL:
-    sketch = resource("arduino_sketch")
-    kernel, library = folder / "sinehil_kernel.c", folder / "kernel.so"
-    kernel.write_text(source)
-    done = run(["cc", *FLAGS, "-I", sketch, kernel, sketch / "crc32.c", "-o", library, "-lm"])
-    if done.code != 0:
-        raise ToolError(
-            "the generated kernel does not compile on this machine",
-            "if cc works otherwise, this is a bug of sinehil: please report it",
-            output=tail(done.stderr, 10),
-        )
-    return load_library(library.read_bytes(), folder / "loaded.so")
+Codes = NDArray[np.int8]
+Float32s = NDArray[np.float32]
+SEED = 137
+SAMPLES = 2000  # of a model with several inputs
+SIMULATED_CYCLES, CYCLES_PER_WEIGHT, FEWEST_SAMPLES = (
+    3_000_000,
+    13,
+    48,
+)  # some seconds of the machine in Python
 
 
-def load_library(image: bytes, name: Path) -> ctypes.CDLL:
-    """Load a shared library from memory, since the temp folder may be mounted noexec.
+def check_kernel(kernel: GeneratedKernel, model: QuantizedModel) -> None:
+    """Run the kernel on this machine; ToolError if it differs from its oracle's interpreter anywhere.
 
-    ``name`` becomes a link to it: the loader takes equal names for the library that it has, and descriptors,
-    thus their names, are used again. Raises ToolError if it cannot be loaded.
+    With one input: every code and every step of the quantiser. With several: seeded samples and corners, the steps
+    of the quantiser among them. The C is compiled here; a core in assembly runs in ``Machine``.
     """
-    try:
-        with open(os.memfd_create(name.name), "wb") as memory:  # noqa: PTH123 - a descriptor
-            memory.write(image)
-            memory.flush()
-            name.symlink_to(f"/proc/self/fd/{memory.fileno()}")
-            return ctypes.CDLL(str(name))
-    except OSError as error:
-        raise ToolError(
-            f"the generated kernel cannot be loaded on this machine: {error}",
-            "allow programs to be run from memory (memfd_create), or choose another machine to compile on",
-        ) from error
+    oracle = open_oracle(kernel.oracle, model)
+    with tempfile.TemporaryDirectory(prefix="sinehil-") as folder:
+        host = HostKernel(kernel, model.outputs, Path(folder))
+        core = host.infer if kernel.program is None else _machine(kernel.program, model.outputs)
+        count = SAMPLES if kernel.program is None else _affordable(model)
+        x_q, x = sample_codes(model, count), sample_floats(model, kernel.oracle, count)
+        quantized = host.quantize(x)
+        y_q, y_q_of_x = _infer(core, x_q, quantized)
+        y = host.dequantize(y_q_of_x)
+        _require_equal(y_q, oracle.predict_codes(x_q), "codes")
+        expected_codes = arithmetic_of(kernel.oracle).quantize_input(x, model.input)
+        _require_equal(quantized, expected_codes, "quantised float inputs")
+        _require_equal(y.view(np.uint32), oracle.predict(x).view(np.uint32), "float inputs")
+        _require(host.weights_crc32() == kernel.weights_crc32, "its checksum")
 
 
-def _compare_codes(library: ctypes.CDLL, oracle: LitertOracle) -> None:
-    x_q = all_codes()
-    y_q = np.empty_like(x_q)
-    pointer = ctypes.POINTER(ctypes.c_int8)
-    for index in range(len(x_q)):
-        source, target = x_q[index:], y_q[index:]
-        library.sinehil_infer(source.ctypes.data_as(pointer), target.ctypes.data_as(pointer))
-    wrong = np.flatnonzero(y_q != oracle.predict_codes(x_q))
-    _require(wrong.size == 0, f"{wrong.size} of {x_q.size} codes")
+def sample_codes(model: QuantizedModel, count: int) -> Codes:
+    """Return input codes [n, inputs]: all 256 of one input; else corners, one input apart, and seeded random ones."""
+    if model.inputs == 1:
+        return all_codes().reshape(-1, 1)
+    random = np.random.default_rng(SEED)
+    ends = np.array([-128, model.input.zero_point, 127])
+    flat = np.repeat(ends, model.inputs).reshape(3, model.inputs)
+    apart = np.repeat(flat, model.inputs, axis=0)
+    lone = np.tile(np.eye(model.inputs, dtype=np.bool_), (3, 1))
+    apart[lone] = -1 - apart[lone]
+    corners = random.choice(ends, (count // 4, model.inputs))
+    anything = random.integers(-128, 128, (count, model.inputs))
+    shuffled = random.permutation(np.concatenate([apart, corners, anything]))
+    return np.concatenate([flat, shuffled])[:count].astype(np.int8)
 
 
-def _compare_floats(library: ctypes.CDLL, oracle: LitertOracle, model: QuantizedModel) -> None:
-    library.sinehil_quantize_input.argtypes = [ctypes.c_float]
-    library.sinehil_quantize_input.restype = ctypes.c_int8
-    library.sinehil_dequantize_output.argtypes = [ctypes.c_int8]
-    library.sinehil_dequantize_output.restype = ctypes.c_float
-    x = exhaustive_floats(model.input)
-    y = np.array([_infer_float(library, float(value)) for value in x], np.float32)
-    wrong = np.flatnonzero(y.view(np.uint32) != oracle.predict(x).view(np.uint32))
-    _require(wrong.size == 0, f"{wrong.size} of {x.size} float inputs")
+def sample_floats(model: QuantizedModel, oracle: str, count: int) -> Float32s:
+    """Return float inputs [n, inputs]: every probe of one input; else the probes, in seeded random company."""
+    probes = exhaustive_floats(model.input, oracle=oracle)
+    if model.inputs == 1:
+        return probes.reshape(-1, 1)
+    random = np.random.default_rng(SEED)
+    rows = random.choice(probes, (count, model.inputs))
+    rows.flat[: min(len(probes), rows.size)] = random.permutation(probes)[: rows.size]
+    return rows
 
 
-def _infer_float(library: ctypes.CDLL, x: float) -> float:
-    x_q, y_q = ctypes.c_int8(library.sinehil_quantize_input(x)), ctypes.c_int8()
-    library.sinehil_infer(ctypes.byref(x_q), ctypes.byref(y_q))
-    return float(library.sinehil_dequantize_output(y_q.value))
+def _infer(core: Callable[[Codes], Codes], *batches: Codes) -> list[Codes]:
+    """Return the output codes of each batch; what is in several of them runs once."""
+    rows, at = np.unique(np.concatenate(batches), axis=0, return_inverse=True)
+    every = core(rows)[at.ravel()]
+    return np.split(every, np.cumsum([len(batch) for batch in batches])[:-1])
+
+
+def _machine(program: Program, outputs: int) -> Callable[[Codes], Codes]:
+    machine = Machine(program)
+    return lambda x_q: np.array([machine.call(row, outputs).y_q for row in x_q.tolist()], np.int8)
+
+
+def _affordable(model: QuantizedModel) -> int:
+    """Return how many samples the machine in Python runs in a few seconds."""
+    weights = sum(layer.weights.size for layer in model.dense_layers)
+    return int(np.clip(SIMULATED_CYCLES // (2 * CYCLES_PER_WEIGHT * weights), FEWEST_SAMPLES, SAMPLES))
+
+
+def _require_equal(found: NDArray[np.generic], expected: NDArray[np.generic], what: str) -> None:
+    different = np.any(found != expected, axis=1)
+    _require(not different.any(), f"{np.count_nonzero(different)} of {len(different)} {what}")
 
 
 def _require(equal: bool, what: str) -> None:

@@ -1,0 +1,120 @@
+"""A generated kernel's C, compiled and loaded on this machine. What is in assembly is there as bytes only."""
+
+import ctypes
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.arduino.process import run, tail
+from sinehil.errors import ToolError
+from sinehil.resources import resource
+from sinehil_pipeline.codegen.avr.sources import host_code
+from sinehil_pipeline.codegen.generated import ASSEMBLY_FILE, GeneratedKernel
+
+Codes = NDArray[np.int8]
+Float32s = NDArray[np.float32]
+FLAGS = ("-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-ffp-contract=off")
+SKETCH_FILES = ("crc32.c", "float_io.c")  # what a kernel calls
+
+LOOPS = """\
+#include "engine.h"
+
+void infer_all(const int8_t *x_q, int8_t *y_q, uint32_t samples) {
+  const struct sinehil_model_identity *model = &sinehil_model_identity;
+  for (; samples--; x_q += model->inputs, y_q += model->outputs) sinehil_infer(x_q, y_q);
+}
+
+void quantize_all(const float *x, int8_t *x_q, uint32_t count) {
+  while (count--) *x_q++ = sinehil_quantize_input(*x++);
+}
+
+void dequantize_all(const int8_t *y_q, float *y, uint32_t count) {
+  while (count--) *y++ = sinehil_dequantize_output(*y_q++);
+}
+"""
+
+
+NO_INFER = """
+#include "engine.h"
+
+void sinehil_infer(const int8_t *x_q, int8_t *y_q) { (void)x_q, (void)y_q; }
+"""
+
+
+class HostKernel:
+    """The functions of engine.h on arrays, one call for all samples."""
+
+    def __init__(self, kernel: GeneratedKernel, outputs: int, folder: Path) -> None:
+        """Compile and load; ToolError if the C does not compile or this machine does not load it."""
+        self._library, self._outputs = _load(kernel, folder), outputs
+
+    def infer(self, x_q: Codes) -> Codes:
+        """Return output codes [n, outputs] for input codes [n, inputs]."""
+        y_q = np.empty((len(x_q), self._outputs), np.int8)
+        self._call("infer_all", x_q, y_q, len(x_q))
+        return y_q
+
+    def quantize(self, x: Float32s) -> Codes:
+        """Return the code of each number."""
+        x_q = np.empty(x.shape, np.int8)
+        self._call("quantize_all", x, x_q, x.size)
+        return x_q
+
+    def dequantize(self, y_q: Codes) -> Float32s:
+        """Return the number of each code."""
+        y = np.empty(y_q.shape, np.float32)
+        self._call("dequantize_all", y_q, y, y_q.size)
+        return y
+
+    def weights_crc32(self) -> int:
+        """Return what the device would say of its constants."""
+        function = self._library.sinehil_weights_crc32
+        function.restype = ctypes.c_uint32
+        return int(function())
+
+    def _call(self, name: str, source: NDArray[np.generic], result: NDArray[np.generic], count: int) -> None:
+        function = self._library[name]
+        function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
+        function.restype = None
+        function(np.ascontiguousarray(source).ctypes.data, result.ctypes.data, count)
+
+
+def load_library(image: bytes, name: Path) -> ctypes.CDLL:
+    """Load a shared library from memory, since the temp folder may be mounted noexec.
+
+    ``name`` becomes a link to it: the loader takes equal names for the library that it has, and descriptors,
+    thus their names, are used again. Raises ToolError if it cannot be loaded.
+    """
+    try:
+        with open(os.memfd_create(name.name), "wb") as memory:  # noqa: PTH123 - a descriptor
+            memory.write(image)
+            memory.flush()
+            name.symlink_to(f"/proc/self/fd/{memory.fileno()}")
+            return ctypes.CDLL(str(name))
+    except OSError as error:
+        raise ToolError(
+            f"the generated kernel cannot be loaded on this machine: {error}",
+            "allow programs to be run from memory (memfd_create), or choose another machine to compile on",
+        ) from error
+
+
+def _load(kernel: GeneratedKernel, folder: Path) -> ctypes.CDLL:
+    sketch, library = resource("arduino_sketch"), folder / "kernel.so"
+    texts = {name: text for name, text in kernel.sources.items() if name != ASSEMBLY_FILE}
+    texts["loops.c"] = LOOPS
+    if kernel.program is not None:
+        texts["assembly.c"] = host_code(kernel.program) + NO_INFER
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    ours = [folder / name for name in texts if name.endswith(".c")]
+    sources = [*ours, *(sketch / name for name in SKETCH_FILES)]
+    done = run(["cc", *FLAGS, "-I", sketch, *sources, "-o", library, "-lm"])
+    if done.code != 0:
+        raise ToolError(
+            "the generated kernel does not compile on this machine",
+            "if cc works otherwise, this is a bug of sinehil: please report it",
+            output=tail(done.stderr, 10),
+        )
+    return load_library(library.read_bytes(), folder / "loaded.so")

@@ -1,0 +1,1 @@
+"""The kernel in plain C, for every board."""
