@@ -1,0 +1,265 @@
+"""The part of the loop that turns a sum into a stored byte, by form."""
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.size.forms import FIRST, LAST_CARRY, Long, Short, Steps
+from sinehil_pipeline.codegen.size.loop import Loop
+
+UNROLLED_SHIFTS, UNROLLED_SHORT_SHIFTS = 2, 3  # of three registers, of two
+CEILING = "beyond a byte: the highest code"
+
+
+@dataclass(frozen=True)
+class Registers:
+    """``weight``, ``stored`` and X (r26:27) are free between the sum and the next neuron."""
+
+    end: str
+    count: str
+    sums: tuple[str, ...]
+    weight: str
+    stored: str
+    spare: str
+    result: str
+
+
+def requantize(kernel: Assembly, loop: Loop, r: Registers) -> None:
+    """Add what brings the sum into ``r.result``, as signed byte."""
+    _line(loop.form, kernel, loop, r)
+    if loop.needs_top:
+        kernel.op("lpm", r.stored, "Z+", note="where this neuron saturates")
+        kernel.op("cp", r.result, r.stored)
+        _skip(kernel, "brcs", "mov", r.result, r.stored, note="the layer's highest code")
+    if loop.needs_floor:
+        kernel.op("sbrc", r.sums[-1], 7, note="below zero: the lowest code")
+        kernel.op("ldi", r.result, 0)
+    if not isinstance(loop.form, Steps):
+        kernel.op("subi", r.result, 128)
+    if loop.has_tables:
+        _table(kernel, loop, r)
+
+
+@singledispatch
+def _line(form: object, *_: object) -> None:
+    raise TypeError(f"no code for {form}")
+
+
+@_line.register
+def _(form: Short, kernel: Assembly, loop: Loop, r: Registers) -> None:
+    low, middle, *high = r.sums
+    for _ in range(form.before):
+        kernel.op("asr" if form.signed else "lsr", high[0])
+        kernel.op("ror", middle)
+        kernel.op("ror", low)
+    if form.exact:
+        kernel.op("clr", "r26")
+        if form.addend:
+            kernel.op("lpm", "r27", "Z+", note="addend")
+        else:
+            kernel.op("clr", "r27")
+        for _ in range(form.multiplier_bytes):
+            kernel.op("rcall", "times_byte")
+    else:
+        _products(kernel, form, r)
+    parts = ("r26", "r27") if form.exact else ("r26", "r27", r.weight)
+    if form.after <= LAST_CARRY:
+        _shift_left(kernel, form.after, parts, r.stored)
+    else:
+        _shift_right(kernel, 8 - form.after, parts[-2:])
+    if loop.needs_ceiling and form.after <= LAST_CARRY:
+        _skip(kernel, "brcc", "ldi", r.result, 255, note=CEILING)
+    elif loop.needs_ceiling:
+        kernel.op("tst", parts[-1])
+        _skip(kernel, "breq", "ldi", r.result, 255, note=CEILING)
+    if loop.needs_far:
+        kernel.op("cpi", high[0], 1)
+        _skip(kernel, "brlt", "ldi", r.result, 255, note=CEILING)
+    if form.corrections:
+        _corrections(kernel, r, count="r27" if r.result == "r26" else "r26")
+
+
+def _products(kernel: Assembly, form: Short, r: Registers) -> None:
+    """weight:r27:r26 = sum * multiplier >> 8, without the product of the low bytes."""
+    low, middle, *_ = r.sums
+    factor = r.stored
+    if form.multiplier_bytes == 2:
+        if form.low_byte is None:
+            kernel.op("lpm", factor, "Z+", note="multiplier, low")
+        else:
+            kernel.op("ldi", factor, form.low_byte, note="multiplier, low: one for all")
+        kernel.op("mul", middle, factor)
+        kernel.op("movw", "r26", "r0")
+    kernel.op("lpm", factor, "Z+", note="multiplier, high")
+    kernel.op("mul", low, factor)
+    if form.multiplier_bytes == 2:
+        kernel.op("add", "r26", "r0")
+        kernel.op("adc", "r27", "r1")
+    else:
+        kernel.op("movw", "r26", "r0")
+    kernel.op("clr", r.weight)
+    if form.multiplier_bytes == 2:
+        kernel.op("adc", r.weight, r.weight)
+    kernel.op("mul", middle, factor)
+    kernel.op("add", "r27", "r0")
+    kernel.op("adc", r.weight, "r1")
+
+
+def _shift_left(kernel: Assembly, count: int, registers: tuple[str, ...], counter: str) -> None:
+    first, *others = registers
+    looped = count > (UNROLLED_SHIFTS if others[1:] else UNROLLED_SHORT_SHIFTS)
+    label = kernel.new_label("shift")
+    if looped:
+        kernel.op("ldi", counter, count)
+        kernel.label(label)
+    for _ in range(1 if looped else count):
+        kernel.op("lsl", first)
+        for name in others:
+            kernel.op("rol", name)
+    if looped:
+        kernel.op("dec", counter)
+        kernel.op("brne", label)
+
+
+def _shift_right(kernel: Assembly, count: int, registers: tuple[str, ...]) -> None:
+    low, high = registers
+    for _ in range(count):
+        kernel.op("lsr", high)
+        kernel.op("ror", low)
+
+
+@_line.register
+def _(form: Long, kernel: Assembly, loop: Loop, r: Registers) -> None:
+    parts = ("r26", "r27", r.weight, r.stored)
+    given = range(form.multiplier_bytes - form.addend_bytes, form.multiplier_bytes)
+    for place, name in enumerate(parts):
+        if place in given:
+            kernel.op("lpm", name, "Z+", note="addend")
+        else:
+            kernel.op("clr", name)
+    for _ in range(form.multiplier_bytes):
+        kernel.op("rcall", "times_byte")
+    if form.after != FIRST:
+        _shift_left(kernel, form.after, parts[:3], r.stored)
+    if loop.needs_ceiling:
+        if form.after == FIRST:
+            kernel.op("or", r.weight, "r27")
+        else:
+            kernel.op("tst", r.weight)
+        _skip(kernel, "breq", "ldi", r.result, 255, note=CEILING)
+    if form.corrections:
+        _corrections(kernel, r, count=r.stored)
+
+
+def subroutines(kernel: Assembly, loop: Loop, r: Registers) -> None:
+    """Add, behind the function's end, what it calls: sum = sum + v * (next byte of the stream) >> 8."""
+    if isinstance(loop.form, Long):
+        _times_byte_long(kernel, r)
+    elif isinstance(loop.form, Short) and loop.form.exact:
+        _times_byte(kernel, r)
+
+
+def _times_byte(kernel: Assembly, r: Registers) -> None:
+    low, middle, *_ = r.sums
+    kernel.label("times_byte")
+    kernel.op("lpm", r.stored, "Z+", note="multiplier")
+    kernel.op("mul", low, r.stored)
+    kernel.op("add", "r26", "r0")
+    kernel.op("adc", "r27", "r1")
+    kernel.op("clr", r.weight)
+    kernel.op("adc", r.weight, r.weight)
+    kernel.op("mul", middle, r.stored)
+    kernel.op("add", "r27", "r0")
+    kernel.op("adc", r.weight, "r1")
+    kernel.op("mov", "r26", "r27")
+    kernel.op("mov", "r27", r.weight)
+    kernel.op("ret")
+
+
+def _times_byte_long(kernel: Assembly, r: Registers) -> None:
+    p0, p1, p2, p3 = "r26", "r27", r.weight, r.stored
+    low, middle, high = r.sums
+    kernel.label("times_byte")
+    kernel.op("lpm", r.spare, "Z+", note="multiplier")
+    kernel.op("mul", low, r.spare)
+    kernel.op("add", p0, "r0")
+    kernel.op("adc", p1, "r1")
+    kernel.op("clr", "r1")
+    kernel.op("adc", p2, "r1")
+    kernel.op("adc", p3, "r1")
+    kernel.op("mul", middle, r.spare)
+    kernel.op("add", p1, "r0")
+    kernel.op("adc", p2, "r1")
+    kernel.op("clr", "r1")
+    kernel.op("adc", p3, "r1")
+    kernel.op("mul", high, r.spare)
+    kernel.op("add", p2, "r0")
+    kernel.op("adc", p3, "r1")
+    kernel.op("mov", p0, p1)
+    kernel.op("mov", p1, p2)
+    kernel.op("mov", p2, p3)
+    kernel.op("clr", p3)
+    kernel.op("ret")
+
+
+def _corrections(kernel: Assembly, r: Registers, count: str) -> None:
+    """Add what the stream says for sums from some on; it says as much for every input."""
+    other = r.spare or r.stored
+    kernel.op("lpm", count, "Z+", note="corrections")
+    kernel.op("rjmp", "corrected")
+    kernel.label("correction")
+    _compare(kernel, r.sums, other)
+    kernel.op("lpm", other, "Z+")
+    _skip(kernel, "brcs", "add", r.result, other, note="for sums from here on")
+    kernel.label("corrected")
+    kernel.op("subi", count, 1)
+    kernel.op("brcc", "correction")
+
+
+@_line.register
+def _(_form: Steps, kernel: Assembly, _loop: Loop, r: Registers) -> None:
+    kernel.op("lpm", "r26", "Z+", note="steps")
+    kernel.op("ldi", r.result, 128)
+    kernel.label("step")
+    _compare(kernel, r.sums, r.weight)
+    kernel.op("sbci", r.result, 255, note="one more from here on")
+    kernel.op("dec", "r26")
+    kernel.op("brne", "step")
+
+
+def _compare(kernel: Assembly, sums: tuple[str, ...], other: str) -> None:
+    """Compare the sum with the stream's next bytes."""
+    for place, name in enumerate(sums):
+        kernel.op("lpm", other, "Z+")
+        kernel.op("cpc" if place else "cp", name, other)
+
+
+def _skip(kernel: Assembly, branch: str, mnemonic: str, *operands: str | int, note: str) -> None:
+    """Do one instruction unless ``branch`` is taken; as many cycles either way."""
+    over = kernel.new_label("over")
+    kernel.op(branch, over)
+    kernel.op(mnemonic, *operands, note=note)
+    kernel.label(over)
+
+
+def _table(kernel: Assembly, loop: Loop, r: Registers) -> None:
+    """Look the code up in the layer's table; the stream says how far from here that is."""
+    code, low, high = r.stored, *r.sums[:2]
+    past = kernel.new_label("no_table")
+    if not all(layer.table is not None for layer in loop.layers):
+        kernel.op("brtc", past)
+    if r.result != code:
+        kernel.op("mov", code, r.result)
+    kernel.op("lpm", low, "Z+", note="how far to the table")
+    kernel.op("lpm", high, "Z+")
+    kernel.op("movw", "r26", "r30")
+    kernel.op("add", "r30", low)
+    kernel.op("adc", "r31", high)
+    kernel.op("add", "r30", code)
+    kernel.op("clr", low)
+    kernel.op("adc", "r31", low)
+    kernel.op("lpm", code, "Z")
+    kernel.op("movw", "r30", "r26")
+    if r.result != code:
+        kernel.op("mov", r.result, code)
+    kernel.label(past)
