@@ -1,0 +1,1 @@
+"""The fastest kernel: assembly made for one model's weights, every layer unrolled."""

@@ -1,0 +1,178 @@
+"""Requantisation by 16-bit lines: 8 to 25 cycles.
+
+With u = accumulator - offset in two bytes (uh, ul) and a multiplier (mh, ml), the byte is the high byte of
+
+    p = uh mh + (ul mh >> 8)                        "one": ml = 0
+    p = uh mh + (ul mh >> 8) + (uh ml >> 8)         "two"
+    p = uh mh + ((ul mh + uh ml) >> 8)              "all"
+
+and of p + extra u + constant. Every p grows with u: where ul goes from 255 to 0, uh mh gains mh and no other part
+loses more than mh. So where such a form is right on both sides of every step it is right between them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.reach import Int64s
+from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, LOW, ZERO
+
+WORD = 1 << 16
+KIND_CYCLES = {"one": 8, "two": 13, "all": 15}
+KIND_ERROR = {"one": 1, "two": 3, "all": 3}  # how much p can lie below the exact product, in its own units
+NEAREST_BYTES, NEAREST_WORDS = 4, 40
+NEAREST_FEW = 3  # where every accumulator of an interval counts, others come out wrong anyway
+MAX_LEFT, MAX_RIGHT, MAX_EXTRA = 7, 6, 2
+SOME = 1  # a constant that the search has yet to fit
+MOST_CONSTANT = 255
+
+
+@dataclass(frozen=True)
+class Form16:
+    """``shift``: u << shift (or >> -shift) beforehand. ``half``: at half scale, doubled at the end: bit 8 is carry."""
+
+    kind: str
+    shift: int
+    extra: int
+    half: bool
+    multiplier: int
+    constant: int
+    most_constant = MOST_CONSTANT
+
+    @property
+    def cycles(self) -> int:
+        """What it costs, without tests and clamps."""
+        shifts = 2 * self.shift if self.shift > 0 else -3 * self.shift
+        return KIND_CYCLES[self.kind] + shifts + 2 * self.extra + 2 * self.half + 2 * (self.constant > 0)
+
+    @property
+    def slope(self) -> float:
+        """How much p grows with u."""
+        return (self.multiplier / WORD + self.extra) * 2.0**self.shift
+
+    @property
+    def error(self) -> float:
+        """How far p can lie below ``slope * u``."""
+        lost = self.slope * 2.0**-self.shift if self.shift < 0 else 0.0
+        return KIND_ERROR[self.kind] + lost
+
+    @property
+    def unit(self) -> int:
+        """How much of p is one unit of the byte."""
+        return 128 if self.half else 256
+
+    @property
+    def capacity(self) -> int:
+        """The bytes that it can tell apart: 256, or 512 with the carry."""
+        return WORD // self.unit
+
+    def raw(self, u: Int64s) -> Int64s:
+        """Return the bytes for u >= 0, before the clamp; ``capacity`` or more where 16 bits do not suffice."""
+        v, p = self._shifted(u), self.p(u)
+        raw: Int64s = np.where((v < WORD) & (p < WORD), p // self.unit, self.capacity)
+        return raw
+
+    def p(self, u: Int64s) -> Int64s:
+        """Return p, as if there were more bits."""
+        v = self._shifted(u)
+        high, low = v >> 8, v & 0xFF
+        mh, ml = self.multiplier >> 8, self.multiplier & 0xFF
+        p = high * mh
+        p = p + (low * mh + high * ml >> 8) if self.kind == "all" else p + (low * mh >> 8) + (high * ml >> 8)
+        total: Int64s = p + self.extra * v + self.constant
+        return total
+
+    def _shifted(self, u: Int64s) -> Int64s:
+        shifted: Int64s = u << self.shift if self.shift >= 0 else u >> -self.shift
+        return shifted
+
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        v = "u" if self.shift == 0 else f"(u << {self.shift})" if self.shift > 0 else f"(u >> {-self.shift})"
+        parts = [f"{v} * {self.multiplier}"]
+        parts += [f"{self.extra} * 65536 * {v}"] if self.extra else []
+        parts += [f"{self.constant * WORD}"] if self.constant else []
+        return f"{' + '.join(parts)} >> {23 if self.half else 24} ({self.kind})"
+
+    def emit(self, assembly: Assembly, u: Sequence[str]) -> str:
+        """Write it; return the register of the byte, the carry being bit 8 where ``half``. Clobbers u."""
+        low, high = u[0], u[1]
+        _shift(assembly, u, self.shift)
+        assembly.op("ldi", FACTOR, self.multiplier >> 8, note=f"multiplier {self.multiplier}")
+        assembly.op("mul", high, FACTOR)
+        assembly.op("movw", LOW, "r0")
+        assembly.op("mul", low, FACTOR)
+        _add(assembly, "r1", ZERO)
+        for _ in range(self.extra):
+            _add(assembly, low, high)
+        if self.kind == "all":
+            assembly.op("mov", low, "r0")
+        if self.constant:
+            assembly.op("subi", LOW, 256 - self.constant)
+            assembly.op("sbci", BYTE, 255)
+        if self.kind != "one":
+            self._emit_low_products(assembly, low, high)
+        if self.half:
+            assembly.op("lsl", LOW)
+            assembly.op("rol", BYTE)
+        return BYTE
+
+    def _emit_low_products(self, assembly: Assembly, low: str, high: str) -> None:
+        assembly.op("ldi", FACTOR, self.multiplier & 0xFF)
+        assembly.op("mul", high, FACTOR)
+        if self.kind == "all":
+            assembly.op("add", low, "r0")
+            assembly.op("adc", LOW, "r1")
+        else:
+            assembly.op("add", LOW, "r1")
+        assembly.op("adc", BYTE, ZERO)
+
+
+def _add(assembly: Assembly, low: str, high: str) -> None:
+    assembly.op("add", LOW, low)
+    assembly.op("adc", BYTE, high)
+
+
+def _shift(assembly: Assembly, u: Sequence[str], shift: int) -> None:
+    for _ in range(shift):
+        assembly.op("lsl", u[0])
+        assembly.op("rol", u[1])
+    for _ in range(-shift):
+        assembly.op("lsr", u[2])
+        assembly.op("ror", u[1])
+        assembly.op("ror", u[0])
+
+
+def forms16(slope: float, highest: int, wide: bool, few: bool) -> Iterator[list[Form16]]:
+    """Yield groups of forms with about that slope, cheapest first; ``highest``: about the largest u.
+
+    ``few``: only the nearest multipliers.
+    """
+    groups: list[list[Form16]] = []
+    for half in (False, True):
+        for shift in range(-MAX_RIGHT, 0) if wide else range(MAX_LEFT + 1):
+            if (highest << shift if shift >= 0 else highest >> -shift) >= WORD + 64:
+                continue
+            for extra in range(MAX_EXTRA + 1):
+                exact = slope * 2.0 ** (24 - shift - half) - extra * WORD
+                if 0 < exact < WORD and (exact > WORD / 4 or extra):
+                    groups += _groups(exact, shift, extra, half, few)
+    yield from sorted(groups, key=lambda group: (group[0].cycles, group[0].half))
+
+
+def _groups(exact: float, shift: int, extra: int, half: bool, few: bool) -> Iterator[list[Form16]]:
+    high = [256 * (int(exact / 256) + by) for by in _outwards(1 if few else NEAREST_BYTES)]
+    word = [int(exact) + by for by in _outwards(NEAREST_FEW if few else NEAREST_WORDS)]
+    for kind, multipliers in (("one", high), ("two", word), ("all", word)):
+        fitting = [multiplier for multiplier in multipliers if 0 < multiplier < WORD]
+        for constant in (0, SOME):
+            forms = [Form16(kind, shift, extra, half, m, constant) for m in fitting]
+            if forms:
+                yield forms
+
+
+def _outwards(count: int) -> list[int]:
+    """Return 0, 1, -1, 2, -2 and so on."""
+    return sorted(range(-count, count + 1), key=lambda by: (abs(by), -by))

@@ -1,0 +1,140 @@
+"""The kernel made for speed: planned, proven, assembled, tried, counted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sinehil.arithmetic import arithmetic_of
+from sinehil.errors import ArtefactError
+from sinehil.tflite_model import QuantizedModel
+from sinehil_pipeline.codegen.avr.assembly import Program
+from sinehil_pipeline.codegen.avr.sources import assembly_kernel
+from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
+from sinehil_pipeline.codegen.generated import GeneratedKernel
+from sinehil_pipeline.codegen.reach import Int64s, LayerReach, reach
+from sinehil_pipeline.codegen.speed.bound import FIND_REGION, bound_cycles
+from sinehil_pipeline.codegen.speed.network import alive_neurons, restricted
+from sinehil_pipeline.codegen.speed.plan import Plan, plan
+from sinehil_pipeline.codegen.speed.program import speed_program
+from sinehil_pipeline.codegen.speed.regions import Division, Estimates, Region
+
+ENGINE = "speed"
+MOST_BYTES = 3300  # regions are divided up to here
+MOST_FLASH = 30 * 1024  # an Uno's, less boot loader and sketch
+WHOLE = (0, 256)
+LEAST_BYTES_A_PRODUCT = 4  # ADD and ADC
+ABOUT = (
+    "r0:1 products; r18:19 and r22 what is requantised; r23 factor; r24 u = x + 128; r25 zero; others accumulators.",
+    "Bytes are codes less the neuron's lowest: a neuron at rest is 0. Constants are proven by the whole domain named.",
+)
+
+
+def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
+    """Return the kernel; ArtefactError if it cannot fit the flash of an ATmega328P, before much time is spent."""
+    layers = reach(model, oracle)
+    _check_room(model, _least_bytes(layers))
+    found = _fastest(layers)
+    _check_room(model, len(found.program.image))
+    inputs = trial_inputs(model)
+    codes = list(_codes(layers, inputs, oracle))
+    figures = try_program(found.program, inputs, codes[-1], _bound(layers, codes, found.division))
+    return assembly_kernel(model, oracle, ENGINE, found.program, figures, ABOUT)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A program, and the regions that it is divided into."""
+
+    program: Program
+    division: Division
+
+
+def _fastest(layers: Sequence[LayerReach]) -> Found:
+    """Return the program with the regions that are fastest within MOST_BYTES, or else the smallest one."""
+    if layers[0].trace is None or layers[0].input_table is not None or len(layers) < 2:
+        program = speed_program([plan(layers)])
+        assert program is not None
+        return Found(program, (WHOLE,))
+    made = Maker(layers)
+    estimates = Estimates.made(layers)
+    tried: list[Found] = []
+    best: Found | None = None
+    for division in estimates.divisions(MOST_BYTES):
+        made_of = made(division)
+        tried += [made_of] if made_of else []
+        if made_of and len(made_of.program.image) <= MOST_BYTES:
+            best = made_of
+            break
+    found = best or min(tried, key=lambda found: len(found.program.image))
+    while best is not None:
+        found, best = best, _finer(made, estimates, best)
+    return found
+
+
+def _finer(made: "Maker", estimates: Estimates, found: Found) -> Found | None:
+    for division in estimates.refinements(found.division, MOST_BYTES - len(found.program.image)):
+        finer = made(division)
+        if finer is not None and len(finer.program.image) <= MOST_BYTES:
+            return finer
+    return None
+
+
+@dataclass
+class Maker:
+    """Makes programs by division, planning each region once."""
+
+    layers: Sequence[LayerReach]
+    known: dict[Region, Plan] = field(default_factory=dict)
+
+    def __call__(self, division: Division) -> Found | None:
+        """Return the program; None if its regions are too far apart."""
+        for region in division:
+            if region not in self.known:
+                self.known[region] = plan(self.layers, *region)
+        program = speed_program([self.known[region] for region in division])
+        return None if program is None else Found(program, division)
+
+
+def _bound(layers: Sequence[LayerReach], codes: Sequence[Int64s], division: Division) -> float:
+    """Return the mean of the regions' bounds."""
+    if len(division) == 1:
+        return bound_cycles(layers, codes)
+    total = 0.0
+    for first, end in division:
+        total += (end - first) * bound_cycles(
+            restricted(layers, first, end), [found[first:end] for found in codes]
+        )
+    return FIND_REGION + total / len(codes[0])
+
+
+def _codes(layers: Sequence[LayerReach], codes: Int64s, oracle: str) -> Iterator[Int64s]:
+    """Yield what each layer gives on the inputs."""
+    if layers[0].input_table is not None:
+        codes = layers[0].input_table[codes + 128]
+    for layer in layers:
+        if layer.trace is not None:
+            codes = layer.trace.codes
+        else:
+            raw = arithmetic_of(oracle).run_layer(layer.layer, codes)
+            codes = raw if layer.table is None else layer.table[raw + 128]
+        yield codes
+
+
+def _least_bytes(layers: Sequence[LayerReach]) -> int:
+    """Return what the products that cannot be left out take at least."""
+    alive = alive_neurons(layers)
+    sources: Sequence[int] = range(layers[0].layer.weights.shape[1])
+    products = 0
+    for layer, neurons in zip(layers, alive, strict=True):
+        products += int(np.count_nonzero(layer.layer.weights[np.ix_(list(neurons), list(sources))]))
+        sources = neurons
+    return LEAST_BYTES_A_PRODUCT * products
+
+
+def _check_room(model: QuantizedModel, bytes_: int) -> None:
+    if bytes_ > MOST_FLASH:
+        raise ArtefactError(
+            f"{model.name} unrolled takes {bytes_} bytes of flash or more, of {MOST_FLASH} that there are",
+            "choose --optimize size or portable",
+        )

@@ -1,0 +1,38 @@
+"""The function: u is fetched, its region found, and each region has its own code."""
+
+from collections.abc import Sequence
+
+from sinehil_pipeline.codegen.avr.assembly import Assembly, Instruction, Program
+from sinehil_pipeline.codegen.speed.emit import Body
+from sinehil_pipeline.codegen.speed.plan import Plan
+from sinehil_pipeline.codegen.speed.registers import INPUT, X
+from sinehil_pipeline.codegen.speed.sources import Dispatch
+
+REACH_WORDS = 1900  # of an RJMP, less what long branches may add
+
+
+def speed_program(plans: Sequence[Plan]) -> Program | None:
+    """Return the assembled function of a model (one plan), or of a one-input model's regions in ascending order.
+
+    None if regions are too far apart for their jumps.
+    """
+    whole = Assembly()
+    whole.op("movw", X[0], "r24", note="X = x_q")
+    if plans[0].stages[0].first is not None:
+        whole.op("ld", INPUT, "X", note="u = x + 128")
+        whole.op("subi", INPUT, 128)
+    labels = tuple(whole.new_label("region") for _ in plans)
+    sizes = tuple(plan.end - plan.first for plan in plans)
+    Dispatch(labels, tuple(plan.first for plan in plans[1:]), sizes, "up").emit(whole)
+    for plan, label in reversed(list(zip(plans, labels, strict=True))):
+        if len(plans) > 1:
+            whole.comment("")
+            whole.comment(f"==== u = {plan.first} to {plan.end - 1} ====")
+        whole.label(label)
+        whole.items += Body(plan.stages, plan.inputs, Assembly(numbers=whole.numbers)).emit().items
+    for lookup in (plans[0].inputs, *(planned.stage.lookup for planned in plans[0].stages)):
+        if lookup is not None:
+            lookup.place(whole)
+    if len(plans) > 1 and sum(isinstance(item, Instruction) for item in whole.items) > REACH_WORDS:
+        return None
+    return whole.assemble()

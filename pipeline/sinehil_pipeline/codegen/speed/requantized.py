@@ -1,0 +1,104 @@
+"""Assembly of a requantisation: is the neuron at rest, what is its byte, is it clamped."""
+
+from collections.abc import Sequence
+
+from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.speed.form24 import Form24
+from sinehil_pipeline.codegen.speed.form32 import Form32
+from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, THIRD, ZERO, is_upper
+from sinehil_pipeline.codegen.speed.requantization import Requantization
+from sinehil_pipeline.codegen.speed.steps import Steps
+
+
+def emit_rest(assembly: Assembly, plan: Requantization, u: Sequence[str], resting: str) -> None:
+    """Branch to ``resting`` if the neuron rests."""
+    if plan.rest == "sign":
+        assembly.op("tst", u[-1])
+        assembly.op("brmi", resting)
+    elif plan.rest == "compare":
+        if is_upper(u[1]):
+            assembly.op("cpi", u[1], plan.from_high_byte)
+        else:
+            assembly.op("ldi", FACTOR, plan.from_high_byte)
+            assembly.op("cp", u[1], FACTOR)
+        assembly.op("brsh", resting)
+
+
+def emit_byte(assembly: Assembly, plan: Requantization, u: Sequence[str], top: int) -> str:
+    """Write form and clamp of an active neuron; return the register of the byte."""
+    beyond = assembly.new_label("beyond")
+    for accumulator, own in plan.exceptions:
+        _emit_exception(assembly, plan, u, accumulator - plan.offset, own, beyond)
+    if plan.limit is not None:
+        _emit_limit(assembly, plan, u, top, beyond)
+    byte = plan.form.emit(assembly, u)
+    if not isinstance(plan.form, Steps) and plan.largest > top:
+        _emit_clamp(assembly, plan, u, byte, top)
+    assembly.label(beyond)
+    return byte
+
+
+def _emit_limit(assembly: Assembly, plan: Requantization, u: Sequence[str], top: int, beyond: str) -> None:
+    assert plan.limit is not None
+    within = assembly.new_label("within")
+    assembly.op("ldi", FACTOR, plan.limit & 0xFF, note="at the top from here on")
+    assembly.op("cp", u[1], FACTOR)
+    if plan.width == 3:
+        assembly.op("ldi", FACTOR, plan.limit >> 8)
+        assembly.op("cpc", u[2], FACTOR)
+    assembly.op("brlo", within)
+    assembly.op("ldi", byte_register(plan), top)
+    assembly.op("rjmp", beyond)
+    assembly.label(within)
+
+
+def _emit_exception(
+    assembly: Assembly, plan: Requantization, u: Sequence[str], value: int, byte: int, beyond: str
+) -> None:
+    other = assembly.new_label("other")
+    for index, register in enumerate(u):
+        assembly.op("ldi", FACTOR, value >> 8 * index & 0xFF, note="" if index else f"byte {byte} of its own")
+        assembly.op("cpc" if index else "cp", register, FACTOR)
+    assembly.op("brne", other)
+    assembly.op("ldi", byte_register(plan), byte)
+    assembly.op("rjmp", beyond)
+    assembly.label(other)
+
+
+def byte_register(plan: Requantization) -> str:
+    """Return the register that the byte comes in."""
+    return THIRD if isinstance(plan.form, Form24 | Form32) else BYTE
+
+
+def _emit_clamp(assembly: Assembly, plan: Requantization, u: Sequence[str], byte: str, top: int) -> None:
+    done = assembly.new_label("clamped")
+    if isinstance(plan.form, Form24) and plan.form.long and plan.largest > 255:
+        _clamp_word(assembly, byte, u[2], top, done)
+    elif plan.largest > 255:
+        _clamp_carry(assembly, byte, top, done)
+    else:
+        assembly.op("cpi", byte, top + 1)
+        assembly.op("brlo", done)
+    assembly.op("ldi", byte, top)
+    assembly.label(done)
+
+
+def _clamp_word(assembly: Assembly, byte: str, above: str, top: int, done: str) -> None:
+    if top == 255:
+        assembly.op("tst", above)
+        assembly.op("breq", done)
+    else:
+        assembly.op("cpi", byte, top + 1)
+        assembly.op("cpc", above, ZERO)
+        assembly.op("brlo", done)
+
+
+def _clamp_carry(assembly: Assembly, byte: str, top: int, done: str) -> None:
+    if top == 255:
+        assembly.op("brcc", done)
+        return
+    above = assembly.new_label("above")
+    assembly.op("brcs", above)
+    assembly.op("cpi", byte, top + 1)
+    assembly.op("brlo", done)
+    assembly.label(above)

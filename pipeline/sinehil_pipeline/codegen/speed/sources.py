@@ -1,0 +1,180 @@
+"""Where a stage's input bytes come from: straight from u, or from memory. Each byte is handed to what consumes it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.speed.line import FirstByte
+from sinehil_pipeline.codegen.speed.lookup import Lookup
+from sinehil_pipeline.codegen.speed.network import LOWEST_CODE
+from sinehil_pipeline.codegen.speed.plan import PlannedStage
+from sinehil_pipeline.codegen.speed.registers import BYTE, INPUT, X
+from sinehil_pipeline.codegen.speed.steps import Steps
+from sinehil_pipeline.codegen.speed.words import first_words
+
+Consume = Callable[[str, int], None]  # register of the byte, number of the source
+Numbered = tuple[int, FirstByte]
+REACH, WORDS, WORDS_A_STEP = (
+    1700,
+    80,
+    4,
+)  # words behind one dispatch, so that its jumps reach; words of a neuron
+
+
+class Source(Protocol):
+    """Hands every byte that is not at rest to ``consume``, once a pass."""
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The registers that it needs."""
+
+    def emit(self, assembly: Assembly, consume: Consume, last_pass: bool) -> None:
+        """Write one pass over the sources."""
+
+
+@dataclass(frozen=True)
+class FromInput:
+    """First-layer neurons of a one-input model, computed where they are used.
+
+    Those that rest over a part of the codes are sorted by their thresholds, so that a few comparisons of u find the
+    first active one, behind which all are active: no more tests.
+    """
+
+    planned: PlannedStage
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The register of u."""
+        return (INPUT,)
+
+    def emit(self, assembly: Assembly, consume: Consume, last_pass: bool) -> None:  # noqa: ARG002
+        """Write one pass: always active neurons, then the two chains."""
+        every = list(enumerate(self.planned.first or ()))
+        for number, first in every:
+            if first.kind == "always":
+                self._emit_neuron(assembly, consume, number, first)
+        for kind, sign in (("up", -1), ("down", 1)):
+            chain = [pair for pair in every if pair[1].kind == kind]
+            chain.sort(key=lambda pair: (sign * pair[1].threshold, pair[0]))
+            for part in _in_reach(chain):
+                self._emit_chain(assembly, consume, part, kind)
+
+    def _emit_chain(self, assembly: Assembly, consume: Consume, chain: Sequence[Numbered], kind: str) -> None:
+        """Enter at the first active neuron; those before it rest."""
+        entries = [assembly.new_label("first") for _ in chain]
+        end = assembly.new_label("rest")
+        bounds = [first.threshold for _, first in chain]
+        lowest, highest = int(chain[0][1].u[0]), int(chain[0][1].u[-1]) + 1
+        edges = [highest, *bounds, lowest] if kind == "up" else [lowest, *bounds, highest]
+        weights = [abs(b - a) for a, b in pairwise(edges)]
+        tree = Dispatch((end, *entries[::-1]), tuple(bounds[::-1]), tuple(weights[::-1]), kind)
+        tree.emit(assembly)
+        for entry, (number, first) in zip(entries, chain, strict=True):
+            assembly.label(entry)
+            self._emit_neuron(assembly, consume, number, first)
+        assembly.label(end)
+
+    def _emit_neuron(self, assembly: Assembly, consume: Consume, number: int, first: FirstByte) -> None:
+        for line in first_words(self.planned, number):
+            assembly.comment(line)
+        byte = first.emit(assembly)
+        if self.planned.stage.lookup is not None:
+            self.planned.stage.lookup.emit(assembly, byte, self.planned.stage.neurons[number].base)
+        consume(byte, number)
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """Jumps to one of ``labels`` by comparing u with the ``bounds`` between them; falls through to the last.
+
+    ``kind`` "up": the labels are in ascending order of u; "down": in descending order.
+    """
+
+    labels: tuple[str, ...]
+    bounds: tuple[int, ...]
+    weights: tuple[int, ...]
+    kind: str
+
+    def emit(self, assembly: Assembly) -> None:
+        """Write the comparisons, halving by how many codes go where."""
+        self._between(assembly, 0, len(self.labels))
+
+    def _between(self, assembly: Assembly, first: int, end: int) -> None:
+        if end - first == 1:
+            if end < len(self.labels):
+                assembly.op("rjmp", self.labels[first])
+            return
+        middle = self._middle(first, end)
+        beyond = assembly.new_label("u")
+        assembly.op("cpi", INPUT, self.bounds[middle - 1])
+        assembly.op("brsh" if self.kind == "up" else "brlo", beyond)
+        self._between(assembly, first, middle)
+        assembly.label(beyond)
+        self._between(assembly, middle, end)
+
+    def _middle(self, first: int, end: int) -> int:
+        sums = np.cumsum(self.weights[first:end])
+        balance = np.abs(2 * sums[:-1] - sums[-1])
+        return first + 1 + int(balance.argmin())
+
+
+@dataclass(frozen=True)
+class FromMemory:
+    """Bytes behind X, in the order of ``numbers``: input codes (``shifted`` by 128), or what a stage has pushed.
+
+    ``rests``: whether the source can rest, so that a test spares its products. A ``lookup`` is for input codes.
+    """
+
+    numbers: tuple[int, ...]
+    rests: tuple[bool, ...]
+    shifted: bool
+    lookup: Lookup | None
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The pointer."""
+        return X
+
+    def emit(self, assembly: Assembly, consume: Consume, last_pass: bool) -> None:
+        """Write one pass; X is set back unless it is the last."""
+        for number in self.numbers:
+            assembly.op("ld", BYTE, "X+", note=f"source {number}")
+            if self.shifted:
+                assembly.op("subi", BYTE, 128)
+            if self.lookup is not None:
+                self.lookup.emit(assembly, BYTE, LOWEST_CODE)
+            skip = assembly.new_label("skip")
+            if self.rests[number]:
+                assembly.op("tst", BYTE)
+                assembly.op("breq", skip)
+            consume(BYTE, number)
+            assembly.label(skip)
+        if not last_pass:
+            for step in _steps_back(len(self.numbers)):
+                assembly.op("sbiw", X[0], step)
+
+
+def _steps_back(count: int) -> Iterator[int]:
+    while count > 0:
+        yield min(count, 63)
+        count -= 63
+
+
+def _in_reach(chain: Sequence[Numbered]) -> Iterator[list[Numbered]]:
+    """Yield parts of a chain over which a dispatch can jump."""
+    part: list[Numbered] = []
+    words = 0
+    for pair in chain:
+        form = pair[1].form
+        more = WORDS + (WORDS_A_STEP * len(form.starts) if isinstance(form, Steps) else 0)
+        if part and words + more > REACH:
+            yield part
+            part, words = [], 0
+        part.append(pair)
+        words += more
+    if part:
+        yield part

@@ -1,0 +1,330 @@
+"""The kernel unrolled for one model's weights: exact on every code, and as fast as it is said to be."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from avr_tools import assembled
+from chains import chain_net
+from models import Net
+from nets import variety
+from numpy.typing import NDArray
+from random_nets import any_net
+from tests.conftest import Cli
+
+from sinehil.arithmetic import ORACLES, arithmetic_of
+from sinehil.errors import ArtefactError, ToolError
+from sinehil.tflite_model import QuantizedModel, parse_quantized_model
+from sinehil_pipeline.codegen import GeneratedKernel, generate_kernel
+from sinehil_pipeline.codegen.avr.assembly import Assembly, Instruction, Program
+from sinehil_pipeline.codegen.avr.machine import Machine
+from sinehil_pipeline.codegen.avr.sources import code_spans
+from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
+from sinehil_pipeline.codegen.reach import reach
+from sinehil_pipeline.codegen.speed import requantization
+from sinehil_pipeline.codegen.speed.form16 import Form16
+from sinehil_pipeline.codegen.speed.form24 import Form24
+from sinehil_pipeline.codegen.speed.form32 import Form32
+from sinehil_pipeline.codegen.speed.line import FirstByte, find_first_byte
+from sinehil_pipeline.codegen.speed.network import restricted, stages
+from sinehil_pipeline.codegen.speed.products import product_cycles, products
+from sinehil_pipeline.codegen.speed.steps import Steps
+
+Codes = NDArray[np.int64]
+TOO_LARGE = {"wide 50", "wide 51", "wide 52"}
+ONE_INPUT = {name: net for name, net in variety().items() if name not in TOO_LARGE}
+SHAPES: dict[str, Net] = {
+    "one layer": chain_net(1, (1, 5)),
+    "two layers, wide": chain_net(2, (1, 64, 3)),
+    "four layers": chain_net(3, (1, 8, 8, 8, 1), ("RELU", "RELU6")),
+    "eight layers": chain_net(4, (1, 5, 4, 7, 6, 5, 6, 4, 2)),
+    "two inputs": chain_net(5, (2, 8, 8, 1)),
+    "many outputs": chain_net(6, (4, 3, 20)),
+    "eight layers from three inputs": chain_net(7, (3, 5, 4, 7, 2, 6, 3, 4, 2), ("RELU", "NONE")),
+    "saturated": chain_net(8, (4, 6, 3), spare=0.3),
+}
+
+
+def speed(model: QuantizedModel, oracle: str = "litert") -> GeneratedKernel:
+    return generate_kernel(model, oracle, "speed")
+
+
+def infer_codes(model: QuantizedModel, inputs: Codes, oracle: str = "litert") -> Codes:
+    return arithmetic_of(oracle).infer_codes(model, inputs)
+
+
+def assert_exact(model: QuantizedModel, program: Program, inputs: Codes, oracle: str = "litert") -> None:
+    machine = Machine(program)
+    found = [machine.call(x_q, model.outputs).y_q for x_q in inputs.tolist()]
+    np.testing.assert_array_equal(found, infer_codes(model, inputs, oracle))
+
+
+@pytest.mark.parametrize("name", ONE_INPUT)
+def test_every_code_of_every_net_is_the_oracles(name: str) -> None:
+    model = ONE_INPUT[name].model()
+    kernel = speed(model)
+    assert kernel.program is not None
+    assert kernel.figures is not None
+    assert_exact(model, kernel.program, trial_inputs(model))
+    assert kernel.figures.stack_bytes <= 24
+    assert kernel.figures.flash_bytes < 8000
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_other_shapes_are_exact(name: str) -> None:
+    model = SHAPES[name].model()
+    kernel = speed(model)
+    assert kernel.program is not None
+    others = np.random.default_rng(5).integers(-128, 128, (100, model.inputs))
+    assert_exact(model, kernel.program, others if model.inputs > 1 else trial_inputs(model))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_net_is_exact_for_any_oracle(seed: int) -> None:
+    model = any_net(seed, widest=10).model()
+    oracle = ORACLES[seed % len(ORACLES)]
+    kernel = speed(model, oracle)
+    assert kernel.program is not None
+    assert_exact(model, kernel.program, trial_inputs(model), oracle)
+
+
+WIDE = {
+    "8-32-16-4": (8, 32, 16, 4),
+    "16-16-16-2": (16, 16, 16, 2),
+    "32-16-1": (32, 16, 1),
+    "64-16-10": (64, 16, 10),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_wide_models_take_at_most_13_cycles_an_executed_product(name: str) -> None:
+    model = chain_net(1, WIDE[name]).model()
+    kernel = speed(model)
+    assert kernel.figures is not None
+    executed = executed_products(model, trial_inputs(model))
+    print(f"{name}: {kernel.figures.mean_cycles / executed:.2f} cycles a product")  # noqa: T201
+    assert kernel.figures.mean_cycles / executed <= 13
+
+
+def executed_products(model: QuantizedModel, codes: Codes) -> float:
+    """Count weights other than 0 whose source is not at its zero point, mean over the inputs."""
+    total = 0
+    at = codes
+    for number, layer in enumerate(model.dense_layers):
+        active = at != layer.input.zero_point if number else np.ones_like(at, np.bool_)
+        total += int((active.astype(np.int64) @ (layer.weights.T != 0)).sum())
+        at = arithmetic_of("litert").run_layer(layer, at)
+    return total / len(codes)
+
+
+def test_a_model_that_cannot_fit_is_refused_with_its_bytes() -> None:
+    with pytest.raises(ArtefactError, match=r"unrolled takes \d+ bytes of flash or more, of 30720"):
+        speed(chain_net(1, (64, 64, 64, 64, 1)).model())
+
+
+GOALS = {"book": 800, "precise": 1100}  # cycles, mean
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", GOALS)
+def test_the_goals_are_met_for_trained_models(recipe: str, cli: Cli, tmp_path: Path) -> None:
+    done = cli("train", "--recipe", recipe, "--out", tmp_path / "artifacts")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "artifacts" / "sine_model_quantized.tflite"
+    figures = speed(parse_quantized_model(file.read_bytes(), recipe)).figures
+    assert figures is not None
+    assert figures.bound_cycles is not None
+    print(f"{recipe}: {figures}")  # noqa: T201
+    assert figures.mean_cycles <= GOALS[recipe]
+    assert figures.mean_cycles <= 1.35 * figures.bound_cycles
+    assert figures.flash_bytes <= 3300
+    assert figures.stack_bytes <= 24
+
+
+# -- how it is proven ----------------------------------------------------------------------------------------------
+
+
+def test_every_form_gives_what_its_assembly_gives() -> None:
+    forms = [
+        Form16("one", 0, 0, False, 200 << 8, 0),
+        Form16("two", 2, 1, True, 40_000, 77),
+        Form16("all", 0, 2, False, 30_001, 0),
+        Form16("two", -2, 0, False, 51_234, 0),
+        Form24(3, 9_999_991, long=False, constant=1234),
+        Form24(0, 16_000_001, long=True, constant=40_001),
+        Form24(-3, 8_000_009, long=True),
+        Form32(0, 4_000_000_007, long=True, constant=65_000),
+        Form32(3, 3_000_000_019, long=False),
+    ]
+    random = np.random.default_rng(3)
+    for form in forms:
+        wide = getattr(form, "long", False) or form.shift < 0
+        checked = 0
+        for u in random.integers(0, 1 << (18 if wide else 14), 200).tolist():
+            raw = int(form.raw(np.array([u]))[0])
+            if raw < min(form.capacity, 256):
+                assert _run_form(form, u, 3 if wide else 2) == raw
+                checked += 1
+        assert checked > 20, form
+
+
+def _run_form(form: requantization.Form, u: int, width: int) -> int:
+    assembly = Assembly()
+    for register in ("r16", "r17", "r28", "r29"):
+        assembly.op("push", register)
+    assembly.op("movw", "r30", "r22")
+    registers = ("r16", "r17", "r20")[:width]
+    for index, register in enumerate(registers):
+        assembly.op("ldi", register, u >> 8 * index & 0xFF)
+    assembly.op("ldi", "r25", 0)
+    byte = form.emit(assembly, registers)
+    assembly.op("st", "Z+", byte)
+    assembly.op("clr", "r1")
+    for register in ("r29", "r28", "r17", "r16"):
+        assembly.op("pop", register)
+    assembly.op("ret")
+    return Machine(assembly.assemble()).call([0], 1).y_q[0] & 0xFF
+
+
+@pytest.mark.parametrize("net", ["plain 1", "raised floor 90", "relu6 20"])
+def test_every_line_in_u_gives_what_its_assembly_gives(net: str) -> None:
+    layers = reach(variety()[net].model(), "litert")
+    for first, end in ((0, 256), (30, 90), (200, 256)):
+        part = restricted(layers, first, end)
+        for neuron in stages(part, (None,) * len(part))[0].neurons:
+            found = find_first_byte(neuron, np.arange(first, end), can_rest=True)
+            for u in found.u[found.active].tolist():
+                assert neuron.trace is not None
+                at = np.searchsorted(neuron.accumulators, neuron.trace[u - first])
+                assert _run_line(found, u) == neuron.wanted[at]
+
+
+def _run_line(found: FirstByte, u: int) -> int:
+    assembly = Assembly()
+    assembly.op("movw", "r30", "r22")
+    assembly.op("ldi", "r24", u)
+    assembly.op("ldi", "r25", 0)
+    assembly.op("st", "Z+", found.emit(assembly))
+    assembly.op("clr", "r1")
+    assembly.op("ret")
+    return Machine(assembly.assemble()).call([0], 1).y_q[0] & 0xFF
+
+
+def test_accumulators_that_no_line_serves_are_told_apart() -> None:
+    """A per-tensor layer whose products lie on ties: the line serves all others, and the proof is by full listing."""
+    model = chain_net(1, (64, 16, 10)).model()
+    layers = reach(model, "litert")
+    neuron = stages(layers, (None, None))[0].neurons[0]
+    found = requantization.find_requantization(neuron)
+    assert 1 <= len(found.exceptions) <= 3
+    assert not isinstance(found.form, Steps)
+    low, high = neuron.span
+    every = np.arange(low, high + 1)
+    u = every - found.offset
+    bytes_ = np.where(u < 0, 0, np.minimum(found.form.raw(np.maximum(u, 0)), neuron.top))
+    for accumulator, byte in found.exceptions:
+        bytes_[accumulator - low] = byte
+    scaled = arithmetic_of("litert").requantize(model.dense_layers[0], np.tile(every[:, None], (1, 16)))[:, 0]
+    np.testing.assert_array_equal(
+        bytes_, np.clip(scaled + model.dense_layers[0].output.zero_point - neuron.base, 0, neuron.top)
+    )
+
+
+def test_every_form_grows_with_u() -> None:
+    """What lets a form be proven on both sides of each step only."""
+    u = np.arange(1 << 20)
+    for form in (
+        Form16("all", -4, 1, False, 51_235, 3),
+        Form16("two", -4, 0, False, 65_535, 0),
+        Form24(0, 255, long=True),
+        Form24(0, 65_535, long=True),
+        Form24(0, 16_777_215, long=True),
+        Form32(0, 4_294_967_295, long=True),
+        Form32(0, 65_791, long=True),
+    ):
+        assert np.diff(form.p(u)).min() >= 0
+
+
+def test_comparisons_stand_in_where_no_line_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requantization, "_cheapest", lambda _neuron: None)
+    for net in (variety()["narrow 40"], chain_net(5, (2, 4, 1))):
+        model = net.model()
+        kernel = speed(model)
+        assert kernel.program is not None
+        assert "steps by comparison" in kernel.sources["sinehil_infer.S"]
+        assert_exact(model, kernel.program, trial_inputs(model))
+
+
+def test_products_are_made_by_the_cheapest_steps() -> None:
+    assert [product.step for product in products(frozenset({20, 10, 11}))].count("mul") == 1
+    assert product_cycles(frozenset({20, 10, 11})) == 3 + 2 + 2
+    assert product_cycles(frozenset({0, 1, 50, 90})) == 6
+    for factors in ({3, 4, 5, 6, 7, 8, 16}, {2, 4, 8}, set(range(2, 40))):
+        value = 0
+        for product in products(frozenset(factors)):
+            step = {
+                "mul": product.factor,
+                "+1": value + 1,
+                "-1": value - 1,
+                "*2": 2 * value,
+                "/2": value // 2,
+            }
+            value = step[product.step]
+            assert value == product.factor
+        assert {product.factor for product in products(frozenset(factors))} == factors
+
+
+# -- what is covered ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.board
+def test_the_assembly_text_gives_the_bytes_of_the_program(tmp_path: Path) -> None:
+    kernel = speed(variety()["plain 5"].model())
+    assert kernel.program is not None
+    assert assembled(kernel.sources["sinehil_infer.S"], tmp_path) == kernel.program.image
+    assert code_spans(kernel.program) == [(0, len(kernel.program.image))]
+
+
+@pytest.mark.board
+def test_the_addresses_of_tables_are_the_linker_s_and_everything_else_is_covered(tmp_path: Path) -> None:
+    kernel = speed(any_net(1, widest=10).model(), ORACLES[1])
+    assert kernel.program is not None
+    addresses = kernel.program.address_words
+    assert addresses, "this net has a table"
+    assert assembled(kernel.sources["sinehil_infer.S"], tmp_path) == kernel.program.image
+    covered = sum(end - first for first, end in code_spans(kernel.program))
+    assert covered == len(kernel.program.image) - 2 * len(addresses)
+
+
+def test_one_changed_constant_is_noticed_by_the_trial_and_by_the_checksum() -> None:
+    """Negative control: each LDI of a small kernel in turn."""
+    model = variety()["narrow 41"].model()
+    kernel = speed(model)
+    program = kernel.program
+    assert program is not None
+    inputs = trial_inputs(model)
+    expected = infer_codes(model, inputs)
+    noticed, changed = 0, 0
+    for word in _constants(program):
+        words = list(program.words)
+        words[word] ^= 0x0400  # 64 more or less
+        spoilt = replace(program, words=tuple(words))
+        assert spoilt.image != program.image  # and so, all bytes being covered, the checksum
+        changed += 1
+        try:
+            try_program(spoilt, inputs, expected)
+        except ToolError:
+            noticed += 1
+    assert changed > 30
+    assert noticed > 0.7 * changed  # a constant may have room: those of lines are not the only right ones
+
+
+def _constants(program: Program) -> list[int]:
+    at, found = 0, []
+    for item in program.items:
+        if isinstance(item, Instruction):
+            if item.mnemonic == "ldi":
+                found.append(at)
+            at += 1
+    return found
