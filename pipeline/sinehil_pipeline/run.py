@@ -17,7 +17,7 @@ from sinehil.errors import UsageError
 from sinehil.staging import staged_folder
 from sinehil.tflite_model import Quantization, load_quantized_model
 from sinehil_pipeline import evaluation, export, plots, training
-from sinehil_pipeline.codegen import check_kernel_on_host, generate_kernel
+from sinehil_pipeline.codegen import check_kernel, generate_kernel
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.curves import drawable, fixed_order_y
 from sinehil_pipeline.data import make_dataset, samples_csv
@@ -172,7 +172,7 @@ def _write_kernel_and_page(
     """Write the C that `sinehil compile` makes of the model, held against the interpreter, and the run's page."""
     model = load_quantized_model(staging / manifest.QUANTIZED_MODEL)
     kernel = generate_kernel(model, ORACLE)
-    check_kernel_on_host(kernel, model)
+    check_kernel(kernel, model)
     _write(staging, {manifest.KERNEL: kernel.source.encode()})
     files = manifest.describe_files(staging)
     content = Content(recipe, trainer, *models, results, model, forms, kernel, files)

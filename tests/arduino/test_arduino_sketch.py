@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from sinehil.arduino import stage_sketch
-from sinehil.arduino.sketch import KERNEL, STAGED
+from sinehil.arduino.sketch import STAGED
 from sinehil.errors import ArtefactError, UsageError
+from sinehil.manifest import KERNEL
 from sinehil.resources import resource
 
 
@@ -19,28 +20,28 @@ def stamps(folder: Path) -> dict[str, int]:
 
 def test_a_staged_sketch_is_the_sources_and_the_kernel(tmp_path: Path) -> None:
     before = stamps(resource("arduino_sketch"))
-    staged = stage_sketch("int kernel;\n", tmp_path)
+    staged = stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)
     assert (staged / f"{staged.name}.ino").is_file(), "Arduino wants the folder named as its .ino file"
     assert contents(staged) == {**contents(resource("arduino_sketch")), KERNEL: b"int kernel;\n"}
     assert stamps(resource("arduino_sketch")) == before
 
 
 def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
-    staged = stage_sketch("int kernel;\n", tmp_path)
+    staged = stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)
     before = stamps(staged)
-    assert stamps(stage_sketch("int kernel;\n", tmp_path)) == before
+    assert stamps(stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)) == before
     (staged / "engine.h").write_text("spoiled")
-    after = stamps(stage_sketch("int other;\n", tmp_path))
+    after = stamps(stage_sketch({KERNEL: "int other;\n"}, tmp_path))
     assert {name for name in after if after[name] != before[name]} == {KERNEL, "engine.h"}
 
 
 def test_files_of_an_earlier_staging_go_and_the_user_s_stay(tmp_path: Path) -> None:
-    staged = stage_sketch("int kernel;\n", tmp_path)
+    staged = stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)
     for name in ("old.cpp", "mine.cpp"):
         (staged / name).touch()
     with (staged / STAGED).open("a") as listing:
         listing.write("old.cpp\n")
-    stage_sketch("int kernel;\n", tmp_path)
+    stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)
     assert not (staged / "old.cpp").exists()
     assert (staged / "mine.cpp").exists()
 
@@ -50,14 +51,14 @@ def test_the_source_is_never_staged_into(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(source.parent)
     for out in (source.parent, tmp_path / "link"):
         with pytest.raises(UsageError, match="is the sketch's own source"):
-            stage_sketch("int kernel;\n", out)
+            stage_sketch({KERNEL: "int kernel;\n"}, out)
     assert not (source / KERNEL).exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "arduino_sketch").write_text("a file where the folder should be")
     with pytest.raises(ArtefactError, match=r"cannot write .*arduino_sketch"):
-        stage_sketch("int kernel;\n", tmp_path)
+        stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)
 
 
 def test_a_read_only_source_can_be_staged_and_staged_again(
@@ -70,9 +71,9 @@ def test_a_read_only_source_can_be_staged_and_staged_again(
     source.chmod(0o555)
     monkeypatch.setattr("sinehil.arduino.sketch.resource", lambda _: source)
     try:
-        staged = stage_sketch("int kernel;\n", tmp_path / "out")
+        staged = stage_sketch({KERNEL: "int kernel;\n"}, tmp_path / "out")
         assert os.access(staged / "arduino_sketch.ino", os.W_OK)
-        stage_sketch("int other;\n", tmp_path / "out")
+        stage_sketch({KERNEL: "int other;\n"}, tmp_path / "out")
         assert sorted(path.name for path in source.iterdir()) == ["arduino_sketch.ino"]
     finally:
         source.chmod(0o755)

@@ -15,6 +15,7 @@ import serial
 from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
 from sinehil.diagnosis import who_is_there
 from sinehil.errors import IdentityError, ToolError
+from sinehil.manifest import KERNEL
 from sinehil.transport import SerialTransport
 from tests.bench.conftest import Bench
 from tests.conftest import Cli, MountTmpfs
@@ -218,7 +219,7 @@ def test_no_arduino_cli_and_no_network(cli: Cli, trained: Path, tmp_path: Path) 
 
 
 def test_sketch_that_does_not_compile(tmp_path: Path) -> None:
-    sketch = stage_sketch("#error the kernel is broken\n", tmp_path)
+    sketch = stage_sketch({KERNEL: "#error the kernel is broken\n"}, tmp_path)
     with pytest.raises(ToolError, match="does not compile") as caught:
         compile_sketch(prepare_environment(str), sketch, "arduino:avr:uno", tmp_path / "out")
     assert "sinehil_kernel.c" in caught.value.output and "the kernel is broken" in caught.value.output

@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 
 from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
+from sinehil.manifest import KERNEL
 from sinehil.tflite_model import load_quantized_model
 from sinehil_pipeline.codegen import generate_kernel
 from tests.bench.conftest import Bench
 
 pytestmark = pytest.mark.board
 
-RIGHT, WRONG = "* multiplier + offset) >> 24", "* multiplier + offset + 0x00400000UL) >> 24"
+RIGHT, WRONG = "[j] + (", "[j] / 2 * 2 + ("
 
 
 def test_wrong_arithmetic_behind_a_right_identity_fails(virtual: Bench, tmp_path: Path) -> None:
     kernel = generate_kernel(load_quantized_model(virtual.artifacts / "sine_model_quantized.tflite"))
     assert kernel.source.count(RIGHT) == 1
     environment = prepare_environment(str)
-    sketch = stage_sketch(kernel.source.replace(RIGHT, WRONG), tmp_path)
+    sketch = stage_sketch({KERNEL: kernel.source.replace(RIGHT, WRONG)}, tmp_path)
     upload(
         environment, compile_sketch(environment, sketch, "arduino:avr:uno", tmp_path / "out"), virtual.port
     )

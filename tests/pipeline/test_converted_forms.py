@@ -7,7 +7,7 @@ import pytest
 
 from sinehil.oracle import LitertOracle
 from sinehil.tflite_model import QuantizedModel, parse_quantized_model
-from sinehil_pipeline.codegen import check_kernel_on_host, generate_kernel
+from sinehil_pipeline.codegen import check_kernel, generate_kernel
 from sinehil_pipeline.config import QuantizationRecipe
 from sinehil_pipeline.convert import convert, representative_x
 from sinehil_pipeline.data import Float32s, make_dataset
@@ -40,7 +40,7 @@ def test_the_file_has_the_form_and_the_chain_takes_it(
     scales = [len(set(layer.weight_scales.tolist())) for layer in model.layers]
     assert scales == ([4, 4, 1] if granularity == "per_channel" else [1, 1, 1])
     assert (model.float_input, model.float_output) == ((io == "float"),) * 2
-    check_kernel_on_host(generate_kernel(model), model)
+    check_kernel(generate_kernel(model), model)
     assert run_interpreter(model.data, X).tobytes() == LitertOracle(model).predict(X).tobytes()
 
 

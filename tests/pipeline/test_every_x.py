@@ -10,7 +10,7 @@ from refine_starts import interpolating_net
 from tests.html_page import Page
 from training_runs import Run
 
-from sinehil.arithmetic import quantizer_steps
+from sinehil.arithmetic import LITERT
 from sinehil.manifest import METRICS, QUANTIZED_MODEL
 from sinehil.oracle import LitertOracle
 from sinehil.targets import TARGETS, Target
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def grid_error(model: QuantizedModel, target: Target, points: int = GRID) -> float:
     """Return the largest error on a grid and on both float32 neighbours of each quantiser step."""
     x = np.linspace(target.low, target.high, points, dtype=np.float32)
-    x = np.concatenate([x, quantizer_steps(model.input).ravel()]) if points == GRID else x
+    x = np.concatenate([x, LITERT.quantizer_steps(model.input).ravel()]) if points == GRID else x
     x = x[(x >= target.low) & (x <= target.high)]
     return float(np.abs(LitertOracle(model).predict(x) - target.function(x.astype(np.float64))).max())
 

@@ -13,7 +13,7 @@ from nets import random_net, variety
 from refine_starts import interpolating_net
 from tests import cpu
 
-from sinehil.arithmetic import infer_codes
+from sinehil.arithmetic import LITERT
 from sinehil.errors import ArtefactError
 from sinehil.oracle import LitertOracle
 from sinehil.targets import TARGETS, Target
@@ -62,7 +62,7 @@ def test_only_constants_change_in_the_file(refined: Refined) -> None:
     start = interpolating_net(SIN).model()
     model = parse_quantized_model(refined.model, "refined")
     assert len(refined.model) == len(start.data)
-    back = with_layers(model, start.layers)
+    back = with_layers(model, start.dense_layers)
     assert back.data == start.data, "with the old constants it is the old file"
     assert refined.model != start.data
 
@@ -75,7 +75,7 @@ def test_no_model_becomes_worse_and_the_interpreter_agrees(name: str) -> None:
     found = refine(start.data, SIN, replace(SHORT, evaluations=20_000, round_evaluations=10_000))
     assert found.max_abs_error <= found.start_error == max_abs_error(start, SIN)
     model = parse_quantized_model(found.model, "refined")
-    assert np.array_equal(LitertOracle(model).predict_codes(CODES), infer_codes(model, CODES)[:, 0])
+    assert np.array_equal(LitertOracle(model).predict_codes(CODES), LITERT.infer_codes(model, CODES)[:, 0])
     assert max_abs_error(model, SIN) == found.max_abs_error
 
 
@@ -130,7 +130,7 @@ def test_what_a_change_would_do_is_what_it_does(name: str) -> None:
     """Each alternative, worked out from differences, against the oracle's rules run afresh."""
     model = variety()[name].model()
     network, stream = Network(model), np.random.RandomState(1)
-    for layer in range(len(model.layers)):
+    for layer in range(len(model.dense_layers)):
         change = draw_change(network, stream, layer, 0, 100, 8)
         expected = network.outputs_after(change, EVERY_CODE)
         some = np.array([0, 3, 77, 255])
@@ -139,9 +139,9 @@ def test_what_a_change_would_do_is_what_it_does(name: str) -> None:
             trial = Network(model)
             trial.apply(change, index)
             assert np.array_equal(trial.outputs, expected[index])
-            pairs = zip(model.layers, trial.snapshot(), strict=True)
+            pairs = zip(model.dense_layers, trial.snapshot(), strict=True)
             layers = tuple(replace(old, weights=weights, bias=bias) for old, (weights, bias) in pairs)
-            codes = infer_codes(replace(model, layers=layers), CODES)[:, 0]
+            codes = LITERT.infer_codes(replace(model, layers=layers), CODES)[:, 0]
             assert np.array_equal(codes.astype(np.int64) - model.output.zero_point, expected[index])
 
 
@@ -198,6 +198,6 @@ def test_biases_too_large_for_exact_sums_are_refused() -> None:
 
 def test_constants_without_a_place_of_their_own_are_refused() -> None:
     model = random_net(2, with_bias=False).model()
-    layers = [replace(layer, bias=layer.bias + np.int32(1)) for layer in model.layers]
+    layers = [replace(layer, bias=layer.bias + np.int32(1)) for layer in model.dense_layers]
     with pytest.raises(ArtefactError, match="no place of its own"):
         with_layers(model, layers)

@@ -119,7 +119,7 @@ def test_sizes_are_those_of_the_files_and_of_true_conversions(book_run: Run, row
         files["sine_model.tflite"],
         files["sine_model_quantized.cc"],
         len(kernel.source.encode()),
-        kernel.table_bytes,
+        kernel.constant_bytes,
     ]
 
 

@@ -1,5 +1,6 @@
 """arduino-cli and what it needs, found or built, and driven: compile, upload, list."""
 
+from sinehil.arduino.board import Board, describe_board
 from sinehil.arduino.build import Firmware, compile_sketch
 from sinehil.arduino.environment import ArduinoEnvironment, prepare_environment
 from sinehil.arduino.ports import BoardPort, list_ports
@@ -8,9 +9,11 @@ from sinehil.arduino.upload import upload
 
 __all__ = [
     "ArduinoEnvironment",
+    "Board",
     "BoardPort",
     "Firmware",
     "compile_sketch",
+    "describe_board",
     "list_ports",
     "prepare_environment",
     "stage_sketch",

@@ -11,7 +11,13 @@ from sinehil.arduino.process import OUTPUT_LINES, json_object, run, tail
 from sinehil.errors import SinehilError, ToolError, UsageError
 from sinehil.files import write_atomically
 
-UNKNOWN_BOARD = ("Invalid FQBN", "Missing FQBN", "platform not installed", "not found in any known index")
+UNKNOWN_BOARD = (
+    "Invalid FQBN",
+    "Missing FQBN",
+    "Unknown FQBN",
+    "platform not installed",
+    "not found in any known index",
+)
 TOO_BIG = re.compile(r"will not fit in region|region .* overflowed|not within region|exceeds available space")
 ERROR_LINE = re.compile(r"^[^ :]+:\d+(:\d+)?: (fatal )?error: |undefined reference|^[^ :]*ld: ")
 
@@ -58,10 +64,8 @@ def unfinished_mark(build_dir: Path) -> Path:
 
 def compile_failure(sketch: Path, fqbn: str, words: str) -> SinehilError:
     """Return the error that fits the words of arduino-cli or the compiler."""
-    if any(text in words for text in UNKNOWN_BOARD):
-        return UsageError(
-            f"arduino-cli knows no board {fqbn!r}", "name one of the installed core, such as arduino:avr:uno"
-        )
+    if is_unknown_board(words):
+        return unknown_board(fqbn)
     if TOO_BIG.search(words):
         return ToolError(
             f"the firmware does not fit on {fqbn}",
@@ -72,6 +76,18 @@ def compile_failure(sketch: Path, fqbn: str, words: str) -> SinehilError:
         f"the sketch in {sketch} does not compile for {fqbn}",
         "mend what the compiler says; a generated kernel that does not compile is a bug of sinehil",
         output="\n".join(errors_first(words.splitlines())[:OUTPUT_LINES]),
+    )
+
+
+def is_unknown_board(words: str) -> bool:
+    """Return whether arduino-cli says that it does not know the board."""
+    return any(text in words for text in UNKNOWN_BOARD)
+
+
+def unknown_board(fqbn: str) -> UsageError:
+    """Return the error for that."""
+    return UsageError(
+        f"arduino-cli knows no board {fqbn!r}", "name one of the installed core, such as arduino:avr:uno"
     )
 
 

@@ -8,21 +8,21 @@ from sinehil.files import write_atomically
 from sinehil.resources import resource
 
 SKETCH = "arduino_sketch"
-KERNEL = "sinehil_kernel.c"
 STAGED = ".sinehil-staged"  # names what we put there, so that nothing else is ever removed
 
 
-def stage_sketch(kernel_source: str, out: Path) -> Path:
-    """Return ``out/arduino_sketch`` holding the whole sketch; files that are already right keep their time stamps.
+def stage_sketch(kernel: Mapping[str, str], out: Path) -> Path:
+    """Return ``out/arduino_sketch``: the whole sketch with the kernel's files, given as name to text.
 
-    Files of an earlier staging that are no longer part of the sketch go; others in the folder stay.
+    Files that are already right keep their time stamps; those of an earlier staging that are no longer part of the
+    sketch go, others in the folder stay.
     Raises UsageError if that folder is the sketch's own source, ArtefactError if it cannot be written.
     """
     source, folder = resource(SKETCH), out / SKETCH
     if folder.resolve() == source.resolve():
         raise UsageError(f"{folder} is the sketch's own source", "choose another folder: it is never written")
     wanted = {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.is_file()}
-    wanted[KERNEL] = kernel_source.encode()
+    wanted |= {name: text.encode() for name, text in kernel.items()}
     wanted[STAGED] = "".join(f"{name}\n" for name in sorted(wanted)).encode()
     try:
         _update(folder, wanted)

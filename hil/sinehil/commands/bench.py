@@ -1,4 +1,4 @@
-"""``sinehil bench``: what an inference and a value on the wire cost; ``bench train``: what training costs."""
+"""``sinehil bench``: what an inference and a value on the wire cost; below it, ``train`` and ``engines``."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sinehil.commands import options
+from sinehil.commands.bench_engines import bench_engines
 from sinehil.commands.training_bar import TrainingBar
 from sinehil.console import Console
 from sinehil.errors import UsageError
@@ -18,21 +19,23 @@ if TYPE_CHECKING:
     from sinehil_pipeline.trainer_cost import Comparison
 
 VALUES = 256
+FEWEST_SAMPLES = 16
 SEE_HELP = "see `sinehil COMMAND --help`"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command, which measures a board, and ``train`` below it."""
+    """Add the command, which measures a board, and those below it."""
     group = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
     group.callback()(bench)
     group.command("train")(bench_train)
+    group.command("engines")(bench_engines)
     app.add_typer(group, name="bench")
 
 
 def bench(context: typer.Context, port: options.OptionalPort = None, as_json: options.AsJson = False) -> None:
     """Measure cycles per inference on the board, and bytes and time per value on the wire.
 
-    With `train`, which needs no board: measure the two trainers.
+    With `train`: measure the two trainers. With `engines`: measure our kernels and others' for the same net.
     """
     if context.invoked_subcommand is not None:
         if port is not None or as_json:
@@ -86,24 +89,21 @@ def bench_board(port: str, as_json: bool) -> None:
     from sinehil.bench import measure_cycles
     from sinehil.device import Device
     from sinehil.transport import SerialTransport
-    from sinehil.verify.probes import all_codes, evenly_spaced
 
     console = Console(as_json)
     with SerialTransport(port) as transport:
         device = Device(transport)
         identity = device.connect()
         cycles = measure_cycles(device)
-        wire = {
-            "codes": _wire_cost(device, lambda: device.infer_codes(all_codes())),
-            "floats": _wire_cost(device, lambda: device.infer_floats(evenly_spaced(VALUES, -1.0, 1.0))),
-        }
+        wire = _wire_costs(device)
     console.say(f"{identity.engine} kernel on {identity.board} at {identity.clock_hz / 1e6:g} MHz, {port}")
     if cycles is None:
         console.say("this board has no cycle counter")
     else:
         time_us = cycles.mean / cycles.clock_hz * 1e6
         console.say(
-            f"cycles per inference: {cycles.mean:.1f} mean, {cycles.max} worst of 256 codes ({time_us:.1f} us mean)"
+            f"cycles per inference: {cycles.mean:.1f} mean, {cycles.max} worst of {cycles.samples} "
+            f"{'codes' if identity.inputs == 1 else 'samples'} ({time_us:.1f} us mean)"
         )
     for name, cost in wire.items():
         console.say(
@@ -117,16 +117,31 @@ def bench_board(port: str, as_json: bool) -> None:
             "model_sha256": identity.model_sha256,
             "cycles_per_inference": None if cycles is None else cycles.mean,
             "cycles_max": None if cycles is None else cycles.max,
+            "cycles_samples": None if cycles is None else cycles.samples,
             "clock_hz": identity.clock_hz,
             "wire": wire,
         }
     )
 
 
-def _wire_cost(device: "Device", exchange: Callable[[], object]) -> dict[str, float]:
-    """Return bytes (both ways) and microseconds per value of one exchange of VALUES values."""
+def _wire_costs(device: "Device") -> dict[str, dict[str, float]]:
+    """Return what each input value costs on the wire, as a code and as a float."""
+    import numpy as np
+
+    from sinehil.verify.probes import all_codes
+
+    codes = np.resize(all_codes(), (max(VALUES // device.inputs, FEWEST_SAMPLES), device.inputs))
+    sent = codes[:, 0] if device.inputs == 1 else codes
+    return {
+        "codes": _wire_cost(device, lambda: device.infer_codes(sent), codes.size),
+        "floats": _wire_cost(device, lambda: device.infer_floats(sent.astype(np.float32)), codes.size),
+    }
+
+
+def _wire_cost(device: "Device", exchange: Callable[[], object], values: int) -> dict[str, float]:
+    """Return bytes (both ways) and microseconds per value of one exchange of so many values."""
     before, started = device.counters.bytes_sent + device.counters.bytes_received, time.monotonic()
     exchange()
     elapsed_s = time.monotonic() - started
     moved = device.counters.bytes_sent + device.counters.bytes_received - before
-    return {"bytes_per_value": moved / VALUES, "us_per_value": elapsed_s / VALUES * 1e6}
+    return {"bytes_per_value": moved / values, "us_per_value": elapsed_s / values * 1e6}

@@ -1,9 +1,14 @@
 """``sinehil compile``: a .tflite becomes a checked kernel and a firmware image."""
 
+from dataclasses import asdict
+from typing import Annotated
+
 import typer
 
 from sinehil.commands import options
 from sinehil.console import Console
+
+ALL = "all"
 
 
 def register(app: typer.Typer) -> None:
@@ -15,28 +20,51 @@ def compile_(
     artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
     model: options.Model = None,
     fqbn: options.Fqbn = options.DEFAULT_FQBN,
-    oracle: options.Oracle = options.DEFAULT_ORACLE,
+    optimize: options.Optimize = None,
+    oracle: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The interpreter to equal: litert (LiteRT as it comes), litert-ref (its reference kernels), tflm; or "
+            "all: compile for litert, prove a kernel for each, and say how far the three are apart.",
+        ),
+    ] = options.DEFAULT_ORACLE,
     build: options.BuildDir = options.DEFAULT_BUILD,
     as_json: options.AsJson = False,
 ) -> None:
-    """Generate the kernel, prove it equal to the interpreter, and compile the sketch with arduino-cli."""
-    from sinehil.commands import steps
+    """Generate the kernel, prove it equal to the interpreter, and compile the sketch with arduino-cli.
 
-    steps.check_oracle(oracle)
+    Any int8 .tflite that is a chain of FULLY_CONNECTED layers (1 to 8 of them, 1 to 64 wide, weights per tensor or per
+    channel, with or without bias, fused NONE, RELU or RELU6), TANH and LOGISTIC between or beside them, RESHAPE that
+    changes nothing, and QUANTIZE and DEQUANTIZE at its ends. Anything else is refused with exit code 6.
+    """
+    from sinehil.arithmetic import arithmetic_of
+    from sinehil.commands import firmware, steps
+
+    compare_all = oracle == ALL
+    chosen = arithmetic_of(options.DEFAULT_ORACLE if compare_all else oracle).name
     console = Console(as_json)
-    loaded = steps.load_model(artifacts, model)
-    firmware = steps.compile_firmware(console, loaded, oracle, fqbn, build).firmware
-    console.say(f"image: {firmware.hex}")
-    console.result(
-        {
-            "flash_bytes": firmware.flash_bytes,
-            "flash_max_bytes": firmware.flash_max_bytes,
-            "ram_bytes": firmware.ram_bytes,
-            "ram_max_bytes": firmware.ram_max_bytes,
-            "engine": "generated",
-            "oracle": oracle,
-            "fqbn": fqbn,
-            "model_sha256": loaded.sha256,
-            "hex": str(firmware.hex),
-        }
-    )
+    wanted = firmware.Wanted(steps.load_model(artifacts, model), chosen, optimize, fqbn, build)
+    built = firmware.compile_firmware(console, wanted)
+    image, kernel = built.firmware, built.kernel
+    differences = firmware.compare_oracles(console, wanted, built) if compare_all else []
+    console.say(f"image: {image.hex}")
+    document = {
+        "flash_bytes": image.flash_bytes,
+        "flash_max_bytes": image.flash_max_bytes,
+        "ram_bytes": image.ram_bytes,
+        "ram_max_bytes": image.ram_max_bytes,
+        "engine": kernel.engine,
+        "oracle": chosen,
+        "fqbn": fqbn,
+        "model_sha256": wanted.model.sha256,
+        "hex": str(image.hex),
+        "kernel": {
+            "constant_bytes": kernel.constant_bytes,
+            "figures": None if kernel.figures is None else asdict(kernel.figures),
+            "proof": asdict(firmware.proof(wanted.model, chosen)),
+        },
+    }
+    if compare_all:
+        document["oracle_differences"] = [asdict(item) for item in differences]
+    console.result(document)

@@ -25,18 +25,19 @@ def demo(
 ) -> int:
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
-    from sinehil.commands import steps
+    from sinehil.commands import firmware, steps
     from sinehil.commands.recipe_options import DEFAULT_RECIPE
     from sinehil.commands.train import Trainer, run_training
     from sinehil.report import result_json, write_report
-    from sinehil.verify.mode import Mode, Verdict
+    from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
     from sinehil.virtual import VirtualUno
     from sinehil_pipeline.recipes import load_recipe
 
     console = Console(as_json)
     run_training(console, load_recipe(DEFAULT_RECIPE), Trainer.PORTABLE, artifacts)
     model = steps.load_model(artifacts, None)
-    built = steps.compile_firmware(console, model, options.DEFAULT_ORACLE, options.DEFAULT_FQBN, build)
+    wanted = firmware.Wanted(model, options.DEFAULT_ORACLE, None, options.DEFAULT_FQBN, build)
+    built = firmware.compile_firmware(console, wanted)
     with console.stage("board") as stage:
         board = VirtualUno.start()
         stage.note = f"virtual Uno on {board.port}"
@@ -46,8 +47,8 @@ def demo(
             stage.note = f"{built.firmware.flash_bytes} bytes through Optiboot, read back"
         with console.stage("verify") as stage:
             aim = steps.load_aim(artifacts, None, model)
-            inputs = steps.probe_inputs(Mode.EXHAUSTIVE, 0, model, aim, artifacts)
-            result = steps.verify_port(port, built.expected, inputs, built.folder)
+            inputs = steps.probe_inputs(Mode.EXHAUSTIVE, None, DEFAULT_SEED, built.expected, aim, artifacts)
+            result = steps.verify_port(port, built.expected, inputs, lambda _: built.folder)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     page = write_report(result, report)
     steps.say_summary(console, result)

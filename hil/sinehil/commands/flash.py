@@ -16,32 +16,35 @@ def flash(
     artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
     model: options.Model = None,
     fqbn: options.Fqbn = options.DEFAULT_FQBN,
+    optimize: options.Optimize = None,
     oracle: options.Oracle = options.DEFAULT_ORACLE,
     build: options.BuildDir = options.DEFAULT_BUILD,
     as_json: options.AsJson = False,
 ) -> None:
     """Compile the sketch if needed and upload it to the board on PORT."""
     from sinehil.arduino import upload
-    from sinehil.commands import steps
+    from sinehil.arithmetic import arithmetic_of
+    from sinehil.commands import firmware, steps
     from sinehil.transport import check_port
 
-    steps.check_oracle(oracle)
+    arithmetic_of(oracle)  # an unknown one is refused before anything is done
     check_port(port)
     console = Console(as_json)
     loaded = steps.load_model(artifacts, model)
-    built = steps.compile_firmware(console, loaded, oracle, fqbn, build)
-    firmware = built.firmware
+    built = firmware.compile_firmware(console, firmware.Wanted(loaded, oracle, optimize, fqbn, build))
+    image = built.firmware
     with console.stage("flash") as stage:
-        now = upload(built.environment, firmware, port)
-        stage.note = f"{firmware.flash_bytes} bytes written and read back on {port}"
+        now = upload(built.environment, image, port)
+        stage.note = f"{image.flash_bytes} bytes written and read back on {port}"
     if now != port:
         console.say(f"the board is on {now} now")
     console.result(
         {
             "port": now,
             "requested_port": port,
-            "hex": str(firmware.hex),
-            "flash_bytes": firmware.flash_bytes,
+            "hex": str(image.hex),
+            "flash_bytes": image.flash_bytes,
             "fqbn": fqbn,
+            "engine": built.kernel.engine,
         }
     )

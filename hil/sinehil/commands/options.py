@@ -24,7 +24,21 @@ Port = Annotated[str, _PORT]
 OptionalPort = Annotated[str | None, _PORT]
 Fqbn = Annotated[str, typer.Option("--fqbn", metavar="FQBN", help="The board's name for arduino-cli.")]
 Oracle = Annotated[
-    str, typer.Option("--oracle", metavar="NAME", help="The interpreter that the kernel must equal: litert.")
+    str,
+    typer.Option(
+        "--oracle",
+        metavar="NAME",
+        help="The interpreter to equal: litert (LiteRT as it comes), litert-ref (its reference kernels), tflm.",
+    ),
+]
+Optimize = Annotated[
+    str | None,
+    typer.Option(
+        "--optimize",
+        metavar="KIND",
+        help="The kernel: speed, size or table (AVR assembly), or portable (C for every board). "
+        "Without it: speed if it fits, else size; portable where the board is no AVR.",
+    ),
 ]
 BuildDir = Annotated[
     Path, typer.Option("--build", metavar="DIR", help="Where sketches are staged and compiled.")

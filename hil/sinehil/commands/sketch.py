@@ -20,15 +20,24 @@ def sketch(
     ],
     artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
     model: options.Model = None,
+    optimize: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="portable (C for every board), or for AVRs speed, size or table."),
+    ] = "portable",
     oracle: options.Oracle = options.DEFAULT_ORACLE,
     as_json: options.AsJson = False,
 ) -> None:
     """Write the sketch with its generated kernel, ready to open in the Arduino IDE."""
     from sinehil.arduino import stage_sketch
+    from sinehil.arithmetic import arithmetic_of
     from sinehil.commands import steps
+    from sinehil_pipeline.codegen import check_kernel, generate_kernel
 
-    steps.check_oracle(oracle)
+    arithmetic_of(oracle)  # an unknown one is refused before anything is done
     console = Console(as_json)
-    folder = stage_sketch(steps.make_kernel(steps.load_model(artifacts, model), oracle).source, out)
+    loaded = steps.load_model(artifacts, model)
+    kernel = generate_kernel(loaded, oracle, optimize)
+    check_kernel(kernel, loaded)
+    folder = stage_sketch(kernel.sources, out)
     console.say(f"sketch: {folder} (open {folder.name}.ino in the Arduino IDE)")
     console.result({"sketch": str(folder)})

@@ -1,55 +1,26 @@
-"""The stages that several commands share; here, and only here, the bench side meets the pipeline."""
+"""The stages that several commands share."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sinehil import manifest
-from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, prepare_environment, stage_sketch
 from sinehil.bench import measure_cycles
-from sinehil.console import Console
+from sinehil.commands.firmware import recorded_size
+from sinehil.console import Console, Stage
 from sinehil.device import Device
 from sinehil.errors import ArtefactError, UsageError
-from sinehil.files import write_atomically
-from sinehil.oracle import LitertOracle
+from sinehil.oracle import open_oracle
 from sinehil.report import summary_lines
 from sinehil.targets import NO_MANIFEST, Aim, aim_of
 from sinehil.tflite_model import QuantizedModel, load_quantized_model
 from sinehil.transport import SerialTransport
-from sinehil.verify import probes
+from sinehil.verify import probes, wide
 from sinehil.verify.mode import Mode, Verdict
-from sinehil.verify.result import FirmwareSize, VerifyResult
+from sinehil.verify.result import VerifyResult
 from sinehil.verify.run import Expected, Inputs, Sample, verify
-from sinehil_pipeline.codegen import GeneratedKernel, check_kernel_on_host, generate_kernel
 
-ORACLES = ("litert",)
-BUILD_RECORD = "firmware.json"
-
-
-@dataclass(frozen=True)
-class BuildRecord:
-    """What was compiled, kept beside the image so that a report can name its size."""
-
-    model_sha256: str
-    oracle: str
-    engine: str
-    fqbn: str
-    hex: str
-    flash_bytes: int
-    flash_max_bytes: int
-    ram_bytes: int
-    ram_max_bytes: int
-
-
-@dataclass(frozen=True)
-class Built:
-    """A compiled image, the folder it lies in, what uploads it, and what a board that runs it says of itself."""
-
-    expected: Expected
-    folder: Path
-    environment: ArduinoEnvironment
-    firmware: Firmware
+STREAMED_SAMPLES = 20
 
 
 def load_model(artifacts: Path, model: Path | None) -> QuantizedModel:
@@ -72,97 +43,73 @@ def load_aim(artifacts: Path, model: Path | None, loaded: QuantizedModel) -> Aim
     return NO_MANIFEST if entry is None or entry.sha256 != loaded.sha256 else aim_of(beside.recipe)
 
 
-def check_oracle(oracle: str) -> None:
-    """Refuse an oracle that is not built yet."""
-    if oracle not in ORACLES:
-        raise UsageError(f"there is no oracle {oracle!r}", f"choose one of: {', '.join(ORACLES)}")
-
-
-def build_folder(build: Path, fqbn: str, model: QuantizedModel, oracle: str) -> Path:
-    """Return a folder of its own for each board, oracle and model."""
-    return build / f"{fqbn.replace(':', '.')}-{oracle}-{model.sha256[:12]}"
-
-
-def expectation(model: QuantizedModel, oracle: str) -> Expected:
-    """Return what a board that holds ``model`` must say of itself."""
-    return Expected(model, oracle, generate_kernel(model, oracle).weights_crc32)
-
-
-def make_kernel(model: QuantizedModel, oracle: str) -> GeneratedKernel:
-    """Generate the kernel and hold it against the interpreter on this machine."""
-    kernel = generate_kernel(model, oracle)
-    check_kernel_on_host(kernel, model)
-    return kernel
-
-
-def compile_firmware(console: Console, model: QuantizedModel, oracle: str, fqbn: str, build: Path) -> Built:
-    """Generate, check, stage and compile; two lines of talk."""
-    with console.stage("kernel") as stage:
-        kernel = make_kernel(model, oracle)
-        stage.note = f"C for {len(model.layers)} layers, equal to {oracle} on every code and quantiser step"
-    with console.stage("compile") as stage:
-        environment = prepare_environment(lambda text: stage.update(text, None))
-        folder = build_folder(build, fqbn, model, oracle)
-        sketch = stage_sketch(kernel.source, folder)
-        firmware = compile_sketch(environment, sketch, fqbn, folder / "out")
-        write_record(folder, model, oracle, firmware)
-        stage.note = (
-            f"{firmware.flash_bytes} of {firmware.flash_max_bytes} bytes flash, "
-            f"{firmware.ram_bytes} of {firmware.ram_max_bytes} bytes RAM"
-        )
-    return Built(Expected(model, oracle, kernel.weights_crc32), folder, environment, firmware)
-
-
-def write_record(folder: Path, model: QuantizedModel, oracle: str, firmware: Firmware) -> None:
-    """Keep the sizes of an image beside it."""
-    record = BuildRecord(
-        model_sha256=model.sha256,
-        oracle=oracle,
-        engine="generated",
-        fqbn=firmware.fqbn,
-        hex=firmware.hex.name,
-        flash_bytes=firmware.flash_bytes,
-        flash_max_bytes=firmware.flash_max_bytes,
-        ram_bytes=firmware.ram_bytes,
-        ram_max_bytes=firmware.ram_max_bytes,
-    )
-    write_atomically(folder / BUILD_RECORD, (json.dumps(asdict(record), indent=1) + "\n").encode())
-
-
-def recorded_size(folder: Path) -> FirmwareSize | None:
-    """Return the size of the image compiled in ``folder``, or None if this machine compiled none."""
-    try:
-        record = json.loads((folder / BUILD_RECORD).read_bytes())
-        return FirmwareSize(*(int(record[name]) for name in FirmwareSize.__dataclass_fields__))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def probe_inputs(mode: Mode, samples: int, model: QuantizedModel, aim: Aim, artifacts: Path) -> Inputs:
-    """Return the inputs of a mode."""
+def probe_inputs(
+    mode: Mode, samples: int | None, seed: int, expected: Expected, aim: Aim, artifacts: Path
+) -> Inputs:
+    """Return the inputs of a mode; ``samples`` None is as many as the mode has of its own."""
     if mode is Mode.EXHAUSTIVE:
-        return Inputs(mode, probes.exhaustive_floats(model.input, aim.target), aim)
+        return _deciding_inputs(samples, seed, expected, aim)
     if mode is Mode.SAMPLES:
-        low, high = probes.input_range(model.input, aim.target)
-        return Inputs(mode, probes.evenly_spaced(samples, low, high), aim)
+        return _streamed_inputs(samples or STREAMED_SAMPLES, seed, expected.model, aim)
     listed = manifest.read_manifest(artifacts)
     return Inputs(mode, probes.test_set(manifest.checked_file(artifacts, listed, manifest.SAMPLES)), aim)
+
+
+def _deciding_inputs(samples: int | None, seed: int, expected: Expected, aim: Aim) -> Inputs:
+    """Return everything that decides a model with one input; of one with several, seeded samples and the floats."""
+    model, oracle = expected.model, expected.oracle
+    if model.inputs == 1:
+        floats = probes.exhaustive_floats(model.input, aim.target, oracle)
+        return Inputs(Mode.EXHAUSTIVE, floats, aim, probes.all_codes())
+    count = wide.MIN_SAMPLES if samples is None else samples
+    if count < wide.MIN_SAMPLES:
+        raise UsageError(
+            f"--samples {count} is too few for a model with {model.inputs} inputs",
+            f"give at least {wide.MIN_SAMPLES}, or add --mode samples",
+        )
+    codes = wide.sampled_codes(model.inputs, model.input.zero_point, count, seed)
+    return Inputs(Mode.EXHAUSTIVE, wide.float_probes(model, oracle, seed), aim, codes, seed)
+
+
+def _streamed_inputs(samples: int, seed: int, model: QuantizedModel, aim: Aim) -> Inputs:
+    if model.inputs > 1:
+        return Inputs(
+            Mode.SAMPLES, wide.float_samples(model.input, model.inputs, samples, seed), aim, seed=seed
+        )
+    low, high = probes.input_range(model.input, aim.target)
+    return Inputs(Mode.SAMPLES, probes.evenly_spaced(samples, low, high), aim)
 
 
 def verify_port(
     port: str,
     expected: Expected,
     inputs: Inputs,
-    folder: Path,
+    folder_of: Callable[[str], Path],
     on_sample: Callable[[Sample], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> VerifyResult:
-    """Verify the board on ``port``, let it count its cycles, and add the size of the image built in ``folder``."""
-    interpreter = LitertOracle(expected.model)
+    """Verify the board on ``port``, let it count its cycles, and add the size of the image built for its engine.
+
+    ``folder_of`` says where an image with the named engine was built.
+    """
+    interpreter = open_oracle(expected.oracle, expected.model)
     with SerialTransport(port) as transport:
         device = Device(transport)
-        result = verify(device, expected, interpreter, inputs, on_sample)
+        result = verify(device, expected, interpreter, inputs, on_sample, progress)
         cycles = measure_cycles(device)
-    return replace(result, cycles=cycles, firmware=recorded_size(folder))
+    return replace(result, cycles=cycles, firmware=recorded_size(folder_of(result.identity.engine)))
+
+
+def shown_progress(stage: Stage, samples: int) -> Callable[[int], None]:
+    """Return what shows on ``stage`` how many of the samples are done."""
+    done = 0
+
+    def show(more: int) -> None:
+        nonlocal done
+        done += more
+        stage.update(f"{done:,} of {samples:,} samples", done / samples)
+
+    return show
 
 
 def say_summary(console: Console, result: VerifyResult) -> None:

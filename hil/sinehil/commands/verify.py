@@ -9,13 +9,16 @@ import typer
 from sinehil.commands import options
 from sinehil.console import Console
 from sinehil.errors import ExitCode, UsageError
-from sinehil.verify.mode import Mode, Verdict
+from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
-    from sinehil.targets import Target
+    from sinehil.targets import Float32s, Target
+    from sinehil.tflite_model import QuantizedModel
+    from sinehil.verify.result import VerifyResult
     from sinehil.verify.run import Sample
 
 MAX_SAMPLES = 100_000
+SHOWN_VALUES = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +30,16 @@ def verify(
     port: options.Port,
     mode: Annotated[Mode, typer.Option(help="Which inputs are compared.")] = Mode.EXHAUSTIVE,
     samples: Annotated[
-        int, typer.Option(min=1, max=MAX_SAMPLES, help="How many x `--mode samples` streams.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_SAMPLES,
+            help="How many samples: of `--mode samples` (20), or of a model with several inputs (10000 or more).",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="What the samples for a model with several inputs are drawn from.")
+    ] = DEFAULT_SEED,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and junit.xml here.")
     ] = None,
@@ -41,22 +52,41 @@ def verify(
 ) -> int:
     """Check the board's identity, then compare its outputs bit for bit with the interpreter's.
 
-    exhaustive: every int8 code and both float neighbours of every quantiser step, which decides y for every x.
-    test-set: the 200 test samples. samples: evenly spaced x, one at a time, shown as they come.
+    exhaustive: every int8 code and both float neighbours of every quantiser step, which decides y for every x; of a
+    model with several inputs, seeded samples with corners, and the steps. test-set: the 200 test samples. samples:
+    evenly spaced x, of several inputs random ones, one at a time, shown as they come.
     """
-    from sinehil.commands import steps
+    from sinehil.arithmetic import arithmetic_of
+    from sinehil.commands import firmware, steps
     from sinehil.report import result_json, write_report
 
-    steps.check_oracle(oracle)
+    arithmetic_of(oracle)  # an unknown one is refused before anything is done
     console = Console(as_json)
     if mode is Mode.TEST_SET and model is not None:
         raise UsageError("--mode test-set needs the artefact folder's own model", "leave --model out")
     loaded = steps.load_model(artifacts, model)
     aim = steps.load_aim(artifacts, model, loaded)
-    inputs = steps.probe_inputs(mode, samples, loaded, aim, artifacts)
-    on_sample = _printer(console, aim.target) if mode is Mode.SAMPLES else None
-    folder = steps.build_folder(build, fqbn, loaded, oracle)
-    result = steps.verify_port(port, steps.expectation(loaded, oracle), inputs, folder, on_sample)
+    expected = firmware.expectation(loaded, oracle)
+    inputs = steps.probe_inputs(mode, samples, seed, expected, aim, artifacts)
+
+    def run(
+        on_sample: "Callable[[Sample], None] | None", progress: Callable[[int], None] | None
+    ) -> "VerifyResult":
+        return steps.verify_port(
+            port,
+            expected,
+            inputs,
+            lambda engine: firmware.build_folder(build, fqbn, loaded, oracle, engine),
+            on_sample,
+            progress,
+        )
+
+    if mode is Mode.SAMPLES:
+        result = run(_printer(console, loaded, aim.target), None)
+    else:
+        with console.stage("verify", with_eta=loaded.inputs > 1) as stage:
+            result = run(None, steps.shown_progress(stage, inputs.samples))
+            stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     steps.say_summary(console, result)
     if report is not None:
         console.say(f"report: {write_report(result, report)}")
@@ -64,17 +94,41 @@ def verify(
     return ExitCode.OK if result.verdict is Verdict.PASS else ExitCode.FAIL
 
 
-def _printer(console: Console, target: "Target | None") -> Callable[["Sample"], None]:
+def _printer(
+    console: Console, model: "QuantizedModel", target: "Target | None"
+) -> Callable[["Sample"], None]:
+    if (model.inputs, model.outputs) != (1, 1):
+        return _wide_printer(console, model)
     import numpy as np
 
     heading = f"{'x':>10} {'device y':>12} {'interpreter':>12}"
     console.say(heading if target is None else f"{heading} {target.plain:>12} {'y - ' + target.plain:>16}")
 
     def show(sample: "Sample") -> None:
-        line = f"{sample.x:10.6f} {sample.device_y:12.8f} {sample.oracle_y:12.8f}"
+        x, device_y, oracle_y = sample.x[0], sample.device_y[0], sample.oracle_y[0]
+        line = f"{x:10.6f} {device_y:12.8f} {oracle_y:12.8f}"
         if target is not None:
-            wanted = float(target.function(np.array(sample.x)))
-            line += f" {wanted:12.6f} {sample.device_y - wanted:+16.6f}"
+            wanted = float(target.function(np.array(float(x))))
+            line += f" {wanted:12.6f} {device_y - wanted:+16.6f}"
         console.say(line if sample.equal else f"{line}  DIFFERS")
 
     return show
+
+
+def _wide_printer(console: Console, model: "QuantizedModel") -> Callable[["Sample"], None]:
+    """Show the first values of each sample; where an output differs, the first one that does."""
+    console.say(f"samples of {model.inputs} x and {model.outputs} y, the first {SHOWN_VALUES} of each:")
+
+    def show(sample: "Sample") -> None:
+        line = f"x {_first(sample.x)}  device y {_first(sample.device_y)}"
+        for output, (device_y, oracle_y) in enumerate(zip(sample.device_y, sample.oracle_y, strict=True)):
+            if device_y.tobytes() != oracle_y.tobytes():
+                line += f"  DIFFERS: output {output} is {device_y:.8g}, interpreter {oracle_y:.8g}"
+                break
+        console.say(line)
+
+    return show
+
+
+def _first(values: "Float32s") -> str:
+    return " ".join(f"{value:.6g}" for value in values[:SHOWN_VALUES])

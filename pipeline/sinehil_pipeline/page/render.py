@@ -78,7 +78,7 @@ def _tiles(content: Content) -> list[Tile]:
         _distance_tile(content),
         Tile("int8 .tflite", f"{len(content.quantized.data):,}", "bytes"),
         Tile("float32 .tflite", f"{len(content.results.files.float):,}", "bytes"),
-        Tile("kernel's tables in flash", f"{content.kernel.table_bytes:,}", "bytes"),
+        Tile("kernel's tables in flash", f"{content.kernel.constant_bytes:,}", "bytes"),
     ]
 
 

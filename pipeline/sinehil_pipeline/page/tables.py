@@ -108,7 +108,7 @@ def tensors_table(model: QuantizedModel) -> Table:
 
 def weights_table(model: QuantizedModel) -> Table:
     """Return shapes, scales and ranges of what each layer holds."""
-    rows = (_weights_row(number, layer) for number, layer in enumerate(model.layers, 1))
+    rows = (_weights_row(number, layer) for number, layer in enumerate(model.dense_layers, 1))
     columns = ("layer", "weights", "their scales", "their range", "biases' range")
     return Table("Weights (int8) and biases (int32)", columns, tuple(rows))
 
@@ -117,7 +117,7 @@ def weight_scales(model: QuantizedModel) -> Facts:
     """Return every weight scale of every layer, by neuron."""
     return [
         (f"layer {number}", ", ".join(map(float32_text, layer.weight_scales)))
-        for number, layer in enumerate(model.layers, 1)
+        for number, layer in enumerate(model.dense_layers, 1)
     ]
 
 
@@ -142,7 +142,7 @@ def sizes_table(content: Content) -> Table:
     rows += [
         row("C array, as text", manifest.C_ARRAY, array),
         row("generated kernel, as C text", "what sinehil compile makes of the int8 file", len(source)),
-        row("its tables in flash", "weights, biases, requantisation", content.kernel.table_bytes),
+        row("its tables in flash", "weights, biases, requantisation", content.kernel.constant_bytes),
     ]
     columns = (
         "form of the model",

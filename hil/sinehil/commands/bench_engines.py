@@ -1,0 +1,92 @@
+"""``sinehil bench engines``: our kernels and others' for the same net, on one board in one run."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sinehil.commands import options
+from sinehil.console import Console
+from sinehil.errors import ArtefactError
+
+
+def bench_engines(
+    port: options.OptionalPort = None,
+    artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
+    model: options.Model = None,
+    fqbn: options.Fqbn = options.DEFAULT_FQBN,
+    build: options.BuildDir = options.DEFAULT_BUILD,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write engines.md and engines.png here.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Build, flash and measure every kernel of ours, emlearn's float net and TFLite-style C, one after the other.
+
+    Cycles by the board's own counter over all 256 codes; flash and RAM that each adds to the firmware; on how many
+    codes it equals each interpreter. On a virtual Uno unless --port names a board.
+    """
+    from sinehil.arduino import prepare_environment
+    from sinehil.arithmetic import ORACLES
+    from sinehil.commands.steps import load_model
+    from sinehil.files import write_atomically
+    from sinehil.oracle import open_oracle
+    from sinehil.verify.probes import all_codes
+    from sinehil_pipeline.engines.measure import Workbench, measure_engines
+    from sinehil_pipeline.engines.peers import nothing, our_engines, peer_engines
+    from sinehil_pipeline.engines.plot import draw_engines
+    from sinehil_pipeline.engines.published import PUBLISHED, SOURCE
+    from sinehil_pipeline.engines.table import markdown
+
+    console = Console(as_json)
+    loaded = load_model(artifacts, model)
+    if (loaded.inputs, loaded.outputs) != (1, 1):
+        raise ArtefactError(
+            f"{loaded.name} has {loaded.inputs} inputs and {loaded.outputs} outputs",
+            "engines are compared on a model with one input and one output, over all its 256 codes",
+        )
+    with console.stage("engines") as stage:
+        ours = our_engines(loaded, options.DEFAULT_ORACLE)
+        engines = [*ours, *peer_engines(loaded)]
+        expected = {name: open_oracle(name, loaded).predict_codes(all_codes()) for name in ORACLES}
+        environment = prepare_environment(lambda text: stage.update(text, None))
+        with _board(port) as at:
+            figures = measure_engines(
+                Workbench(environment, fqbn, at, build),
+                engines,
+                nothing(loaded),
+                expected,
+                lambda name, done: stage.update(name, done / len(engines)),
+            )
+        stage.note = f"{len(figures)} engines on {fqbn}, {'a virtual board' if port is None else port}"
+    text = markdown(figures)
+    console.say(f"\n{text}".rstrip())
+    if out is not None:
+        title = f"{loaded.shape_text}, int8, on {fqbn}"
+        head = f"# {title}\nModel sha256 {loaded.sha256}. Written by `sinehil bench engines --out DIR`.\n\n"
+        write_atomically(out / "engines.md", (head + text).encode())
+        write_atomically(out / "engines.png", draw_engines(figures, [engine.name for engine in ours], title))
+        console.say(f"\ntable and plot: {out}")
+    console.result(
+        {
+            "model_sha256": loaded.sha256,
+            "fqbn": fqbn,
+            "port": port,
+            "engines": [asdict(item) for item in figures],
+            "published": {"source": SOURCE, "figures": [asdict(item) for item in PUBLISHED]},
+        }
+    )
+
+
+@contextlib.contextmanager
+def _board(port: str | None) -> Iterator[str]:
+    from sinehil.virtual import VirtualUno
+
+    if port is not None:
+        yield port
+    else:
+        with VirtualUno.start() as board:
+            yield board.port
