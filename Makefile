@@ -55,6 +55,9 @@ report-picture: demo packages-test ## renew the picture of a report in README.md
 	  --disable-background-networking --user-data-dir=$$profile --window-size=1100,1000 \
 	  --screenshot=$(CURDIR)/hil/report.png file://$(CURDIR)/reports/demo/report.html 2>/dev/null; rm -rf $$profile
 
+engines: demo ## measure our kernels and others' again: pipeline/engines.md and .png
+	@$(BIN)/sinehil bench engines --out pipeline
+
 translations: setup $(VENV)/.notebook ## make the notebooks and README.ko.md from their sources and catalogues
 	@$(BIN)/python -m translation
 
@@ -86,5 +89,5 @@ $(VENV)/.notebook: docker/requirements-notebook.txt $(VENV)/.ready
 	@$(BIN)/pip install --quiet --require-hashes -r docker/requirements-notebook.txt
 	@touch $@
 
-.PHONY: help demo train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container \
+.PHONY: help demo engines train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container \
   check lint report-picture lock audit clean setup setup-lint setup-test packages packages-lint packages-test
