@@ -11,7 +11,7 @@ import pytest
 
 from sinehil import __version__
 from sinehil.errors import ExitCode
-from sinehil.protocol.frame import MAX_REPLY_PAYLOAD
+from sinehil.protocol.frame import MIN_REPLY_PAYLOAD
 from sinehil.protocol.messages import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,10 @@ def test_the_firmware_has_the_package_version() -> None:
 
 def test_python_and_cpp_agree_on_the_protocol() -> None:
     header = (ROOT / "arduino_sketch/protocol.h").read_text()
-    assert f"kProtocolVersion = {VERSION};" in header and f"kMaxReplyPayload = {MAX_REPLY_PAYLOAD};" in header
+    assert (
+        f"kProtocolVersion = {VERSION};" in header
+        and f"kMaxReplyPayload = larger({MIN_REPLY_PAYLOAD}," in header
+    )
 
 
 def test_readme_lists_every_exit_code() -> None:
