@@ -16,7 +16,10 @@ from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, u
 from sinehil.diagnosis import who_is_there
 from sinehil.errors import IdentityError, ToolError
 from sinehil.manifest import KERNEL
+from sinehil.tflite_model import load_quantized_model
 from sinehil.transport import SerialTransport
+from sinehil_pipeline.codegen import generate_kernel
+from sinehil_pipeline.codegen.avr.isa import decode
 from tests.bench.conftest import Bench
 from tests.conftest import Cli, MountTmpfs
 
@@ -117,7 +120,8 @@ def test_board_with_another_model(victim: Bench, other_model: Path) -> None:
 
 def test_flipped_weight_bit(victim: Bench) -> None:
     assert victim.control is not None and verify(victim).returncode == 0
-    victim.control.flip_flash_bit(address_of("layer_2_weights", victim.build) + 100, 3)
+    kernel = address_of("sinehil_kernel_code", victim.build)
+    victim.control.flip_flash_bit(kernel + weight_offset(victim.artifacts), 0)
     refused(verify(victim), 4, "weights in the flash .* are damaged")
 
 
@@ -129,8 +133,18 @@ def other_model(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "sine_model_quantized.tflite"
 
 
+def weight_offset(artifacts: Path) -> int:
+    """Return where in the speed kernel a weight lies: the LDI before a MUL, in the middle of the code."""
+    model = load_quantized_model(artifacts / "sine_model_quantized.tflite")
+    program = generate_kernel(model, "litert", "speed").program
+    assert program is not None
+    names = [decode(word)[0] for word in program.words]
+    pairs = [at for at in range(len(names) // 2, len(names) - 1) if names[at : at + 2] == ["ldi", "mul"]]
+    return 2 * pairs[0]
+
+
 def address_of(symbol: str, build: Path) -> int:
-    elf = next(build.glob("*/out/*.elf"))
+    elf = next(build.glob("*-litert-speed-*/out/*.elf"))
     listing = subprocess.run(["avr-nm", elf], capture_output=True, text=True, check=True).stdout
     match = re.search(rf"^([0-9a-f]+) \w {symbol}", listing, re.MULTILINE)
     assert match, f"no {symbol} in {elf}"
