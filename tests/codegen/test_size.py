@@ -2,12 +2,13 @@
 
 import zlib
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from avr_tools import assembled
-from nets import random_net, variety, wider_variety
+from nets import deep_net, random_net, variety, wider_variety
 from random_nets import any_net
 
 from sinehil.arithmetic import ORACLES, arithmetic_of
@@ -49,8 +50,27 @@ def test_every_code_is_the_oracles_in_as_many_cycles(name: str) -> None:
     model = variety()[name].model()
     _, program, figures = generated(model)
     assert_equal_and_constant(model, program, "litert")
-    assert figures.flash_bytes <= 720
-    assert figures.worst_cycles <= 8500
+    assert figures.flash_bytes <= 760  # relu6 23: cycles beyond the goal are bought off with bytes
+    assert figures.worst_cycles <= 8000
+    assert figures.stack_bytes <= 40
+
+
+@pytest.mark.parametrize("name", ["plain 1", "plain 3", "plain 5"])
+def test_nets_without_a_dead_neuron_keep_to_the_goals(name: str) -> None:
+    model = variety()[name].model()
+    _, _, figures = generated(model)
+    assert sum(len(layer.neurons) for layer in living_network(reach(model, "litert"))) == 33
+    assert figures.flash_bytes <= 650
+    assert figures.worst_cycles <= 6600
+
+
+@pytest.mark.parametrize("widths", [(8, 32, 16, 4), (64, 16, 10)])
+def test_wide_nets_take_not_much_more_than_what_a_product_costs(widths: tuple[int, ...]) -> None:
+    model = deep_net(7, widths).model()
+    _, program, figures = generated(model)
+    assert_equal_and_constant(model, program, "litert")
+    products = sum(inputs * outputs for inputs, outputs in pairwise(widths))
+    assert figures.worst_cycles <= 21 * products
 
 
 @pytest.mark.parametrize("name", SEVERAL_INPUTS)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from test_kernel_goals import size_figures
 from tests.conftest import Cli
 from training_runs import Recorder, Run
 
@@ -30,6 +31,9 @@ def test_precise_is_as_near_as_int8_allows_and_as_the_readme_says(
     assert done.returncode == 0, done.stderr
     worst, floor = every_x(tmp_path)["max_abs_error"], every_x(tmp_path)["floor"]
     assert floor < worst <= min(GOAL, 1.35 * floor)
+    small = size_figures(tmp_path)
+    assert small.flash_bytes <= 650
+    assert small.worst_cycles <= 6600
     val_mse = read_manifest(tmp_path).tries[-1].val_mse
     assert f"\n| {name} | {worst:.4f} | {floor:.4f} | {val_mse:.5f} |\n" in README.read_text()
 

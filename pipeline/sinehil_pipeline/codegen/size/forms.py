@@ -45,8 +45,7 @@ class Short:
     ``exact``: every product counts, multiplier byte by multiplier byte; else the product of the two low bytes is
     left out. ``before``: v is shifted right so often first; ``after``: what comes out is shifted left so often, and
     the byte is the highest then. ``addend``: the stream has a byte to start the sum with. ``corrections``: it says
-    what to add to the byte from some sums on. ``low_byte``: the multiplier's low byte, where one serves all.
-    ``doubled``: sums are twice the accumulators (FMULS).
+    what to add to the byte from some sums on. ``doubled``: sums are twice the accumulators (FMULS).
     """
 
     accumulator_bytes: int
@@ -58,7 +57,6 @@ class Short:
     doubled: bool = False
     addend: bool = False
     corrections: bool = False
-    low_byte: int | None = None
 
     @property
     def addend_unit(self) -> int:
@@ -78,7 +76,7 @@ class Short:
     @property
     def unit(self) -> int:
         """What a one in the multiplier's last byte is worth: with one byte it is the high one of two."""
-        return 256 if self.multiplier_bytes == 1 or self.low_byte is not None else 1
+        return 256 if self.multiplier_bytes == 1 else 1
 
     def bytes_of(self, constants: Constants) -> Int64s:
         """Return the bytes for the neuron's points."""

@@ -92,8 +92,3 @@ class Loop:
 def padded(loop: Loop, weights: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[int]:
     """Return the weights, filled up with zeros to a multiple of what is unrolled."""
     return [*weights.tolist(), *[0] * (-len(weights) % loop.unroll)]
-
-
-def uses(form: Form, kind: type[Short] | type[Long] | type[Steps]) -> bool:
-    """Whether the form is of that kind."""
-    return isinstance(form, kind)

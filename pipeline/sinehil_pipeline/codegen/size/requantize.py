@@ -84,10 +84,7 @@ def _products(kernel: Assembly, form: Short, r: Registers) -> None:
     low, middle, *_ = r.sums
     factor = r.stored
     if form.multiplier_bytes == 2:
-        if form.low_byte is None:
-            kernel.op("lpm", factor, "Z+", note="multiplier, low")
-        else:
-            kernel.op("ldi", factor, form.low_byte, note="multiplier, low: one for all")
+        kernel.op("lpm", factor, "Z+", note="multiplier, low")
         kernel.op("mul", middle, factor)
         kernel.op("movw", "r26", "r0")
     kernel.op("lpm", factor, "Z+", note="multiplier, high")

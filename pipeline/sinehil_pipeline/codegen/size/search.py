@@ -154,8 +154,8 @@ def _middle_first(rows: Int64s) -> list[int]:
 
 def _multipliers(form: Short, low: int, high: int) -> list[int]:
     """Return a few multipliers between the bounds that the stream can hold, the middle first."""
-    unit, rest = form.unit, form.low_byte or 0
-    first, last = -(-(low - rest) // unit), (high - rest) // unit
+    unit = form.unit
+    first, last = -(-low // unit), high // unit
     if not form.exact:
         last += 1  # what is left out makes room
     middle = (first + last) // 2
@@ -164,7 +164,7 @@ def _multipliers(form: Short, low: int, high: int) -> list[int]:
     )
     steps += [step for step in (first, last) if step not in steps and first <= last]
     limit = 1 << 8 * max(2, form.multiplier_bytes)
-    return [step * unit + rest for step in steps if 0 <= step * unit + rest < limit]
+    return [step * unit for step in steps if 0 <= step * unit < limit]
 
 
 def _near(centre: float, limit: int) -> list[int]:

@@ -83,7 +83,7 @@ def _form_bytes(form: object, constants: Constants) -> bytes:
 @_form_bytes.register
 def _(form: Short, constants: Constants) -> bytes:
     values = constants.multiplier.to_bytes(max(2, form.multiplier_bytes), "little")
-    if form.multiplier_bytes == 1 or form.low_byte is not None:
+    if form.multiplier_bytes == 1:
         return values[1:]
     addend = bytes([constants.addend // form.addend_unit]) if form.addend else b""
     return addend + values + _corrections(constants, form.accumulator_bytes) * form.corrections
