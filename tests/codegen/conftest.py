@@ -3,13 +3,10 @@
 from pathlib import Path
 
 import pytest
-from avr_tools import call
+from avr_tools import build_simulator
 
 
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the program that runs a flash image on a simulated ATmega328P."""
-    program = tmp_path_factory.mktemp("simulator") / "avr_runner"
-    source = Path(__file__).with_name("avr_runner.c")
-    call("cc", "-O2", "-Wall", "-Wextra", source, "-o", program, "-lsimavr", "-lelf")
-    return program
+    return build_simulator(tmp_path_factory.mktemp("simulator"))
