@@ -16,7 +16,7 @@ extern "C" {
 
 /* Packed by construction: 68 bytes, no padding, little-endian; IDENTIFY sends it as it lies in flash. */
 struct sinehil_model_identity {
-  char engine[12]; /* zero-padded, e.g. "generated" */
+  char engine[12]; /* zero-padded, e.g. "speed" */
   char oracle[12]; /* zero-padded, e.g. "litert" */
   uint8_t model_sha256[32];
   float input_scale;

@@ -32,7 +32,8 @@ from sinehil.oracle import open_oracle
 from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen import GeneratedKernel, generate_kernel
 from sinehil_pipeline.codegen.avr.machine import Machine
-from sinehil_pipeline.codegen.check import sample_codes, sample_floats
+from sinehil_pipeline.codegen.check import sample_floats
+from sinehil_pipeline.codegen.samples import sample_codes
 
 WIDEST: Mapping[str, int] = {"portable": 40, "size": 24, "speed": 10, "table": 16}
 SAMPLES = 48  # of a model with several inputs

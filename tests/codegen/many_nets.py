@@ -29,7 +29,8 @@ from sinehil.oracle import open_oracle
 from sinehil.resources import resource
 from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen import GeneratedKernel, generate_kernel
-from sinehil_pipeline.codegen.check import sample_codes, sample_floats
+from sinehil_pipeline.codegen.check import sample_floats
+from sinehil_pipeline.codegen.samples import sample_codes
 
 HERE = Path(__file__).parent
 SANITIZED = "-O1 -g0 -std=gnu11 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all"

@@ -14,12 +14,13 @@ from sinehil.errors import ExitCode, ToolError, UsageError
 from sinehil.tflite_model import QuantizedModel
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_pipeline.codegen import GeneratedKernel, check_kernel, generate_kernel
-from sinehil_pipeline.codegen.check import sample_codes, sample_floats
+from sinehil_pipeline.codegen.check import sample_floats
 from sinehil_pipeline.codegen.portable import plan
 from sinehil_pipeline.codegen.portable.own import Own
 from sinehil_pipeline.codegen.portable.plan import LayerPlan, plan_layers
 from sinehil_pipeline.codegen.portable.requantization import Line, Steps
 from sinehil_pipeline.codegen.reach import reach
+from sinehil_pipeline.codegen.samples import sample_codes
 
 HERE = Path(__file__).parent
 NETS = variety()

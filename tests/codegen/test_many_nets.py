@@ -12,10 +12,10 @@ from random_nets import any_net
 
 from sinehil.arithmetic import LITERT
 from sinehil_pipeline.codegen import GeneratedKernel, generate_kernel
-from sinehil_pipeline.codegen.check import sample_codes
 from sinehil_pipeline.codegen.portable.own import Own
 from sinehil_pipeline.codegen.portable.plan import plan_layers
 from sinehil_pipeline.codegen.reach import reach
+from sinehil_pipeline.codegen.samples import sample_codes
 
 NETS = {"litert": range(100), "litert-ref": range(100, 150), "tflm": range(200, 250)}
 CONTROLS = range(500, 512)

@@ -11,15 +11,14 @@ from sinehil.arithmetic import arithmetic_of
 from sinehil.errors import ToolError
 from sinehil.oracle import open_oracle
 from sinehil.tflite_model import QuantizedModel
-from sinehil.verify.probes import all_codes, exhaustive_floats
+from sinehil.verify.probes import exhaustive_floats
 from sinehil_pipeline.codegen.avr.assembly import Program
 from sinehil_pipeline.codegen.avr.machine import Machine
 from sinehil_pipeline.codegen.generated import GeneratedKernel
 from sinehil_pipeline.codegen.host import HostKernel
+from sinehil_pipeline.codegen.samples import SEED, Codes, sample_codes
 
-Codes = NDArray[np.int8]
 Float32s = NDArray[np.float32]
-SEED = 137
 SAMPLES = 2000  # of a model with several inputs
 SIMULATED_CYCLES, CYCLES_PER_WEIGHT, FEWEST_SAMPLES = (
     3_000_000,
@@ -48,22 +47,6 @@ def check_kernel(kernel: GeneratedKernel, model: QuantizedModel) -> None:
         _require_equal(quantized, expected_codes, "quantised float inputs")
         _require_equal(y.view(np.uint32), oracle.predict(x).view(np.uint32), "float inputs")
         _require(host.weights_crc32() == kernel.weights_crc32, "its checksum")
-
-
-def sample_codes(model: QuantizedModel, count: int) -> Codes:
-    """Return input codes [n, inputs]: all 256 of one input; else corners, one input apart, and seeded random ones."""
-    if model.inputs == 1:
-        return all_codes().reshape(-1, 1)
-    random = np.random.default_rng(SEED)
-    ends = np.array([-128, model.input.zero_point, 127])
-    flat = np.repeat(ends, model.inputs).reshape(3, model.inputs)
-    apart = np.repeat(flat, model.inputs, axis=0)
-    lone = np.tile(np.eye(model.inputs, dtype=np.bool_), (3, 1))
-    apart[lone] = -1 - apart[lone]
-    corners = random.choice(ends, (count // 4, model.inputs))
-    anything = random.integers(-128, 128, (count, model.inputs))
-    shuffled = random.permutation(np.concatenate([apart, corners, anything]))
-    return np.concatenate([flat, shuffled])[:count].astype(np.int8)
 
 
 def sample_floats(model: QuantizedModel, oracle: str, count: int) -> Float32s:

@@ -36,7 +36,7 @@ def choose_kernel(model: QuantizedModel, oracle: str, optimize: str | None, boar
 
 def _candidates(optimize: str | None, board: Board) -> Sequence[str]:
     if optimize is None:
-        return [kind for kind in FASTEST_FIRST if kind in GENERATORS] if board.is_avr else (IN_C,)
+        return FASTEST_FIRST if board.is_avr else (IN_C,)
     if optimize in GENERATORS and optimize != IN_C and not board.is_avr:
         raise UsageError(
             f"the {optimize} kernel is AVR assembly, and {board.fqbn} is {board.architecture or 'another processor'}",

@@ -5,7 +5,6 @@ from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen import generate_kernel
 from sinehil_pipeline.codegen.c_parts import checksum, float_ends, head
 from sinehil_pipeline.codegen.generated import C_FILE
-from sinehil_pipeline.codegen.kernel import GENERATORS
 from sinehil_pipeline.engines.emlearn_float import emlearn_files, emlearn_infer
 from sinehil_pipeline.engines.measure import Engine
 from sinehil_pipeline.engines.tflite_style import tflite_style
@@ -18,11 +17,7 @@ OURS = ("table", "speed", "size", "portable")
 
 def our_engines(model: QuantizedModel, oracle: str) -> list[Engine]:
     """Return the kernels of ours that the model can have, the fastest first."""
-    return [
-        Engine(kind, f"sinehil {kind}", generate_kernel(model, oracle, kind).sources)
-        for kind in OURS
-        if kind in GENERATORS
-    ]
+    return [Engine(kind, f"sinehil {kind}", generate_kernel(model, oracle, kind).sources) for kind in OURS]
 
 
 def peer_engines(model: QuantizedModel) -> list[Engine]:

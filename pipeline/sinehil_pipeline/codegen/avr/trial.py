@@ -8,20 +8,15 @@ from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen.avr.assembly import Program
 from sinehil_pipeline.codegen.avr.machine import Machine
 from sinehil_pipeline.codegen.generated import Figures
+from sinehil_pipeline.codegen.samples import sample_codes
 
 Int64s = NDArray[np.int64]
-SAMPLES, SEED = 64, 137
+SAMPLES = 80  # of a model with several inputs
 
 
 def trial_inputs(model: QuantizedModel) -> Int64s:
-    """Return the input codes [n, inputs]: all 256 of one input; corners and seeded samples of several."""
-    if model.inputs == 1:
-        return np.arange(-128, 128, dtype=np.int64).reshape(-1, 1)
-    random = np.random.default_rng(SEED)
-    even = random.integers(-128, 128, (SAMPLES, model.inputs))
-    corners = random.choice([-128, 127], (SAMPLES // 4, model.inputs))
-    flat = np.tile(np.array([[-128], [model.input.zero_point], [127]]), (1, model.inputs))
-    return np.concatenate([flat, corners, even]).astype(np.int64)
+    """Return the input codes [n, inputs]: all 256 of one input; seeded samples with corners of several."""
+    return sample_codes(model, SAMPLES).astype(np.int64)
 
 
 def try_program(program: Program, inputs: Int64s, expected: Int64s, bound: float | None = None) -> Figures:

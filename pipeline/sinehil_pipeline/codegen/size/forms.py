@@ -58,6 +58,17 @@ class Short:
     addend: bool = False
     corrections: bool = False
 
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        parts = [
+            f"byte = v * multiplier >> {self.exponent}",
+            f"sums of {self.accumulator_bytes} bytes, multiplier of {self.multiplier_bytes}",
+        ]
+        parts += [] if self.exact else ["the product of the low bytes left out"]
+        parts += [f"v >> {self.before} before"] if self.before else []
+        parts += ["with an addend"] if self.addend else []
+        return "; ".join([*parts, *_common_words(self)])
+
     @property
     def addend_unit(self) -> int:
         """What a one in the addend's byte is worth."""
@@ -135,6 +146,12 @@ class Long:
     signed: bool = True
     doubled: bool = False
 
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        line = f"byte = v * multiplier + addend >> {self.exponent}"
+        widths = f"sums of 3 bytes, multiplier of {self.multiplier_bytes}, addend of {self.addend_bytes}"
+        return "; ".join([line, widths, *_common_words(self)])
+
     @property
     def exponent(self) -> int:
         """Byte = v * multiplier + addend >> exponent."""
@@ -182,6 +199,11 @@ class Steps:
     doubled: bool = False
     signed: bool = False
 
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        line = f"byte = how many steps v has reached; sums of {self.accumulator_bytes} bytes"
+        return "; ".join([line, *(["sums twice the accumulators"] if self.doubled else [])])
+
     def sums(self, constants: Constants) -> Int64s:
         """Return v of each point."""
         return constants.neuron.points - constants.offset
@@ -194,6 +216,11 @@ class Steps:
 
 
 Form = Short | Long | Steps
+
+
+def _common_words(form: Short | Long) -> list[str]:
+    corrected = ["with corrections"] if form.corrections else []
+    return [*corrected, *(["sums twice the accumulators"] if form.doubled else [])]
 
 
 def _corrected(bytes_: Int64s, v: Int64s, constants: Constants) -> Int64s:

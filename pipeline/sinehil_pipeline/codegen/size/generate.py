@@ -39,7 +39,7 @@ def _about(model: QuantizedModel, loop: Loop, program: Program) -> Iterator[str]
     """Yield what a reader of the assembly should know before its first line."""
     code = 2 * program.labels["stream"]
     yield f"{code} bytes of code, {len(program.image) - code} of stream; as many cycles for every input."
-    yield f"loop: {loop.form}"
+    yield f"v = sum - offset; {loop.form.words()}; {loop.unroll} products a turn."
     neurons = sum(layer.outputs for layer in model.layers if isinstance(layer, FullyConnected))
     yield f"{len(loop.constants)} neurons run of {neurons}; what dead ones add is in the biases of the next layer."
     yield "An activation lies on the stack as code - floor - 128 (floor -128 if nothing else is said)."

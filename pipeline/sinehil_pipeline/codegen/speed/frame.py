@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
-from sinehil_pipeline.codegen.avr.machine import SPH, SPL, SREG
+from sinehil_pipeline.codegen.avr.chip import SPH, SPL, SREG
 from sinehil_pipeline.codegen.speed.registers import BYTE, LOW, Z, saved
 
 POINTER_BYTES, MOST_POPS = 2, 4
