@@ -48,7 +48,7 @@ def _answers_sync(transport: Transport, delay_s: float) -> bool:
 
 
 def _hear(transport: Transport, seconds: float, until: bytes | None = None) -> bytes:
-    heard, deadline = b"", Deadline.after(seconds)
+    heard, deadline = b"", Deadline.after(seconds, transport.now)
     while not deadline.expired and (until is None or until not in heard):
         heard += transport.read(deadline.remaining_s)
     return heard

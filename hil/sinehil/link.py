@@ -69,10 +69,10 @@ class Link:
         self._decoder = protocol.FrameDecoder()
         self.session = _random_session()
         request = self._safe_request(MessageType.IDENTIFY)
-        deadline = Deadline.after(timeout_s)
+        deadline = self._within(timeout_s)
         while not deadline.expired:
             self._send(request)
-            interval = Deadline.after(HANDSHAKE_INTERVAL_S)
+            interval = self._within(HANDSHAKE_INTERVAL_S)
             for frame in self._frames_until(interval):
                 if _answers(frame, request) and frame.session == self.session:
                     reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
@@ -131,7 +131,7 @@ class Link:
 
     def _next_reply(self, in_flight: dict[int, _Pending], kind: MessageType) -> Frame | None:
         """Return the next reply to a request in flight, or None when it takes too long."""
-        for frame in self._frames_until(Deadline.after(REPLY_TIMEOUT_S)):
+        for frame in self._frames_until(self._within(REPLY_TIMEOUT_S)):
             self._check_session(frame)
             if frame.session == self.session and frame.seq in in_flight:
                 if frame.type == kind | protocol.REPLY:
@@ -145,7 +145,7 @@ class Link:
         for _ in range(silences, ATTEMPTS):
             ping = self._safe_request(MessageType.ECHO)
             self._send(ping)
-            for frame in self._frames_until(Deadline.after(REPLY_TIMEOUT_S)):
+            for frame in self._frames_until(self._within(REPLY_TIMEOUT_S)):
                 self._check_session(frame)
                 if _answers(frame, ping) and frame.session == self.session:
                     return
@@ -187,6 +187,9 @@ class Link:
             data = self._transport.read(deadline.remaining_s)
             self.counters.bytes_received += len(data)
             self._received.extend(self._decoder.feed(data))
+
+    def _within(self, seconds: float) -> Deadline:
+        return Deadline.after(seconds, self._transport.now)
 
     def _send(self, frame: Frame) -> None:
         data = protocol.encode_frame(frame)

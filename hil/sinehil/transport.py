@@ -3,6 +3,7 @@
 import errno
 import grp
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -24,6 +25,9 @@ class Transport(Protocol):
 
     name: str
 
+    def now(self) -> float:
+        """Return seconds on the clock by which this pipe's timeouts go: a simulated line has a simulated one."""
+
     def read(self, timeout_s: float) -> bytes:
         """Return what has arrived, at least a byte unless ``timeout_s`` passes first; LinkError if the port is gone."""
 
@@ -43,6 +47,10 @@ class SerialTransport:
     def __init__(self, name: str) -> None:
         self.name = name
         self._port = _open(name)
+
+    def now(self) -> float:
+        """See Transport."""
+        return time.monotonic()
 
     def read(self, timeout_s: float) -> bytes:
         """See Transport."""

@@ -12,8 +12,8 @@ from test_kernel import fails
 from tests.conftest import MountTmpfs
 
 from sinehil.errors import ToolError
+from sinehil.native.library import load_library
 from sinehil_pipeline.codegen import check_kernel, generate_kernel
-from sinehil_pipeline.codegen.host import load_library
 
 NETS = variety()
 

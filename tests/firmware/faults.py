@@ -22,6 +22,9 @@ class BadLine:
         self._on_request, self._on_reply = on_request, on_reply
         self._pending, self._ready = b"", b""
 
+    def now(self) -> float:
+        return self.inner.now()
+
     def read(self, timeout_s: float) -> bytes:
         self._take()
         if not self._ready:

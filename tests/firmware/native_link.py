@@ -2,6 +2,7 @@
 
 import select
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,9 @@ class NativeLink:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._decoder, self._frames = FrameDecoder(), list[Frame]()
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
+
+    def now(self) -> float:
+        return time.monotonic()
 
     def read(self, timeout_s: float) -> bytes:
         if not select.select([self._stdout], [], [], timeout_s)[0]:

@@ -40,6 +40,9 @@ class Port:
         self._answer, self._raw = answer, raw
         self._decoder, self._ready = FrameDecoder(), deque[bytes]()
 
+    def now(self) -> float:
+        return time.monotonic()
+
     def read(self, timeout_s: float) -> bytes:
         if not self._ready:
             time.sleep(timeout_s)  # a port with nothing to read

@@ -1,8 +1,6 @@
 """The generator's own check: its output, run on this machine, against the real interpreter."""
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,19 +32,18 @@ def check_kernel(kernel: GeneratedKernel, model: QuantizedModel) -> None:
     of the quantiser among them. The C is compiled here; a core in assembly runs in ``Machine``.
     """
     oracle = open_oracle(kernel.oracle, model)
-    with tempfile.TemporaryDirectory(prefix="sinehil-") as folder:
-        host = HostKernel(kernel, model.outputs, Path(folder))
-        core = host.infer if kernel.program is None else _machine(kernel.program, model.outputs)
-        count = SAMPLES if kernel.program is None else _affordable(model)
-        x_q, x = sample_codes(model, count), sample_floats(model, kernel.oracle, count)
-        quantized = host.quantize(x)
-        y_q, y_q_of_x = _infer(core, x_q, quantized)
-        y = host.dequantize(y_q_of_x)
-        _require_equal(y_q, oracle.predict_codes(x_q), "codes")
-        expected_codes = arithmetic_of(kernel.oracle).quantize_input(x, model.input)
-        _require_equal(quantized, expected_codes, "quantised float inputs")
-        _require_equal(y.view(np.uint32), oracle.predict(x).view(np.uint32), "float inputs")
-        _require(host.weights_crc32() == kernel.weights_crc32, "its checksum")
+    host = HostKernel(kernel, model.outputs)
+    core = host.infer if kernel.program is None else _machine(kernel.program, model.outputs)
+    count = SAMPLES if kernel.program is None else _affordable(model)
+    x_q, x = sample_codes(model, count), sample_floats(model, kernel.oracle, count)
+    quantized = host.quantize(x)
+    y_q, y_q_of_x = _infer(core, x_q, quantized)
+    y = host.dequantize(y_q_of_x)
+    _require_equal(y_q, oracle.predict_codes(x_q), "codes")
+    expected_codes = arithmetic_of(kernel.oracle).quantize_input(x, model.input)
+    _require_equal(quantized, expected_codes, "quantised float inputs")
+    _require_equal(y.view(np.uint32), oracle.predict(x).view(np.uint32), "float inputs")
+    _require(host.weights_crc32() == kernel.weights_crc32, "its checksum")
 
 
 def sample_floats(model: QuantizedModel, oracle: str, count: int) -> Float32s:

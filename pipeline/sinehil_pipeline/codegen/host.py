@@ -1,21 +1,16 @@
 """A generated kernel's C, compiled and loaded on this machine. What is in assembly is there as bytes only."""
 
 import ctypes
-import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.arduino.process import run, tail
-from sinehil.errors import ToolError
-from sinehil.resources import resource
+from sinehil.native.library import compile_library
 from sinehil_pipeline.codegen.avr.sources import host_code
 from sinehil_pipeline.codegen.generated import ASSEMBLY_FILE, GeneratedKernel
 
 Codes = NDArray[np.int8]
 Float32s = NDArray[np.float32]
-FLAGS = ("-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-ffp-contract=off")
 SKETCH_FILES = ("crc32.c", "float_io.c")  # what a kernel calls
 
 LOOPS = """\
@@ -46,9 +41,9 @@ void sinehil_infer(const int8_t *x_q, int8_t *y_q) { (void)x_q, (void)y_q; }
 class HostKernel:
     """The functions of engine.h on arrays, one call for all samples."""
 
-    def __init__(self, kernel: GeneratedKernel, outputs: int, folder: Path) -> None:
+    def __init__(self, kernel: GeneratedKernel, outputs: int) -> None:
         """Compile and load; ToolError if the C does not compile or this machine does not load it."""
-        self._library, self._outputs = _load(kernel, folder), outputs
+        self._library, self._outputs = _load(kernel), outputs
 
     def infer(self, x_q: Codes) -> Codes:
         """Return output codes [n, outputs] for input codes [n, inputs]."""
@@ -81,40 +76,9 @@ class HostKernel:
         function(np.ascontiguousarray(source).ctypes.data, result.ctypes.data, count)
 
 
-def load_library(image: bytes, name: Path) -> ctypes.CDLL:
-    """Load a shared library from memory, since the temp folder may be mounted noexec.
-
-    ``name`` becomes a link to it: the loader takes equal names for the library that it has, and descriptors,
-    thus their names, are used again. Raises ToolError if it cannot be loaded.
-    """
-    try:
-        with open(os.memfd_create(name.name), "wb") as memory:  # noqa: PTH123 - a descriptor
-            memory.write(image)
-            memory.flush()
-            name.symlink_to(f"/proc/self/fd/{memory.fileno()}")
-            return ctypes.CDLL(str(name))
-    except OSError as error:
-        raise ToolError(
-            f"the generated kernel cannot be loaded on this machine: {error}",
-            "allow programs to be run from memory (memfd_create), or choose another machine to compile on",
-        ) from error
-
-
-def _load(kernel: GeneratedKernel, folder: Path) -> ctypes.CDLL:
-    sketch, library = resource("arduino_sketch"), folder / "kernel.so"
+def _load(kernel: GeneratedKernel) -> ctypes.CDLL:
     texts = {name: text for name, text in kernel.sources.items() if name != ASSEMBLY_FILE}
     texts["loops.c"] = LOOPS
     if kernel.program is not None:
         texts["assembly.c"] = host_code(kernel.program) + NO_INFER
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    ours = [folder / name for name in texts if name.endswith(".c")]
-    sources = [*ours, *(sketch / name for name in SKETCH_FILES)]
-    done = run(["cc", *FLAGS, "-I", sketch, *sources, "-o", library, "-lm"])
-    if done.code != 0:
-        raise ToolError(
-            "the generated kernel does not compile on this machine",
-            "if cc works otherwise, this is a bug of sinehil: please report it",
-            output=tail(done.stderr, 10),
-        )
-    return load_library(library.read_bytes(), folder / "loaded.so")
+    return compile_library(texts, SKETCH_FILES)

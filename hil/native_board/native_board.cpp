@@ -1,0 +1,54 @@
+/* The firmware as a library of this machine: any number of boards, bytes in and replies out, no line between.
+ */
+#include <new>
+
+#include "board.h"
+#include "commands.h"
+
+namespace sinehil {
+
+const char kBoardName[kBoardNameBytes] = "native";
+
+uint32_t board_clock_hz() { return 1000000; }
+uint32_t board_uptime_ms() { return 0; }
+uint16_t board_free_ram_bytes() { return 0; }
+uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_q) {
+  inference(x_q, y_q);
+  return 0; /* it has no cycle counter */
+}
+
+}  // namespace sinehil
+
+namespace {
+
+uint8_t *next_byte;
+
+void put(uint8_t byte) { *next_byte++ = byte; }
+
+}  // namespace
+
+extern "C" {
+
+uint32_t native_board_bytes(void) { return sizeof(sinehil::Commands); }
+
+/* The longest reply on the wire: zeros around it, a code byte for every block. */
+uint32_t native_reply_bytes(void) { return sinehil::kMaxReplyFrame + 2 + sinehil::kMaxReplyFrame / 254 + 1; }
+
+/* Power up, or reset, the board that lives in the memory at ``board``. */
+void native_reset(void *board) { new (board) sinehil::Commands; }
+
+/* Take bytes until one of them brings a reply, which is written to ``reply``. Returns how many were taken. */
+uint32_t native_feed(void *board, const uint8_t *data, uint32_t count, uint8_t *reply,
+                     uint32_t *reply_bytes) {
+  sinehil::Commands *commands = static_cast<sinehil::Commands *>(board);
+  next_byte = reply;
+  uint32_t taken = 0;
+  while (taken < count)
+    if (commands->feed(data[taken++])) {
+      commands->reply().send(put);
+      break;
+    }
+  *reply_bytes = static_cast<uint32_t>(next_byte - reply);
+  return taken;
+}
+}

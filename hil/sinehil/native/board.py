@@ -1,0 +1,53 @@
+"""Boards that run the real command handler in this process: a reply comes as the bytes that ask for it go in."""
+
+import ctypes
+from collections.abc import Mapping
+from typing import Self
+
+from sinehil.native.library import compile_library
+from sinehil.resources import resource
+
+SKETCH_FILES = ("protocol.cpp", "commands.cpp", "crc32.c", "float_io.c")
+
+
+class NativeFirmware:
+    """One firmware image; as many boards as wanted run it."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.library = library
+
+    @classmethod
+    def compile(cls, kernel: Mapping[str, str]) -> Self:
+        """Compile the sketch's command handler with a kernel in C, given by file name."""
+        return cls(compile_library(kernel, SKETCH_FILES, resource("hil/native_board/native_board.cpp")))
+
+    def board(self) -> "NativeBoard":
+        """Return a board with this firmware, just reset."""
+        return NativeBoard(self.library)
+
+
+class NativeBoard:
+    """A board without a line: what its serial port takes and gives."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        self._memory = ctypes.create_string_buffer(library.native_board_bytes())
+        self._reply = ctypes.create_string_buffer(library.native_reply_bytes())
+        self._reply_bytes = ctypes.c_uint32()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the session and half-received frames, as a reset does."""
+        self._library.native_reset(self._memory)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the replies, one element each as it stands on the wire, to what has come in until now."""
+        replies, rest = [], memoryview(data)
+        while rest:
+            taken = self._library.native_feed(
+                self._memory, bytes(rest), len(rest), self._reply, ctypes.byref(self._reply_bytes)
+            )
+            rest = rest[taken:]
+            if self._reply_bytes.value:
+                replies.append(self._reply.raw[: self._reply_bytes.value])
+        return replies
