@@ -39,6 +39,7 @@ bool Commands::feed(uint8_t byte) {
     session_ = header.session;
   }
   const int16_t length = header.session == session_ ? answer(header.type) : -kBadSession;
+  const bool alone = length < 0 || header.type == kIdentify;
   if (length < 0) {
     reply_.payload()[0] = static_cast<uint8_t>(-length);
     reply_.payload()[1] = header.type;
@@ -47,7 +48,7 @@ bool Commands::feed(uint8_t byte) {
     header.type |= kReply;
   }
   header.session = session_;
-  reply_.seal(header, length < 0 ? 2 : static_cast<Length>(length));
+  reply_.seal(header, length < 0 ? 2 : static_cast<Length>(length), alone ? 0 : decoder_.crc());
   return true;
 }
 

@@ -43,7 +43,7 @@ bool Decoder::finish() {
     return false;
   }
   const Length body = frame_length_ - kCrcBytes;
-  if (crc32(frame_, body) != load_u32(frame_ + body)) {
+  if (crc32(frame_, body, 0) != load_u32(frame_ + body)) {
     ++crc_errors_;
     return false;
   }
@@ -65,12 +65,12 @@ Header Decoder::header() const {
   return header;
 }
 
-void Reply::seal(const Header &header, Length payload_length) {
+void Reply::seal(const Header &header, Length payload_length, uint32_t before) {
   frame_[0] = header.type;
   frame_[1] = header.seq;
   store_u32(frame_ + 2, header.session);
   length_ = kHeaderBytes + payload_length;
-  store_u32(frame_ + length_, crc32(frame_, length_));
+  store_u32(frame_ + length_, crc32(frame_, length_, before));
   length_ += kCrcBytes;
 }
 
@@ -91,8 +91,8 @@ void Reply::send(void (*put)(uint8_t byte)) const {
   put(0);
 }
 
-uint32_t crc32(const uint8_t *data, Length length) {
-  uint32_t crc = SINEHIL_CRC32_START;
+uint32_t crc32(const uint8_t *data, Length length, uint32_t before) {
+  uint32_t crc = ~before;
   while (length--) crc = sinehil_crc32_update(crc, *data++);
   return ~crc;
 }

@@ -10,7 +10,7 @@ namespace sinehil {
 
 constexpr uint16_t larger(uint16_t a, uint16_t b) { return a > b ? a : b; }
 
-constexpr uint8_t kProtocolVersion = 1;
+constexpr uint8_t kProtocolVersion = 2;
 constexpr uint8_t kHeaderBytes = 6;
 constexpr uint8_t kCrcBytes = 4;
 /* 63 bytes on the wire and IDENTIFY's reply, or a sample of float32 if that is more. */
@@ -49,6 +49,11 @@ enum MessageType : uint8_t {
 
 enum ErrorCode : uint8_t { kUnknownType = 1, kBadLength = 2, kBadSession = 3 };
 
+/* `before` is the CRC of what came before data, 0 for nothing. */
+uint32_t crc32(const uint8_t *data, Length length, uint32_t before);
+void store_u32(uint8_t *to, uint32_t value);
+uint32_t load_u32(const uint8_t *from);
+
 struct Header {
   uint8_t type;
   uint8_t seq;
@@ -64,6 +69,8 @@ class Decoder {
   Header header() const;
   const uint8_t *payload() const { return frame_ + kHeaderBytes; }
   Length payload_length() const { return frame_length_ - kHeaderBytes - kCrcBytes; }
+
+  uint32_t crc() const { return load_u32(frame_ + frame_length_ - kCrcBytes); }
 
   uint32_t crc_errors() const { return crc_errors_; }
   uint32_t framing_errors() const { return framing_errors_; }
@@ -83,11 +90,12 @@ class Decoder {
   uint32_t framing_errors_ = 0;
 };
 
-/* A reply under construction: write the payload, then seal it with header and checksum. */
+/* A reply under construction: write the payload, then seal it with header and checksum. The checksum goes on
+ * from `before`: the request's, which binds the reply to it, or 0 for one that stands for itself. */
 class Reply {
  public:
   uint8_t *payload() { return frame_ + kHeaderBytes; }
-  void seal(const Header &header, Length payload_length);
+  void seal(const Header &header, Length payload_length, uint32_t before);
 
   /* Send the sealed frame, stuffed and delimited, byte by byte. */
   void send(void (*put)(uint8_t byte)) const;
@@ -96,10 +104,6 @@ class Reply {
   uint8_t frame_[kMaxReplyFrame] = {};
   Length length_ = 0;
 };
-
-uint32_t crc32(const uint8_t *data, Length length);
-void store_u32(uint8_t *to, uint32_t value);
-uint32_t load_u32(const uint8_t *from);
 
 }  // namespace sinehil
 

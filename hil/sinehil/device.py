@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from sinehil import protocol
 from sinehil.errors import IdentityError
-from sinehil.link import Link, LinkCounters, Progress
+from sinehil.exchange import Exchange, Progress
+from sinehil.link import Link, LinkCounters
 from sinehil.protocol import Frame, MessageType
 from sinehil.protocol.frame import FLOAT_BYTES
 from sinehil.transport import Transport
@@ -70,12 +71,8 @@ class Device:
 
     def identify(self) -> protocol.IdentifyReply:
         """Ask a connected board again who it is; it computes its weight checksum anew."""
-        reply = self._link.understood(
-            protocol.IdentifyReply.unpack, self._ask(MessageType.IDENTIFY, [b""])[0]
-        )
-        if reply.previous_session != self._link.session:
-            raise self._link.was_reset()
-        return reply
+        self._connected()
+        return self._link.identify_again()
 
     def echo(self, payload: bytes) -> bytes:
         """Return what the board sends back for ``payload``."""
@@ -156,4 +153,4 @@ class Device:
 
     def _ask(self, kind: MessageType, payloads: list[bytes], progress: Progress | None = None) -> list[bytes]:
         self._connected()
-        return self._link.exchange(kind, payloads, progress)
+        return Exchange(self._link, kind, payloads, progress).run()

@@ -1,8 +1,8 @@
-"""The host's end of the wire: handshake, windowed requests, retries, resets noticed. See hil/PROTOCOL.md."""
+"""The host's end of the wire: handshake, sessions, frames; resets and silence noticed. See hil/PROTOCOL.md."""
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,18 +15,10 @@ from sinehil.transport import Transport
 
 HANDSHAKE_INTERVAL_S = 0.05
 REPLY_TIMEOUT_S = 1.0
+PING_WAITS = (0.25, 0.75, 1.0, 2.0)  # times the longest wait; no more pings than the board's ring holds
 ATTEMPTS = 5
 
-Progress = Callable[[int], None]
 Reply = TypeVar("Reply")
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """A request in flight: which payload it carries and how much of the board's ring it may fill."""
-
-    index: int
-    wire_bytes: int
 
 
 @dataclass
@@ -44,10 +36,12 @@ class Link:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._decoder = protocol.FrameDecoder()
+        self._sent = protocol.SentRequests()
+        self._decoder = protocol.FrameDecoder(self._sent.crc_before)
         self._received: deque[Frame] = deque()
         self._seq = 0
-        self._window_bytes = 0
+        self.reply_timeout_s = REPLY_TIMEOUT_S  # the longest wait for one reply
+        self.window_bytes = 0
         self.session = 0
         self.counters = LinkCounters()
 
@@ -66,102 +60,71 @@ class Link:
 
         Raises LinkError if nothing answers, IdentityError if something else does.
         """
-        self._decoder = protocol.FrameDecoder()
+        self._decoder = protocol.FrameDecoder(self._sent.crc_before)
         self.session = _random_session()
         request = self._safe_request(MessageType.IDENTIFY)
-        deadline = self._within(timeout_s)
+        deadline = self.within(timeout_s)
         while not deadline.expired:
-            self._send(request)
-            interval = self._within(HANDSHAKE_INTERVAL_S)
-            for frame in self._frames_until(interval):
+            self.send(request)
+            interval = self.within(HANDSHAKE_INTERVAL_S)
+            for frame in self.frames_until(interval):
                 if _answers(frame, request) and frame.session == self.session:
                     reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
-                    self._window_bytes = reply.window_bytes
+                    self.window_bytes = reply.window_bytes
                     return reply
         raise who_is_there(self._transport, self._decoder.discarded)
 
-    def exchange(
-        self, kind: MessageType, payloads: Sequence[bytes], progress: Progress | None = None
-    ) -> list[bytes]:
-        """Send every payload and return the replies in the same order, a few requests in flight.
+    def identify_again(self) -> protocol.IdentifyReply:
+        """Begin another session and return who answers now; LinkError if the board was reset since the last one.
 
-        ``progress`` is called with the index of each payload that is answered.
+        Each attempt is a session of its own, so that the answer is to this question, not a late one to an earlier.
         """
-        replies: dict[int, bytes] = {}
-        waiting = list(range(len(payloads)))[::-1]  # indices of payloads, the next one last
-        in_flight: dict[int, _Pending] = {}  # by sequence number
-        silences = 0
-        while waiting or in_flight:
-            self._fill_window(kind, payloads, waiting, in_flight)
-            reply = self._next_reply(in_flight, kind)
-            if reply is None:
-                silences += 1
-                self._recover(silences)
-                self.counters.retries += len(in_flight)
-                waiting.extend(sorted((pending.index for pending in in_flight.values()), reverse=True))
-                in_flight.clear()
-                continue
-            silences = 0
-            index = in_flight.pop(reply.seq).index
-            replies[index] = reply.payload
-            if progress is not None:
-                progress(index)
-        return [replies[index] for index in range(len(payloads))]
+        ours = set[int]()
+        for _ in range(ATTEMPTS):
+            ours.add(self.session)
+            self.session = _random_session()
+            request = self._safe_request(MessageType.IDENTIFY)
+            self.send(request)
+            for frame in self.frames_until(self.within(self.reply_timeout_s)):
+                if _answers(frame, request) and frame.session == self.session:
+                    reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
+                    if reply.previous_session not in ours:
+                        raise self.was_reset()
+                    return reply
+        raise self._silent()
 
-    def _fill_window(
-        self,
-        kind: MessageType,
-        payloads: Sequence[bytes],
-        waiting: list[int],
-        in_flight: dict[int, _Pending],
-    ) -> None:
-        """Send from ``waiting`` until the board's receive ring could be full.
+    def ping(self, most: int, wanted: Callable[[Frame], bool]) -> list[Frame]:
+        """After silence, ask with a frame that is harmless to a bootloader whether the session still lives.
 
-        One request alone may be longer than the ring: a board that has nothing else to do empties it as it fills.
+        Returns the ``wanted`` frames that came before the answer: a board answers in order, so nothing that was sent
+        earlier comes after it. Raises LinkError if ``most`` pings bring none.
         """
-        used = sum(pending.wire_bytes for pending in in_flight.values())
-        while waiting:
-            request = self._request(kind, payloads[waiting[-1]])
-            size = len(protocol.encode_frame(request))
-            if in_flight and used + size > self._window_bytes:
-                return
-            self._send(request)
-            in_flight[request.seq] = _Pending(waiting.pop(), size)
-            used += size
-
-    def _next_reply(self, in_flight: dict[int, _Pending], kind: MessageType) -> Frame | None:
-        """Return the next reply to a request in flight, or None when it takes too long."""
-        for frame in self._frames_until(self._within(REPLY_TIMEOUT_S)):
-            self._check_session(frame)
-            if frame.session == self.session and frame.seq in in_flight:
-                if frame.type == kind | protocol.REPLY:
-                    return frame
-                if frame.type == MessageType.ERROR:
-                    raise self._refused(frame)
-        return None
-
-    def _recover(self, silences: int) -> None:
-        """After silence, ask with a frame that is harmless to a bootloader whether our session still lives."""
-        for _ in range(silences, ATTEMPTS):
+        pings, late = set[int](), list[Frame]()
+        for wait in PING_WAITS[len(PING_WAITS) - most :]:
             ping = self._safe_request(MessageType.ECHO)
-            self._send(ping)
-            for frame in self._frames_until(self._within(REPLY_TIMEOUT_S)):
-                self._check_session(frame)
-                if _answers(frame, ping) and frame.session == self.session:
-                    return
-        raise LinkError(
-            f"the board on {self.port} stopped answering",
-            "check cable and power, press the board's reset button, and run the command again",
-        )
+            self.send(ping)
+            pings.add(ping.seq)
+            for frame in self.replies_until(self.within(wait * self.reply_timeout_s)):
+                if frame.seq in pings:
+                    return late
+                if wanted(frame):
+                    late.append(frame)
+        raise self._silent()
 
-    def _check_session(self, frame: Frame) -> None:
-        """Notice a reset: the board has forgotten our session and says so in every reply."""
-        foreign = frame.type == MessageType.ERROR and frame.session != self.session
-        if (
-            foreign
-            and self.understood(protocol.ErrorReply.unpack, frame.payload).code == ErrorCode.BAD_SESSION
-        ):
-            raise self.was_reset()
+    def replies_until(self, deadline: Deadline) -> Iterator[Frame]:
+        """Yield the frames of this session as they come; LinkError when a board has forgotten it, thus was reset."""
+        for frame in self.frames_until(deadline):
+            if self._is_bad_session(frame):
+                if frame.session != self.session:
+                    raise self.was_reset()
+            elif frame.session == self.session:
+                yield frame
+
+    def _is_bad_session(self, frame: Frame) -> bool:
+        """Return whether it refuses a request of another session than the board's, which the frame names."""
+        if frame.type != MessageType.ERROR:
+            return False
+        return self.understood(protocol.ErrorReply.unpack, frame.payload).code == ErrorCode.BAD_SESSION
 
     def was_reset(self) -> LinkError:
         """Return the error for a board that has forgotten the session."""
@@ -170,14 +133,21 @@ class Link:
             "nothing of this run counts; check the power supply and run the command again",
         )
 
-    def _refused(self, frame: Frame) -> IdentityError:
+    def _silent(self) -> LinkError:
+        return LinkError(
+            f"the board on {self.port} stopped answering",
+            "check cable and power, press the board's reset button, and run the command again",
+        )
+
+    def refused(self, frame: Frame) -> IdentityError:
+        """Return the error for a board that does not do what it was asked."""
         error = self.understood(protocol.ErrorReply.unpack, frame.payload)
         return IdentityError(
             f"the board on {self.port} refused a request: {error.code.name}",
             "its firmware is of another version: run `sinehil flash`",
         )
 
-    def _frames_until(self, deadline: Deadline) -> Iterator[Frame]:
+    def frames_until(self, deadline: Deadline) -> Iterator[Frame]:
         """Yield frames as they come; those not taken stay for the next call."""
         while True:
             while self._received:
@@ -188,16 +158,24 @@ class Link:
             self.counters.bytes_received += len(data)
             self._received.extend(self._decoder.feed(data))
 
-    def _within(self, seconds: float) -> Deadline:
-        return Deadline.after(seconds, self._transport.now)
+    def now(self) -> float:
+        """Return seconds on the line's clock."""
+        return self._transport.now()
 
-    def _send(self, frame: Frame) -> None:
+    def within(self, seconds: float) -> Deadline:
+        """Return the deadline ``seconds`` from now on the line's clock."""
+        return Deadline.after(seconds, self.now)
+
+    def send(self, frame: Frame) -> None:
+        """Put a request on the line."""
+        self._sent.add(frame)
         data = protocol.encode_frame(frame)
         self._transport.write(data)
         self.counters.frames += 1
         self.counters.bytes_sent += len(data)
 
-    def _request(self, kind: MessageType, payload: bytes = b"") -> Frame:
+    def request(self, kind: MessageType, payload: bytes = b"") -> Frame:
+        """Return a request with the next sequence number."""
         self._seq = (self._seq + 1) & 0xFF
         return Frame(kind, self._seq, self.session, payload)
 
@@ -207,7 +185,7 @@ class Link:
         About a quarter of the 256 sequence numbers give such a frame (the session has no such byte), so that
         none among them has a probability below 1e-30.
         """
-        requests = (self._request(kind) for _ in range(256))
+        requests = (self.request(kind) for _ in range(256))
         return next(item for item in requests if protocol.is_bootloader_safe(protocol.encode_frame(item)))
 
     def understood(self, unpack: Callable[[bytes], Reply], payload: bytes) -> Reply:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sinehil.errors import LinkError
-from sinehil.protocol import Frame, FrameDecoder, encode_frame
+from sinehil.protocol import Frame, FrameDecoder, SentRequests, encode_frame
 
 Build = Callable[..., Path]
 Start = Callable[..., "NativeLink"]
@@ -20,7 +20,8 @@ class NativeLink:
         self.name = program.name
         self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._decoder, self._frames = FrameDecoder(), list[Frame]()
+        self._sent, self._requests = SentRequests(), FrameDecoder()
+        self._decoder, self._frames = FrameDecoder(self._sent.crc_before), list[Frame]()
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def now(self) -> float:
@@ -35,6 +36,8 @@ class NativeLink:
         return data
 
     def write(self, data: bytes) -> None:
+        for request in self._requests.feed(data):
+            self._sent.add(request)
         try:
             self._stdin.write(data)
         except BrokenPipeError as error:

@@ -46,7 +46,7 @@ def test_identify_tells_everything_and_opens_the_session(board: NativeLink) -> N
     reply = board.ask(Frame(MessageType.IDENTIFY, 7, SESSION))
     assert (reply.type, reply.seq, reply.session) == (MessageType.IDENTIFY | REPLY, 7, SESSION)
     assert IdentifyReply.unpack(reply.payload) == IdentifyReply(
-        protocol_version=1,
+        protocol_version=2,
         max_payload=50,
         window_bytes=63,
         clock_hz=1_000_000,

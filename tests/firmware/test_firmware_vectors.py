@@ -25,7 +25,7 @@ def run(runner: Path, kind: str, vectors: Path) -> subprocess.CompletedProcess[s
     return subprocess.run([runner, kind, vectors], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("kind", ["crc32", "frames", "streams", "plot_lines", "brightness"])
+@pytest.mark.parametrize("kind", ["crc32", "frames", "replies", "streams", "plot_lines", "brightness"])
 def test_every_vector_holds(runner: Path, kind: str) -> None:
     done = run(runner, kind, VECTORS / f"{kind}.txt")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -49,6 +49,7 @@ def test_a_wrong_long_frame_is_noticed(wide_runner: Path, tmp_path: Path) -> Non
     [
         ("crc32", "CBF43926", "CBF43927"),
         ("frames", "01 | 2C", "01 | 2D"),
+        ("replies", "5CCDA0CB00", "57D83CF800"),
         ("streams", "| 0 | 2\n", "| 0 | 1\n"),
         ("plot_lines", "x:1.234", "x:1.235"),
         ("brightness", "0.5 | 192", "0.5 | 193"),

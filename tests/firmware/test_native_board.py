@@ -7,7 +7,7 @@ from nets import variety
 
 from sinehil.native import NativeBoard, NativeFirmware
 from sinehil.oracle import open_oracle
-from sinehil.protocol import FrameDecoder, IdentifyReply, MessageType, encode_frame
+from sinehil.protocol import FrameDecoder, IdentifyReply, MessageType, SentRequests, encode_frame
 from sinehil.protocol.frame import Frame
 from sinehil.tflite_model import QuantizedModel
 from sinehil.verify.probes import all_codes
@@ -27,7 +27,10 @@ def firmware(model: QuantizedModel) -> NativeFirmware:
 
 
 def ask(board: NativeBoard, *requests: Frame) -> list[Frame]:
-    decoder = FrameDecoder()
+    sent = SentRequests()
+    for request in requests:
+        sent.add(request)
+    decoder = FrameDecoder(sent.crc_before)
     replies = board.feed(b"".join(map(encode_frame, requests)))
     return [frame for reply in replies for frame in decoder.feed(reply)]
 

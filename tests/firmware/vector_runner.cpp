@@ -71,20 +71,38 @@ std::string decoded(const Bytes &bytes, std::string *errors) {
 
 bool crc32_holds(const Row &row) {
   const Bytes data = from_hex(row.at(0));
-  return sinehil::crc32(data.data(), static_cast<sinehil::Length>(data.size())) == number(row.at(1));
+  return sinehil::crc32(data.data(), static_cast<sinehil::Length>(data.size()), 0) == number(row.at(1));
 }
 
-bool frame_holds(const Row &row) {
+sinehil::Header header_of(const Row &row) {
   sinehil::Header header;
   header.type = static_cast<uint8_t>(number(row.at(0)));
   header.seq = static_cast<uint8_t>(number(row.at(1)));
   header.session = number(row.at(2));
-  const Bytes payload = from_hex(row.at(3));
+  return header;
+}
+
+/* A sealed frame as it stands on the wire. */
+Bytes sealed(const sinehil::Header &header, const Bytes &payload, uint32_t before) {
   sinehil::Reply reply;
   if (!payload.empty()) memcpy(reply.payload(), payload.data(), payload.size());
-  reply.seal(header, static_cast<sinehil::Length>(payload.size()));
+  reply.seal(header, static_cast<sinehil::Length>(payload.size()), before);
   wire.clear();
   reply.send(put);
+  return wire;
+}
+
+bool reply_holds(const Row &row) {
+  sinehil::Header header = header_of(row);
+  sinehil::Decoder decoder;
+  for (uint8_t byte : sealed(header, from_hex(row.at(3)), 0)) decoder.feed(byte);
+  header.type |= sinehil::kReply;
+  return sealed(header, from_hex(row.at(4)), decoder.crc()) == from_hex(row.at(5));
+}
+
+bool frame_holds(const Row &row) {
+  const Bytes payload = from_hex(row.at(3));
+  sealed(header_of(row), payload, 0);
   std::string errors;
   const std::string expected =
       row.at(0) + ":" + row.at(1) + ":" + row.at(2) + ":" + to_hex(payload.data(), payload.size());
@@ -111,11 +129,9 @@ bool brightness_holds(const Row &row) {
 
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
-  const std::map<std::string, bool (*)(const Row &)> kinds = {{"crc32", crc32_holds},
-                                                              {"frames", frame_holds},
-                                                              {"streams", stream_holds},
-                                                              {"plot_lines", plot_line_holds},
-                                                              {"brightness", brightness_holds}};
+  const std::map<std::string, bool (*)(const Row &)> kinds = {
+      {"crc32", crc32_holds},    {"replies", reply_holds},        {"frames", frame_holds},
+      {"streams", stream_holds}, {"plot_lines", plot_line_holds}, {"brightness", brightness_holds}};
   bool (*const holds)(const Row &) = kinds.at(argv[1]);
   std::ifstream file(argv[2]);
   int rows = 0, failed = 0;

@@ -4,29 +4,29 @@ What a sinehil board does when the line is bad stands in tests/firmware/test_dev
 """
 
 import struct
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sinehil import link as link_module
 from sinehil.device import Device
 from sinehil.diagnosis import STK_GET_SYNC, SYNC_DELAYS_S, TALK_BYTES
 from sinehil.errors import ExitCode, IdentityError, LinkError
-from sinehil.link import ATTEMPTS
-from sinehil.protocol import REPLY, ErrorCode, Frame, FrameDecoder, MessageType, encode_frame
+from sinehil.exchange import PACE_S, PATIENCE_S
+from sinehil.link import ATTEMPTS, PING_WAITS, REPLY_TIMEOUT_S
+from sinehil.protocol import REPLY, ErrorCode, Frame, FrameDecoder, MessageType, SentRequests, encode_frame
 from sinehil.protocol import is_bootloader_safe as is_safe
+from sinehil.round_trip import MIN_TIMEOUT_S, RoundTrip
 
 IDENTIFY = struct.pack(
     "<BBHIII12s12s12s12s32sffbbBB",
-    *(1, 50, 63, 16_000_000, 0, 0xCAFE, b"0.1.0", b"uno", b"generated", b"litert", bytes(range(32))),
+    *(2, 50, 63, 16_000_000, 0, 0xCAFE, b"0.1.0", b"uno", b"generated", b"litert", bytes(range(32))),
     *(0.5, 0.25, -128, 3, 1, 1),
 )
 
-Answer = Callable[[Frame], list[Frame]]
+Answer = Callable[[Frame], Sequence[Frame | bytes]]  # bytes as they stand on the wire
 
 
 class Port:
@@ -37,15 +37,19 @@ class Port:
         self.requests: list[Frame] = []
         self.written: list[bytes] = []
         self.reopened = 0
+        self.clock_s = 0.0  # simulated: only waiting takes time
+        self.answers_as_if: bytes | None = (
+            None  # a payload: the first reply to each request is to that instead
+        )
         self._answer, self._raw = answer, raw
-        self._decoder, self._ready = FrameDecoder(), deque[bytes]()
+        self._decoder, self._asked, self._ready = FrameDecoder(), SentRequests(), deque[bytes]()
 
     def now(self) -> float:
-        return time.monotonic()
+        return self.clock_s
 
     def read(self, timeout_s: float) -> bytes:
         if not self._ready:
-            time.sleep(timeout_s)  # a port with nothing to read
+            self.clock_s += timeout_s  # a port with nothing to read
             return b""
         return self._ready.popleft()
 
@@ -55,8 +59,14 @@ class Port:
             self._ready.append(self._raw(data))
         for request in self._decoder.feed(data):
             self.requests.append(request)
+            self._asked.add(request)
             replies = self._answer(request) if self._answer is not None else []
-            self._ready.extend(encode_frame(reply) for reply in replies)
+            self._ready.extend(
+                reply
+                if isinstance(reply, bytes)
+                else encode_frame(reply, self._asked.crc_before(reply.type, reply.seq))
+                for reply in replies
+            )
 
     def reopen(self) -> None:
         self.reopened += 1
@@ -83,12 +93,6 @@ def board_that(answer: Answer) -> Port:
     return Port(lambda request: board(request) if request.type == MessageType.IDENTIFY else answer(request))
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For ports that stay silent; others answer at once and need no shorter waits."""
-    monkeypatch.setattr(link_module, "REPLY_TIMEOUT_S", 0.02)
-
-
 def connected(port: Port) -> Device:
     device = Device(port)
     device.connect(timeout_s=5.0)
@@ -110,7 +114,6 @@ def test_bits_of_a_nan_are_kept() -> None:
     assert connected(Port(board)).infer_floats(x).tobytes() == x.tobytes()
 
 
-@pytest.mark.usefixtures("impatient")
 def test_requests_in_flight_fit_the_boards_window() -> None:
     port = board_that(mute)
     device = connected(port)
@@ -126,19 +129,32 @@ def test_requests_in_flight_fit_the_boards_window() -> None:
 def test_replies_in_another_order_are_put_right() -> None:
     held: list[Frame] = []
 
-    def swap_pairs(request: Frame) -> list[Frame]:
+    def swap_the_first_two(request: Frame) -> list[Frame]:
         held.append(reply_to(request, request.payload))
-        if len(held) < 2:
-            return []
-        pair = held[::-1]
-        held.clear()
-        return pair
+        return {1: [], 2: held[::-1]}.get(len(held), held[-1:])
 
     x_q = np.arange(72).astype(np.int8)  # four requests, two in flight
-    assert np.array_equal(connected(board_that(swap_pairs)).infer_codes(x_q), x_q)
+    device = connected(board_that(swap_the_first_two))
+    assert np.array_equal(device.infer_codes(x_q), x_q)
+    assert device.counters.retries == 1, "what is overtaken counts as lost"
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.parametrize("stale", [True, False])
+def test_a_reply_to_other_bytes_is_taken_for_damaged(stale: bool) -> None:
+    """A late reply whose sequence number has come round again, type and session right: only the CRC can tell."""
+
+    def answer(request: Frame) -> Sequence[Frame | bytes]:
+        asked = SentRequests()
+        asked.add(replace(request, payload=b"other") if stale else request)
+        late = reply_to(request, bytes(18))
+        return [encode_frame(late, asked.crc_before(late.type, late.seq)), reply_to(request, request.payload)]
+
+    device = connected(board_that(answer))
+    x_q = np.arange(18).astype(np.int8)
+    assert np.array_equal(device.infer_codes(x_q), x_q) is stale, "and the other one would be believed"
+    assert (device.crc_errors > 0) is stale
+
+
 def test_silence_before_the_handshake_is_a_link_error() -> None:
     port = Port()
     with pytest.raises(LinkError, match="port0 does not answer") as caught:
@@ -149,7 +165,6 @@ def test_silence_before_the_handshake_is_a_link_error() -> None:
     assert port.written.count(STK_GET_SYNC) == port.reopened, "more would be garbled"
 
 
-@pytest.mark.usefixtures("impatient")
 def test_silence_later_is_a_link_error_after_a_fixed_number_of_attempts() -> None:
     port = board_that(mute)
     device = connected(port)
@@ -159,7 +174,6 @@ def test_silence_later_is_a_link_error_after_a_fixed_number_of_attempts() -> Non
     assert device.counters.frames - before == 1 + (ATTEMPTS - 1)
 
 
-@pytest.mark.usefixtures("impatient")
 def test_only_harmless_frames_go_into_a_possible_bootloader() -> None:
     for _ in range(5):
         port = board_that(mute)
@@ -204,15 +218,15 @@ def test_a_lonely_bootloader_is_named() -> None:
 
 
 def test_another_protocol_version_is_an_identity_error() -> None:
-    port = Port(lambda request: [reply_to(request, b"\2" + IDENTIFY[1:])])
-    with pytest.raises(IdentityError, match=r"another protocol version .*version 2"):
+    port = Port(lambda request: [reply_to(request, b"\3" + IDENTIFY[1:])])
+    with pytest.raises(IdentityError, match=r"another protocol version .*version 3"):
         Device(port).connect(timeout_s=5.0)
 
 
 def test_the_handshake_takes_no_reply_of_another_session_or_request() -> None:
     def answer(request: Frame) -> list[Frame]:
         right = board(request)[0]
-        wrong = replace(right, payload=b"\2" + IDENTIFY[1:])  # would be an IdentityError
+        wrong = replace(right, payload=b"\3" + IDENTIFY[1:])  # would be an IdentityError
         return [
             replace(wrong, session=right.session ^ 1),
             replace(wrong, seq=right.seq ^ 1),
@@ -239,7 +253,6 @@ def test_replies_of_another_session_type_or_request_are_ignored() -> None:
     assert device.counters.retries == 0
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_late_reply_is_not_taken_for_that_of_the_next_request() -> None:
     late: list[Frame] = []
 
@@ -255,6 +268,95 @@ def test_a_late_reply_is_not_taken_for_that_of_the_next_request() -> None:
     assert device.counters.retries > 0
 
 
+def slow(port: Port, seconds: float) -> Port:
+    """Let every answer of the board take its time."""
+    answer = port._answer
+    assert answer is not None
+
+    def later(request: Frame) -> Sequence[Frame | bytes]:
+        port.clock_s += seconds
+        return answer(request)
+
+    port._answer = later
+    return port
+
+
+def test_a_line_that_is_too_slow_ends_at_the_stated_time() -> None:
+    port = Port(board)
+    device = connected(port)
+    slow(port, 0.9)
+    before = port.clock_s
+    with pytest.raises(LinkError, match=r"too bad: after 30 s only \d+ of 40 requests") as caught:
+        device.infer_codes(np.zeros(40 * 18, np.int8))
+    assert caught.value.exit_code == ExitCode.LINK and caught.value.next_step
+    most = PATIENCE_S + 40 * PACE_S
+    assert most <= port.clock_s - before <= most + REPLY_TIMEOUT_S * (1 + sum(PING_WAITS))
+
+
+def test_a_line_that_loses_all_but_pings_ends_too() -> None:
+    """Silence that a ping ends each time, for ever: the board lives, but never answers what it is asked."""
+    port = board_that(lambda request: board(request) if request.type == MessageType.ECHO else [])
+    device = connected(port)
+    with pytest.raises(LinkError, match="stopped answering"):
+        device.infer_codes(np.zeros(18, np.int8))
+    assert port.clock_s < ATTEMPTS * 2 * REPLY_TIMEOUT_S
+
+
+def test_what_a_later_reply_overtakes_is_asked_again_at_once() -> None:
+    seen: list[Frame] = []
+
+    def lose_the_third(request: Frame) -> list[Frame]:
+        seen.append(request)
+        return [] if len(seen) == 3 else board(request)
+
+    port = board_that(lose_the_third)
+    device = connected(port)
+    before, x_q = port.clock_s, np.arange(180).astype(np.int8)
+    assert np.array_equal(device.infer_codes(x_q), x_q)
+    assert (device.counters.retries, port.clock_s - before) == (1, 0.0), "no time was waited"
+
+
+def test_a_lost_reply_costs_little_once_the_round_trip_is_known() -> None:
+    seen: list[Frame] = []
+
+    def lose_the_last(request: Frame) -> list[Frame]:
+        seen.append(request)
+        return [] if len(seen) == 10 else board(request)
+
+    port = board_that(lose_the_last)
+    device = connected(port)
+    before, x_q = port.clock_s, np.arange(180).astype(np.int8)
+    assert np.array_equal(device.infer_codes(x_q), x_q)
+    assert port.clock_s - before == pytest.approx(MIN_TIMEOUT_S)
+
+
+def test_a_late_reply_is_used_when_it_comes_before_the_pings() -> None:
+    held: list[Frame] = []
+
+    def late(request: Frame) -> list[Frame]:
+        if request.type == MessageType.ECHO:
+            return [*held, reply_to(request)]
+        held.append(reply_to(request, request.payload))
+        return []
+
+    device = connected(board_that(late))
+    x_q = np.arange(36).astype(np.int8)
+    assert np.array_equal(device.infer_codes(x_q), x_q)
+    assert (device.counters.retries, len(held)) == (0, 2)
+
+
+def test_a_round_trip_is_learnt_within_its_limits() -> None:
+    trip = RoundTrip(1.0)
+    assert trip.timeout_s == 1.0
+    trip.add(0.01)
+    assert trip.timeout_s == MIN_TIMEOUT_S
+    for _ in range(50):
+        trip.add(0.4)
+    assert 0.4 < trip.timeout_s < 0.5
+    trip.add(30.0)
+    assert trip.timeout_s == 1.0
+
+
 @pytest.mark.parametrize("code", [ErrorCode.UNKNOWN_TYPE, ErrorCode.BAD_LENGTH])
 def test_a_refused_request_is_an_identity_error(code: ErrorCode) -> None:
     def answer(request: Frame) -> list[Frame]:
@@ -268,6 +370,41 @@ def test_a_reply_with_fewer_values_is_an_identity_error() -> None:
     port = board_that(lambda request: [reply_to(request, request.payload[:-1])])
     with pytest.raises(IdentityError, match="another number of values"):
         connected(port).infer_codes(np.zeros(3, np.int8))
+
+
+class Identifying:
+    """A board that keeps its session; ``lost`` numbers the IDENTIFY replies, from 0, that the line loses."""
+
+    def __init__(self, *lost: int) -> None:
+        self.session, self.replies, self.lost = 0, list[Frame](), lost
+
+    def __call__(self, request: Frame) -> list[Frame]:
+        previous, self.session = self.session, request.session
+        self.replies.append(reply_to(request, IDENTIFY[:8] + struct.pack("<I", previous) + IDENTIFY[12:]))
+        return [] if len(self.replies) - 1 in self.lost else self.replies[-1:]
+
+
+@pytest.mark.parametrize("lost", [(), (1,), (1, 2, 3)])
+def test_a_second_identification_survives_loss(lost: tuple[int, ...]) -> None:
+    identifying = Identifying(*lost)
+    device = connected(Port(identifying))
+    first = identifying.session
+    assert device.identify().previous_session in {first, *(reply.session for reply in identifying.replies)}
+    assert len(identifying.replies) == 2 + len(lost)
+    assert len({reply.session for reply in identifying.replies}) == 2 + len(lost), "each has its own session"
+
+
+def test_a_second_identification_is_no_late_answer_to_the_first() -> None:
+    identifying = Identifying()
+    first = list[Frame]()
+
+    def replays(request: Frame) -> list[Frame]:
+        first.extend(identifying(request)[: 0 if first else 1])
+        return [replace(first[0], seq=request.seq)]
+
+    device = connected(Port(replays))
+    with pytest.raises(LinkError, match="stopped answering"):
+        device.identify()
 
 
 def test_a_reset_between_two_identifications_is_noticed() -> None:

@@ -132,7 +132,7 @@ def test_other_bytes_are_safe() -> None:
 
 IDENTIFY = struct.pack(
     "<BBHIII12s12s12s12s32sffbbBB",
-    *(1, 50, 63, 16_000_000, 7, 0xCAFE, b"0.1.0", b"uno", b"generated", b"litert", bytes(range(32))),
+    *(2, 50, 63, 16_000_000, 7, 0xCAFE, b"0.1.0", b"uno", b"generated", b"litert", bytes(range(32))),
     *(0.5, 0.25, -128, 3, 1, 1),
 )
 
@@ -175,7 +175,7 @@ def test_identify_by_byte_offset() -> None:
         b"",
         IDENTIFY[:-1],
         IDENTIFY + b"\0",
-        identify_with(0, b"\x02"),
+        identify_with(0, b"\x01"),
         identify_with(1, b"\x03"),
         identify_with(2, b"\x0f\x00"),
         identify_with(4, bytes(4)),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
-from sinehil.protocol import Frame, FrameDecoder, encode_frame
+from sinehil.protocol import REPLY, Frame, FrameDecoder, SentRequests, encode_frame
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -44,6 +44,17 @@ def test_frames_both_ways(row: list[str]) -> None:
     frame, wire = frame_from(*row[:4]), unhex(row[4])
     assert encode_frame(frame) == wire
     assert FrameDecoder().feed(wire) == [frame]
+
+
+@pytest.mark.parametrize("row", rows("replies"))
+def test_replies_are_bound_to_their_requests(row: list[str]) -> None:
+    request, wire = frame_from(*row[:4]), unhex(row[5])
+    reply = Frame(request.type | REPLY, request.seq, request.session, unhex(row[4]))
+    sent = SentRequests()
+    sent.add(request)
+    assert encode_frame(reply, sent.crc_before(reply.type, reply.seq)) == wire
+    assert FrameDecoder(sent.crc_before).feed(wire) == [reply]
+    assert FrameDecoder().feed(wire) == [], "it does not stand alone"
 
 
 @pytest.mark.parametrize(("name", "wire", "frames", "crc_errors", "framing_errors"), rows("streams"))

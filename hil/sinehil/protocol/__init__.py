@@ -1,7 +1,7 @@
 """The wire protocol as pure functions and one decoder: bytes in, frames out, no I/O. See hil/PROTOCOL.md."""
 
 from sinehil.protocol.decode import FrameDecoder
-from sinehil.protocol.encode import encode_frame, is_bootloader_safe
+from sinehil.protocol.encode import SentRequests, encode_frame, is_bootloader_safe
 from sinehil.protocol.frame import REPLY, ErrorCode, Frame, MessageType, ProtocolError
 from sinehil.protocol.messages import BenchReply, ErrorReply, IdentifyReply, StatsReply
 
@@ -15,6 +15,7 @@ __all__ = [
     "IdentifyReply",
     "MessageType",
     "ProtocolError",
+    "SentRequests",
     "StatsReply",
     "encode_frame",
     "is_bootloader_safe",

@@ -1,6 +1,7 @@
 """Bytes to frames: a state machine that never raises; what is wrong is dropped and counted."""
 
 import zlib
+from collections.abc import Callable
 
 from cobs import cobs
 
@@ -10,10 +11,19 @@ MAX_ENCODED = MAX_FRAME + 2  # COBS adds one byte in 254
 KEPT_GARBAGE = 256
 
 
-class FrameDecoder:
-    """Feed it bytes as they come, in pieces of any size."""
+def nothing_before(_kind: int, _seq: int) -> int:
+    """Return what the CRC of a request goes on from."""
+    return 0
 
-    def __init__(self) -> None:
+
+class FrameDecoder:
+    """Feed it bytes as they come, in pieces of any size.
+
+    ``crc_before`` returns what the CRC of a frame goes on from, by its type and sequence number: see SentRequests.
+    """
+
+    def __init__(self, crc_before: Callable[[int, int], int] = nothing_before) -> None:
+        self._crc_before = crc_before
         self._pending = bytearray()
         self._overlong = False
         self.crc_errors = 0
@@ -64,11 +74,12 @@ class FrameDecoder:
             self.framing_errors += 1
             self._discard(encoded)
             return None
-        if zlib.crc32(body[: -CRC.size]) != CRC.unpack(body[-CRC.size :])[0]:
+        kind, seq, session = HEADER.unpack_from(body)
+        before = self._crc_before(kind, seq)
+        if zlib.crc32(body[: -CRC.size], before) != CRC.unpack(body[-CRC.size :])[0]:
             self.crc_errors += 1
             self._discard(encoded)
             return None
-        kind, seq, session = HEADER.unpack_from(body)
         return Frame(kind, seq, session, body[HEADER.size : -CRC.size])
 
     def _discard(self, data: bytes) -> None:

@@ -13,7 +13,7 @@ from sinehil.protocol.frame import (
     ProtocolError,
 )
 
-VERSION = 1
+VERSION = 2
 SHA256_BYTES = 32
 _IDENTIFY = struct.Struct("<BBHIII12s12s12s12s32sffbbBB")
 _BENCH = struct.Struct("<BIII")
