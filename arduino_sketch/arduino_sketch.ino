@@ -13,8 +13,11 @@ void setup() {
 }
 
 void loop() {
-  for (int16_t byte; (byte = sinehil::board_serial_read()) >= 0;) {
+  sinehil::board_alive();
+  const int16_t byte = sinehil::board_serial_read();
+  if (byte >= 0) {
     if (commands.feed(static_cast<uint8_t>(byte))) commands.reply().send(sinehil::board_serial_write);
+  } else if (!commands.host_seen()) {
+    sinehil::demo_step();
   }
-  if (!commands.host_seen()) sinehil::demo_step();
 }

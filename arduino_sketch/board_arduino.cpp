@@ -33,13 +33,6 @@ void board_led(bool on) {
   }
 }
 
-extern "C" char __heap_start;
-
-uint16_t board_free_ram_bytes() {
-  /* No heap: everything between the static data and the stack is free. */
-  return static_cast<uint16_t>(SP - reinterpret_cast<uint16_t>(&__heap_start));
-}
-
 namespace {
 
 constexpr uint8_t kByOne = _BV(CS10);
@@ -83,8 +76,6 @@ uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_
 #else
 
 void board_led(bool on) { digitalWrite(LED_BUILTIN, on ? HIGH : LOW); }
-
-uint16_t board_free_ram_bytes() { return 0; }
 
 uint32_t board_measure_cycles(Inference, const int8_t *, int8_t *) { return 0; }
 

@@ -18,6 +18,11 @@ static_assert(sizeof(sinehil_model_identity) == 68, "sent as it lies in flash");
 static_assert(kIdentityOffset + sizeof(sinehil_model_identity) <= kMaxReplyPayload, "IDENTIFY fits a reply");
 static_assert(sizeof(float) == 4, "float32 on the wire");
 
+void store_u16(uint8_t *to, uint16_t value) {
+  to[0] = static_cast<uint8_t>(value);
+  to[1] = static_cast<uint8_t>(value >> 8);
+}
+
 /* How many samples a request brings; 0 if it is no whole number, or their outputs do not fit a reply. */
 template <uint8_t kValueBytes>
 uint8_t samples(Length request_bytes) {
@@ -103,6 +108,7 @@ int16_t Commands::infer_f32() {
   const uint8_t *in = decoder_.payload();
   uint8_t *out = reply_.payload();
   for (uint8_t sample = 0; sample < count; ++sample) {
+    board_alive();
     for (uint8_t i = 0; i < SINEHIL_INPUTS; ++i, in += sizeof(float)) {
       float x;
       memcpy(&x, in, sizeof x);
@@ -123,6 +129,7 @@ int16_t Commands::infer_i8() {
   const int8_t *in = reinterpret_cast<const int8_t *>(decoder_.payload());
   int8_t *out = reinterpret_cast<int8_t *>(reply_.payload());
   for (uint8_t sample = 0; sample < count; ++sample) {
+    board_alive();
     sinehil_infer(in, out);
     in += SINEHIL_INPUTS;
     out += SINEHIL_OUTPUTS;
@@ -145,6 +152,7 @@ int16_t Commands::bench() {
   uint32_t sum = 0, most = 0, least = UINT32_MAX;
   int8_t x_q = in[0], y_q[SINEHIL_OUTPUTS];
   for (uint8_t i = 0; i < count; ++i, ++x_q, in += SINEHIL_INPUTS) {
+    board_alive();
     const uint32_t cycles = board_measure_cycles(sinehil_infer, kOneInput ? &x_q : in, y_q);
     sum += cycles;
     if (cycles > most) most = cycles;
@@ -165,10 +173,13 @@ int16_t Commands::stats() {
   store_u32(out + 4, decoder_.crc_errors());
   store_u32(out + 8, decoder_.framing_errors());
   store_u32(out + 12, board_uptime_ms());
-  const uint16_t free_ram = board_free_ram_bytes();
-  out[16] = static_cast<uint8_t>(free_ram);
-  out[17] = static_cast<uint8_t>(free_ram >> 8);
-  return 18;
+  store_u16(out + 16, board_free_ram_bytes());
+  store_u16(out + 18, board_least_free_ram_bytes());
+  const LineErrors line = board_line_errors();
+  out[20] = line.ring_overruns;
+  out[21] = line.uart_overruns;
+  out[22] = line.uart_framing;
+  return 23;
 }
 
 }  // namespace sinehil

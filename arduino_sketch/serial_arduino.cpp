@@ -36,13 +36,26 @@ struct Ring {
 Ring received;
 Ring unsent; /* lets the board answer the next request while the last reply is still on its way */
 
+volatile LineErrors errors;
+
+void count(volatile uint8_t &errors_of_a_kind) {
+  const uint8_t more = errors_of_a_kind + 1;
+  if (more != 0) errors_of_a_kind = more;
+}
+
 uint8_t after(uint8_t index) { return (index + 1) & (kRingBytes - 1); }
 
 }  // namespace
 
 ISR(USART_RX_vect) {
+  const uint8_t status = UCSR0A; /* of the byte that is read next */
   const uint8_t byte = UDR0, at = received.head, next = after(at);
-  if (next == received.tail) return; /* the frame's checksum will tell */
+  if (status & _BV(DOR0)) count(errors.uart_overruns);
+  if (status & _BV(FE0)) count(errors.uart_framing);
+  if (next == received.tail) { /* the frame's checksum will tell */
+    count(errors.ring_overruns);
+    return;
+  }
   received.bytes[at] = byte;
   received.head = next;
 }
@@ -72,6 +85,8 @@ int16_t board_serial_read() {
   return byte;
 }
 
+LineErrors board_line_errors() { return {errors.ring_overruns, errors.uart_overruns, errors.uart_framing}; }
+
 bool board_serial_writable() { return after(unsent.head) != unsent.tail; }
 
 void board_serial_write(uint8_t byte) {
@@ -86,6 +101,8 @@ void board_serial_write(uint8_t byte) {
 }
 
 #else
+
+LineErrors board_line_errors() { return {0, 0, 0}; } /* the core's Serial does not tell */
 
 void board_serial_begin() { Serial.begin(kBaud); }
 

@@ -12,6 +12,9 @@ const char kBoardName[kBoardNameBytes] = "native";
 uint32_t board_clock_hz() { return 1000000; }
 uint32_t board_uptime_ms() { return 0; }
 uint16_t board_free_ram_bytes() { return 0; }
+uint16_t board_least_free_ram_bytes() { return 0; }
+void board_alive() {}
+LineErrors board_line_errors() { return LineErrors(); }
 uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_q) {
   inference(x_q, y_q);
   return 0; /* it has no cycle counter */

@@ -9,13 +9,14 @@ static const char *json_bool(bool value) { return value ? "true" : "false"; }
 
 static void say_stats(const struct board *b, char *out, size_t size) {
   const struct counters *c = &b->count;
-  const int n = snprintf(out, size,
-                         "{\"cycles\":%" PRIu64 ",\"received\":%" PRIu64 ",\"sent\":%" PRIu64
-                         ",\"overruns\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"unread\":%" PRIu64
-                         ",\"baud_errors\":%" PRIu64 ",\"opened\":%" PRIu64 ",\"resets\":%" PRIu64
-                         ",\"watchdog_resets\":%" PRIu64 ",\"crashes\":%" PRIu64 ",\"flash_writes\":%" PRIu64,
-                         b->avr->cycle, c->received, c->sent, c->overruns, c->lost, c->unread, c->baud_errors,
-                         c->opened, c->resets, c->watchdog_resets, c->crashes, c->flash_writes);
+  const int n = snprintf(
+      out, size,
+      "{\"cycles\":%" PRIu64 ",\"received\":%" PRIu64 ",\"received_at\":%" PRIu64 ",\"sent\":%" PRIu64
+      ",\"sent_at\":%" PRIu64 ",\"overruns\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"unread\":%" PRIu64
+      ",\"baud_errors\":%" PRIu64 ",\"opened\":%" PRIu64 ",\"resets\":%" PRIu64
+      ",\"watchdog_resets\":%" PRIu64 ",\"crashes\":%" PRIu64 ",\"flash_writes\":%" PRIu64,
+      b->avr->cycle, c->received, c->received_at, c->sent, c->sent_at, c->overruns, c->lost, c->unread,
+      c->baud_errors, c->opened, c->resets, c->watchdog_resets, c->crashes, c->flash_writes);
   if (n < 0 || (size_t)n >= size) return;
   snprintf(out + n, size - (size_t)n,
            ",\"marks\":%" PRIu64 ",\"mark_span\":%" PRIu64

@@ -51,6 +51,7 @@ static avr_cycle_count_t on_start_bit(avr_t *avr, avr_cycle_count_t when, void *
     return 0;
   }
   b->count.received++;
+  b->count.received_at = avr->cycle;
   b->rush_until = avr->cycle + RUSH_AFTER_BYTE;
   b->rush_no_more = avr->cycle + RUSH_AT_MOST;
   receive(b, ring_take(&b->to_chip));
@@ -76,6 +77,7 @@ static void on_output(avr_irq_t *irq, uint32_t value, void *param) {
   bool framing_error;
   uint8_t byte = (uint8_t)value;
   b->count.sent++;
+  b->count.sent_at = b->avr->cycle;
   prolong_rush(b);
   if (!b->is_open) return; /* nobody listens */
   if (!speeds_agree(b)) {

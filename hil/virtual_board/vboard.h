@@ -18,11 +18,12 @@
 /* What is counted over the whole life of the board; bytes as they pass on the line. */
 struct counters {
   uint64_t received, sent;
-  uint64_t overruns;    /* bytes the sketch was too late to read */
-  uint64_t lost;        /* bytes that met a receiver switched off, or a chip that stands */
-  uint64_t unread;      /* bytes for a host that does not read them */
-  uint64_t baud_errors; /* bytes garbled because host and chip differ in speed */
-  uint64_t opened;      /* times the port went from closed to open */
+  uint64_t received_at, sent_at; /* cycles at the last of each */
+  uint64_t overruns;             /* bytes the sketch was too late to read */
+  uint64_t lost;                 /* bytes that met a receiver switched off, or a chip that stands */
+  uint64_t unread;               /* bytes for a host that does not read them */
+  uint64_t baud_errors;          /* bytes garbled because host and chip differ in speed */
+  uint64_t opened;               /* times the port went from closed to open */
   uint64_t resets, watchdog_resets, crashes; /* resets from outside; by the chip itself; runs into nonsense */
   uint64_t flash_writes;                     /* pages erased or written by the bootloader */
 };

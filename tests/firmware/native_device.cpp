@@ -13,6 +13,9 @@ const char kBoardName[kBoardNameBytes] = "native";
 uint32_t board_clock_hz() { return 1000000; }
 uint32_t board_uptime_ms() { return 4711; }
 uint16_t board_free_ram_bytes() { return 815; }
+uint16_t board_least_free_ram_bytes() { return 711; }
+void board_alive() {}
+LineErrors board_line_errors() { return {12, 34, 56}; }
 /* SINEHIL_COUNTER makes it a board with a cycle counter that shows 100 plus the input's code. */
 uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_q) {
   inference(x_q, y_q);

@@ -116,7 +116,17 @@ def test_stats_counts_what_was_right_and_what_was_not(opened: NativeLink) -> Non
     frame[-4] ^= 1
     opened.write(bytes(frame) + b"no frame")
     stats = StatsReply.unpack(opened.ask(Frame(MessageType.STATS, 2, SESSION)).payload)
-    assert stats == StatsReply(frames=2, crc_errors=1, framing_errors=1, uptime_ms=4711, free_ram_bytes=815)
+    assert stats == StatsReply(
+        frames=2,
+        crc_errors=1,
+        framing_errors=1,
+        uptime_ms=4711,
+        free_ram_bytes=815,
+        least_free_ram_bytes=711,
+        ring_overruns=12,
+        uart_overruns=34,
+        uart_framing_errors=56,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -198,8 +198,8 @@ def test_identify_that_makes_no_sense(payload: bytes) -> None:
 
 def test_the_other_replies() -> None:
     assert BenchReply.unpack(bytes.fromhex("02 01000000 02000000 03000000")) == BenchReply(2, 1, 2, 3)
-    stats = StatsReply.unpack(bytes.fromhex("01000000 02000000 03000000 04000000 0500"))
-    assert stats == StatsReply(1, 2, 3, 4, 5)
+    stats = StatsReply.unpack(bytes.fromhex("01000000 02000000 03000000 04000000 0500 0600 07 08 09"))
+    assert stats == StatsReply(1, 2, 3, 4, 5, 6, 7, 8, 9)
     assert ErrorReply.unpack(b"\x03\x02") == ErrorReply(ErrorCode.BAD_SESSION, MessageType.ECHO)
 
 

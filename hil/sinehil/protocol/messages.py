@@ -17,7 +17,7 @@ VERSION = 2
 SHA256_BYTES = 32
 _IDENTIFY = struct.Struct("<BBHIII12s12s12s12s32sffbbBB")
 _BENCH = struct.Struct("<BIII")
-_STATS = struct.Struct("<IIIIH")
+_STATS = struct.Struct("<IIIIHHBBB")
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,21 @@ class BenchReply:
 
 @dataclass(frozen=True)
 class StatsReply:
-    """The board's own counters since its last reset."""
+    """The board's own counters since its last reset.
+
+    ``least_free_ram_bytes`` is what the deepest stack left. The last three stop at 255: bytes that found the receive
+    ring full, times that the UART itself lost bytes, bytes without a stop bit.
+    """
 
     frames: int
     crc_errors: int
     framing_errors: int
     uptime_ms: int
     free_ram_bytes: int
+    least_free_ram_bytes: int
+    ring_overruns: int
+    uart_overruns: int
+    uart_framing_errors: int
 
     @classmethod
     def unpack(cls, payload: bytes) -> Self:

@@ -17,14 +17,17 @@ TIMEOUT_S = 5.0
 class VirtualStats:
     """What the simulator counted since the start; bytes as they passed on the line.
 
-    ``cycles`` stand still while the chip does. ``lost`` met a receiver switched off, ``unread`` a host that does
-    not read. ``opened`` counts edges, ``opens`` is how many hold the port now. ``mark_span`` is the cycles
+    ``cycles`` stand still while the chip does; ``received_at`` and ``sent_at`` are theirs at the last byte's start bit
+    from the host and when the chip gave its UART the last one. ``lost`` met a receiver switched off, ``unread`` a host
+    that does not read. ``opened`` counts edges, ``opens`` is how many hold the port now. ``mark_span`` is the cycles
     between the firmware's last two writes to GPIOR0, ``mark_value`` the last value written.
     """
 
     cycles: int
     received: int
+    received_at: int
     sent: int
+    sent_at: int
     overruns: int
     lost: int
     unread: int

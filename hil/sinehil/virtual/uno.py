@@ -34,6 +34,11 @@ class VirtualUno:
         """The path to open, like ``/dev/ttyACM0``."""
         return str(self._link)
 
+    @property
+    def pid(self) -> int:
+        """The simulator's process."""
+        return self._process.pid
+
     @classmethod
     def start(cls, link: Path | None = None, flash_image: Path | None = None) -> Self:
         """Build what is missing, start the board, and return when its port can be opened.
