@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sinehil.visible import visible, visible_lines
+
 
 @dataclass
 class Stage:
@@ -30,10 +32,10 @@ class Console:
         self._talk = RichConsole(stderr=json_output, highlight=False, soft_wrap=True)
 
     def say(self, text: str = "", style: str = "") -> None:
-        """Print one line, as it is."""
+        """Print one line, with what would move a cursor or hide something spelled out."""
         from rich.text import Text
 
-        self._talk.print(Text(text, style=style))
+        self._talk.print(Text(visible_lines(text), style=style))
 
     def result(self, document: Mapping[str, Any]) -> None:
         """With ``--json``, print the command's one object."""
@@ -45,6 +47,7 @@ class Console:
     @contextlib.contextmanager
     def stage(self, name: str, with_eta: bool = False) -> Iterator[Stage]:
         """Show that ``name`` is under way; at its end print one line with its time and note."""
+        from rich.markup import escape
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
         started = time.monotonic()
@@ -58,11 +61,11 @@ class Console:
         with Progress(
             *columns, console=self._talk, transient=True, disable=not self._talk.file.isatty()
         ) as bar:
-            task = bar.add_task(name, total=None, detail="")
+            task = bar.add_task(escape(visible(name)), total=None, detail="")
 
             def update(detail: str, fraction: float | None = None) -> None:
                 total = None if fraction is None else 1.0
-                bar.update(task, detail=detail, completed=fraction or 0.0, total=total)
+                bar.update(task, detail=escape(visible(detail)), completed=fraction or 0.0, total=total)
 
             stage = Stage(update)
             yield stage

@@ -1,13 +1,15 @@
 """The artefact folder's table of contents: every file with its hash, and how the model came to be."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sinehil.errors import ArtefactError
-from sinehil.files import sha256_of, write_atomically
+from sinehil.files import bounded_bytes, sha256_of, write_atomically
+from sinehil.visible import visible
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -20,6 +22,7 @@ SAMPLES = "data/samples.csv"
 PAGE = "training.html"
 SOURCE_DATA = "data/input.csv"  # a user's own samples, as they were given
 MAX_MANIFEST_BYTES = 1 << 20
+MAX_NAME = 200  # characters of a file name; most file systems take 255 bytes a part
 
 
 @dataclass(frozen=True)
@@ -87,15 +90,16 @@ def read_manifest_file(path: Path) -> Manifest:
     """Read and check one file, as ``read_manifest`` does."""
     next_step = "run `sinehil train` to make the artefacts again"
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
+        if not path.exists():
+            raise ArtefactError(f"there is no {path}", next_step)
+        content = bounded_bytes(path, MAX_MANIFEST_BYTES)
+        if content is None:
             raise ArtefactError(
                 f"{path} is larger than {MAX_MANIFEST_BYTES} bytes: not a manifest", next_step
             )
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ArtefactError(f"there is no {path}", next_step) from None
+        document = json.loads(content.decode())
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtefactError(f"{path} cannot be read: {error}", next_step) from error
+        raise ArtefactError(f"{path} cannot be read: {str(error)[:200]}", next_step) from error
     return _checked(path, document)
 
 
@@ -112,8 +116,8 @@ def checked_file(folder: Path, manifest: Manifest, name: str) -> Path:
     if entry is None:
         raise ArtefactError(f"{folder / MANIFEST} does not list {name}", next_step)
     try:
-        size = path.stat().st_size
-        if size != entry.bytes or sha256_of(path) != entry.sha256:
+        # A link to a device or a pipe may have no end; one to a file must still be the file that is described.
+        if not path.is_file() or path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
             raise ArtefactError(
                 f"{path} is not the file that {MANIFEST} describes: altered or truncated", next_step
             )
@@ -139,7 +143,7 @@ def _checked(path: Path, document: Any) -> Manifest:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ArtefactError(
-            f"{path} is not a manifest this version understands: {error}",
+            f"{path} is not a manifest this version understands: {str(error)[:200]}",
             "run `sinehil train` to make the artefacts again",
         ) from error
 
@@ -149,7 +153,10 @@ def _try(item: Mapping[str, Any]) -> TrainingTry:
 
 
 def _quantization(item: Mapping[str, Any]) -> QuantizationEntry:
-    return QuantizationEntry(float(item["scale"]), int(item["zero_point"]))
+    scale = float(item["scale"])
+    if not (math.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale {scale}")
+    return QuantizationEntry(scale, int(item["zero_point"]))
 
 
 def _file(item: Mapping[str, Any]) -> FileEntry:
@@ -158,6 +165,9 @@ def _file(item: Mapping[str, Any]) -> FileEntry:
 
 def _safe(name: str) -> str:
     """Refuse names that leave the folder: a manifest may come from elsewhere."""
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ValueError(f"file name {name!r} leaves the folder")
+    parts = PurePosixPath(name).parts
+    if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name:
+        raise ValueError(f"file name {name[:80]!r} leaves the folder")
+    if len(name) > MAX_NAME or visible(name) != name:
+        raise ValueError(f"file name {name[:80]!r} is no name of an artefact")
     return name

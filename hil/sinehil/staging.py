@@ -22,10 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sinehil.errors import ArtefactError
-from sinehil.files import cannot_write, write_atomically
+from sinehil.files import bounded_bytes, cannot_write, write_atomically
 
 PREFIX = ".staging-"
 NEW, OLD, PLAN = "new", "old", "plan"
+MAX_PLAN_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
@@ -112,6 +113,9 @@ def _move_in(staging: Path, target: Path, last: str) -> None:
     new, old = staging / NEW, staging / OLD
     files = sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file())
     names = sorted(files, key=lambda name: name == last)
+    for name in names:
+        if _leads_out(target, name):
+            raise cannot_write(target / name, OSError(errno.ELOOP, "a link leads out of the folder"))
     write_atomically(staging / PLAN, "\n".join(names).encode())
     for name in names:  # all that takes space comes before anything moves
         (old / name).parent.mkdir(parents=True, exist_ok=True)
@@ -157,18 +161,30 @@ def _put_back_one(new: Path, old: Path, path: Path) -> None:
 
 def _unfinished(staging: Path) -> list[str]:
     """Return the names of a move under way, none if it has not begun or has come to its end."""
-    try:
-        names = (staging / PLAN).read_text().split("\n")
-    except FileNotFoundError:
-        return []
-    if not names[-1] or not all(map(_is_inside, names)):
+    plan = staging / PLAN
+    content = bounded_bytes(plan, MAX_PLAN_BYTES) if plan.is_file() else None
+    names = [] if content is None else content.decode(errors="replace").split("\n")
+    if not names or not names[-1] or not all(map(_is_inside, names)):
         return []  # not ours: a folder from elsewhere must not make us move files outside of it
+    moved = [(folder, f"{part}{name}") for name in names for folder, part in _places(staging)]
+    if any(_leads_out(*place) for place in moved):
+        return []
     return names if os.path.lexists(staging / NEW / names[-1]) else []
 
 
 def _is_inside(name: str) -> bool:
     path = Path(name)
-    return not path.is_absolute() and ".." not in path.parts
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def _places(staging: Path) -> tuple[tuple[Path, str], ...]:
+    """Return the folders that a move must stay in, each with what stands there before a name."""
+    return (staging.parent, ""), (staging, f"{NEW}/"), (staging, f"{OLD}/")
+
+
+def _leads_out(folder: Path, name: str) -> bool:
+    """Return whether a link on the way to ``folder/name`` leaves the folder, as one in a download may."""
+    return not Path(os.path.realpath((folder / name).parent)).is_relative_to(os.path.realpath(folder))
 
 
 def _remove(staging: Path) -> None:

@@ -62,14 +62,15 @@ class Aim:
     unknown: str = ""
 
 
-def _elementwise(function: Callable[[float], float]) -> Function:
-    """Apply the C library's function to each element: NumPy's own vary more between CPUs."""
+@dataclass(frozen=True)
+class _Elementwise:
+    """The C library's function applied to each element: NumPy's own vary more between CPUs."""
 
-    def apply(x: Float64s) -> Float64s:
-        values = np.fromiter((function(value) for value in x.ravel().tolist()), np.float64, x.size)
+    function: Callable[[float], float]
+
+    def __call__(self, x: Float64s) -> Float64s:
+        values = np.fromiter((self.function(value) for value in x.ravel().tolist()), np.float64, x.size)
         return values.reshape(x.shape)
-
-    return apply
 
 
 def _sinc(x: float) -> float:
@@ -83,10 +84,10 @@ def _gaussian(x: float) -> float:
 TARGETS = {
     target.name: target
     for target in (
-        Target("sin", _elementwise(math.sin), 0.0, 2 * math.pi, "sin x"),
-        Target("cos", _elementwise(math.cos), 0.0, 2 * math.pi, "cos x"),
-        Target("sinc", _elementwise(_sinc), -2 * math.pi, 2 * math.pi, "sin(x)/x"),
-        Target("gaussian", _elementwise(_gaussian), -4.0, 4.0, "exp(\u2212x\u00b2/2)"),
+        Target("sin", _Elementwise(math.sin), 0.0, 2 * math.pi, "sin x"),
+        Target("cos", _Elementwise(math.cos), 0.0, 2 * math.pi, "cos x"),
+        Target("sinc", _Elementwise(_sinc), -2 * math.pi, 2 * math.pi, "sin(x)/x"),
+        Target("gaussian", _Elementwise(_gaussian), -4.0, 4.0, "exp(\u2212x\u00b2/2)"),
     )
 }
 FROM_A_FILE = Aim(None, "its samples came from a file, and no function is known behind them")

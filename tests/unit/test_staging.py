@@ -143,6 +143,56 @@ def test_a_plan_from_elsewhere_moves_nothing_outside(folder: Path, tmp_path: Pat
     assert theirs.read_text() == "mine" and content(folder) == OLD_FILES and not staging.exists()
 
 
+@pytest.mark.parametrize("link", ["sub", ".staging-hostile/new", ".staging-hostile/old"])
+def test_a_link_in_a_folder_from_elsewhere_moves_nothing_outside(
+    folder: Path, tmp_path: Path, link: str
+) -> None:
+    """The plan's names stay inside; the folders that they lead through do not."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in ("b", "manifest.json", "sub"):
+        (theirs / name).write_text("mine")
+    staging = folder / ".staging-hostile"
+    (staging / "new" / "sub").mkdir(parents=True)
+    (staging / "new" / "manifest.json").touch()
+    (staging / "plan").write_text("sub/b\nmanifest.json")
+    if (folder / link).is_dir():
+        (folder / link).rename(tmp_path / "away")
+    (folder / link).symlink_to(theirs)
+    begin_and_give_up(folder)
+    assert content_of(theirs) == {"b": "mine", "manifest.json": "mine", "sub": "mine"}
+    assert not staging.exists()
+
+
+def test_files_are_not_published_through_a_link_that_leads_out(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "b").write_text("mine")
+    (folder / "sub" / "b").unlink()
+    (folder / "sub").rmdir()
+    (folder / "sub").symlink_to(tmp_path / "theirs")
+    done = publish(folder, "never", 0)
+    assert "a link leads out of the folder" in done.stderr and done.returncode != 0
+    assert content_of(tmp_path / "theirs") == {"b": "mine"} and leftovers(folder) == []
+    (folder / "sub").unlink()
+    (folder / "inside").mkdir()
+    (folder / "sub").symlink_to("inside")
+    assert publish(folder, "never", 0).returncode == 0, "the control: a link within the folder"
+
+
+@pytest.mark.parametrize("plan", [b"a\0b\nmanifest.json", b"\xff\xfe\nmanifest.json", b"x" * 5000, b"\n" * 9])
+def test_a_plan_that_no_run_of_ours_wrote_is_no_plan(folder: Path, plan: bytes) -> None:
+    staging = folder / ".staging-hostile"
+    (staging / "new").mkdir(parents=True)
+    (staging / "new" / "manifest.json").touch()
+    (staging / "plan").write_bytes(plan)
+    begin_and_give_up(folder)
+    assert content(folder) == OLD_FILES and not staging.exists()
+
+
+def content_of(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize("name", list(NEW_FILES))
 def test_a_folder_in_the_place_of_a_file_is_kept(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir(parents=True)

@@ -1,5 +1,6 @@
 """``sinehil train``: data, training, conversion, export."""
 
+import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from sinehil.commands.training_bar import TrainingBar
 from sinehil.console import Console
 from sinehil.errors import UsageError
 from sinehil.manifest import PAGE, Manifest, changed_files, read_manifest
+from sinehil.visible import visible_lines
 
 if TYPE_CHECKING:
     from sinehil_pipeline.config import Recipe
@@ -155,4 +157,5 @@ def _print_recipe(name: str | None, varied: bool) -> None:
         raise UsageError(
             "--print-recipe prints a recipe's file as it is", "give it --recipe alone, or nothing"
         )
-    typer.echo(recipe_text(name or DEFAULT_RECIPE), nl=False)
+    text = recipe_text(name or DEFAULT_RECIPE)
+    typer.echo(visible_lines(text) if sys.stdout.isatty() else text, nl=False)

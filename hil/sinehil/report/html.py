@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from sinehil.report.text import visible
+from sinehil.visible import visible
 
 SHARED = "sinehil.report"
 

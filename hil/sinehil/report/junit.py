@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.report.mismatches import Indices, Row, code_rows, float_rows
-from sinehil.report.text import number_text, visible
+from sinehil.report.text import number_text
 from sinehil.targets import Float32s, Target
 from sinehil.verify.result import VerifyResult
+from sinehil.visible import visible
 
 LISTED = 20
 CODES_PER_CASE = 16

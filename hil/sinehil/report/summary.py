@@ -3,8 +3,9 @@
 from sinehil.report.claims import TABLE, headline, scope
 from sinehil.report.coverage import coverage_of
 from sinehil.report.mismatches import first_mismatches
-from sinehil.report.text import number_text, visible
+from sinehil.report.text import number_text
 from sinehil.verify.result import VerifyResult
+from sinehil.visible import visible
 
 SHOWN_MISMATCHES = 5
 

@@ -11,8 +11,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from sinehil.report.text import visible
 from sinehil.targets import Target
+from sinehil.visible import visible
 
 Values = NDArray[np.float64]
 FEW_CROSSES = 40

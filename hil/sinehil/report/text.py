@@ -1,31 +1,14 @@
-"""Numbers and foreign strings as text, the same way in every kind of report."""
+"""Numbers as text, the same way in every kind of report."""
 
 import math
-import unicodedata
 
 import numpy as np
-
-# Cc, Cf: control and bidirectional characters; Cs: undecodable bytes of a port's name; Co, Cn: no known glyph;
-# Zl, Zp: line breaks in disguise. Each could hide or reorder what a reader sees, or is not valid XML.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 _ORACLE_NAMES = {
     "litert": "LiteRT",
     "litert-ref": "LiteRT (reference kernels)",
     "tflm": "TensorFlow Lite Micro",
 }
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with every character that has no shape of its own written as a backslash escape."""
-    return "".join(_escape(char) if unicodedata.category(char) in _INVISIBLE else char for char in text)
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def oracle_label(oracle: str, version: str) -> str:

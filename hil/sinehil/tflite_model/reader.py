@@ -5,23 +5,23 @@ import struct
 from pathlib import Path
 
 from sinehil.errors import ArtefactError
+from sinehil.files import bounded_bytes
 from sinehil.tflite_model.chain import Chain
 from sinehil.tflite_model.limits import MAX_FILE_BYTES, excess
 from sinehil.tflite_model.model import QuantizedModel
-from sinehil.tflite_model.tensors import HELP, Tensors
+from sinehil.tflite_model.tensors import HELP, Tensors, shortened
 
 DAMAGED = (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, MemoryError)
 
 
 def load_quantized_model(path: Path) -> QuantizedModel:
     """Read a .tflite file; ArtefactError if it is missing, damaged or not a supported model."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ArtefactError(f"{path} has {size} bytes; models up to {MAX_FILE_BYTES} are supported", HELP)
-        return parse_quantized_model(path.read_bytes(), str(path))
-    except OSError as error:
-        raise ArtefactError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+    data = bounded_bytes(path, MAX_FILE_BYTES)
+    if data is None:
+        raise ArtefactError(
+            f"{path} has more than {MAX_FILE_BYTES} bytes; models up to that are supported", HELP
+        )
+    return parse_quantized_model(data, str(path))
 
 
 def parse_quantized_model(data: bytes, name: str) -> QuantizedModel:
@@ -44,4 +44,6 @@ def parse_quantized_model(data: bytes, name: str) -> QuantizedModel:
     except ArtefactError:
         raise
     except DAMAGED as error:
-        raise ArtefactError(f"{name} is damaged: {error}", "make or download it again") from error
+        raise ArtefactError(
+            f"{name} is damaged: {shortened(str(error))}", "make or download it again"
+        ) from error

@@ -11,6 +11,7 @@ from sinehil.errors import ArtefactError
 from sinehil.tflite_model.limits import MAX_RANK, MAX_SCALE, MAX_WIDTH, MIN_SCALE
 from sinehil.tflite_model.model import Quantization
 
+MAX_REASON = 300
 HELP = "see `sinehil compile --help` for what is supported"
 
 
@@ -27,8 +28,8 @@ class Tensors:
         return replace(self, place=f"{self.place}: {operator}")
 
     def refuse(self, reason: str) -> ArtefactError:
-        """Return the error to raise."""
-        return ArtefactError(f"{self.place}: {reason}", HELP)
+        """Return the error to raise; a shape in ``reason`` may have as many numbers as the file has room for."""
+        return ArtefactError(f"{self.place}: {shortened(reason)}", HELP)
 
     def get(self, index: int) -> Any:
         """Return a tensor, or None for one that is left out (a negative index)."""
@@ -99,6 +100,15 @@ class Tensors:
         if buffer.offset or buffer.size or tensor.externalBuffer:
             raise self.refuse(f"tensor {text(tensor.name)} has its numbers outside the FlatBuffer")
         return b"" if buffer.data is None else bytes(bytearray(buffer.data))
+
+
+def shortened(reason: str) -> str:
+    """Return a reason that fits a few lines."""
+    return (
+        reason
+        if len(reason) <= MAX_REASON
+        else f"{reason[: MAX_REASON // 2]} ... {reason[-MAX_REASON // 2 :]}"
+    )
 
 
 def text(name: bytes | None) -> str:
