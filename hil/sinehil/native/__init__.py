@@ -2,5 +2,6 @@
 
 from sinehil.native.board import NativeBoard, NativeFirmware
 from sinehil.native.library import compile_library
+from sinehil.native.transport import NativeTransport
 
-__all__ = ["NativeBoard", "NativeFirmware", "compile_library"]
+__all__ = ["NativeBoard", "NativeFirmware", "NativeTransport", "compile_library"]

@@ -1,6 +1,7 @@
 """Which inputs decide everything: the int8 codes, and the floats around every step of the quantiser."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 
 from sinehil.arithmetic import arithmetic_of, dequantize
 from sinehil.errors import ArtefactError
+from sinehil.files import bounded_bytes
 from sinehil.targets import Target
 from sinehil.tflite_model import Quantization
 
 Float32s = NDArray[np.float32]
 STEPS = 255
+MAX_SAMPLES_BYTES = 16 << 20  # three times what the most samples of a recipe take
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def all_codes() -> NDArray[np.int8]:
@@ -52,15 +56,25 @@ def input_range(input_: Quantization, target: Target | None) -> tuple[float, flo
 def test_set(samples: Path) -> Float32s:
     """Return the x of the test split of ``data/samples.csv``; ArtefactError if there are none."""
     try:
-        with samples.open(newline="") as file:
-            x = [float(row["x"]) for row in csv.DictReader(file) if row["split"] == "test"]
-    except (OSError, KeyError, ValueError, csv.Error) as error:
+        content = bounded_bytes(samples, MAX_SAMPLES_BYTES)
+        if content is None:
+            raise ValueError(f"more than {MAX_SAMPLES_BYTES} bytes")
+        rows = csv.DictReader(io.StringIO(content.decode(), newline=""))
+        x = [_finite(row["x"]) for row in rows if row["split"] == "test"]
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise ArtefactError(
             f"{samples} is not the pipeline's sample file: {error}", "run `sinehil train` to make it again"
         ) from error
     if not x:
         raise ArtefactError(f"{samples} has no test samples", "run `sinehil train` to make it again")
     return np.array(x, dtype=np.float32)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not abs(value) <= FLOAT32_MAX:
+        raise ValueError(f"x is {text[:40]}, not a finite float32 number")
+    return value
 
 
 def _ends(input_: Quantization, target: Target | None) -> Float32s:

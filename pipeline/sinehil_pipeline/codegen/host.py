@@ -38,12 +38,11 @@ void sinehil_infer(const int8_t *x_q, int8_t *y_q) { (void)x_q, (void)y_q; }
 """
 
 
-class HostKernel:
-    """The functions of engine.h on arrays, one call for all samples."""
+class HostFunctions:
+    """The functions of engine.h on arrays, one call for all samples; ``library`` has LOOPS in it."""
 
-    def __init__(self, kernel: GeneratedKernel, outputs: int) -> None:
-        """Compile and load; ToolError if the C does not compile or this machine does not load it."""
-        self._library, self._outputs = _load(kernel), outputs
+    def __init__(self, library: ctypes.CDLL, outputs: int) -> None:
+        self._library, self._outputs = library, outputs
 
     def infer(self, x_q: Codes) -> Codes:
         """Return output codes [n, outputs] for input codes [n, inputs]."""
@@ -74,6 +73,14 @@ class HostKernel:
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
         function.restype = None
         function(np.ascontiguousarray(source).ctypes.data, result.ctypes.data, count)
+
+
+class HostKernel(HostFunctions):
+    """Those of a generated kernel."""
+
+    def __init__(self, kernel: GeneratedKernel, outputs: int) -> None:
+        """Compile and load; ToolError if the C does not compile or this machine does not load it."""
+        super().__init__(_load(kernel), outputs)
 
 
 def _load(kernel: GeneratedKernel) -> ctypes.CDLL:

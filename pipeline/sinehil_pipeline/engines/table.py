@@ -15,7 +15,7 @@ def markdown(figures: Sequence[Figures]) -> str:
     oracles = tuple(figures[0].equal)
     measured = [(*HEADER, *(f"= {name}" for name in oracles)), *map(_measured, figures)]
     published = [PUBLISHED_HEADER, *map(_published, PUBLISHED)]
-    return f"{_table(measured)}\n\nPublished, not measured here ({SOURCE}):\n\n{_table(published)}\n"
+    return f"{table(measured)}\n\nPublished, not measured here ({SOURCE}):\n\n{table(published)}\n"
 
 
 def _measured(item: Figures) -> Row:
@@ -34,7 +34,7 @@ def _published(item: Published) -> Row:
     return (item.engine, item.board, time_us, f"{item.flash_bytes:,}", f"{item.ram_bytes:,}")
 
 
-def _table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """Return a Markdown table with columns of even width, so that it is a table on a terminal too."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     numeric = [

@@ -4,6 +4,7 @@ RAM_START, RAM_END = 0x100, 0x8FF
 STACK_AT = RAM_END
 SPL, SPH, SREG = 0x3D, 0x3E, 0x3F
 INITIAL = bytes((7 * number + 0x35) & 0xFF for number in range(32))  # whatever a caller left in the registers
+INITIAL_RAM = bytes((13 * at + 7) & 0xFF for at in range(RAM_END + 1))  # nobody may rely on zeros
 
 
 class ConventionError(AssertionError):
@@ -21,7 +22,7 @@ class Chip:
         """Begin anew, with whatever a caller left in registers and RAM."""
         self.registers = bytearray(INITIAL)
         self.registers[1] = 0
-        self.ram = bytearray((13 * at + 7) & 0xFF for at in range(RAM_END + 1))  # nobody may rely on zeros
+        self.ram = bytearray(INITIAL_RAM)
         self.carry = self.zero = self.negative = self.overflow = self.t = 0
         self.cycles = 0
         self.pc = 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from sinehil_pipeline.codegen.avr.chip import RAM_END, SPH, SPL, SREG, Chip, ConventionError
+from sinehil_pipeline.codegen.avr.chip import RAM_END, RAM_START, SPH, SPL, SREG, Chip, ConventionError
 
 
 def _signed(value: int) -> int:
@@ -14,7 +14,7 @@ Handler = Callable[[Chip, int, int], None]
 
 def _load(m: Chip, d: int, pointer: int, before: int = 0, after: int = 0, offset: int = 0) -> None:
     address = m.word(pointer) + before
-    if address + offset > RAM_END:
+    if not RAM_START <= address + offset <= RAM_END:
         raise ConventionError(f"a load from {address + offset:#x}, outside RAM")
     m.registers[d] = m.ram[address + offset]
     if before or after:
@@ -87,7 +87,10 @@ def _pop(m: Chip, d: int, _: int) -> None:
 
 
 def _in(m: Chip, d: int, address: int) -> None:
-    m.registers[d] = {SPL: m.stack & 0xFF, SPH: m.stack >> 8, SREG: 0}[address]
+    known = {SPL: m.stack & 0xFF, SPH: m.stack >> 8, SREG: 0}
+    if address not in known:
+        raise ConventionError(f"a read of the I/O register {address:#x}")
+    m.registers[d] = known[address]
 
 
 def _out(m: Chip, address: int, d: int) -> None:

@@ -28,30 +28,38 @@ class Call:
 
 
 class Machine(Chip):
-    """A chip with a program in its flash."""
+    """A chip with a program in its flash, whose caller keeps codes in RAM at ``x_at`` and ``y_at``."""
 
-    def __init__(self, program: Program) -> None:
+    x_at, y_at = X_AT, Y_AT
+
+    def __init__(self, program: Program, max_cycles: int = MAX_CYCLES) -> None:
         super().__init__(program.image)
+        self._max_cycles = max_cycles
         self._steps = [_decode(word) for word in program.words]
 
     def call(self, x_q: Sequence[int], outputs: int) -> Call:
-        """Call ``void f(const int8_t *x_q, int8_t *y_q)`` at address 0; the codes as signed integers."""
+        """Call ``void f(const int8_t *x_q, int8_t *y_q)`` at address 0; the codes as signed integers.
+
+        Raises ConventionError if it does what a function may not, or does not come to an end.
+        """
         self.reset()
-        self.ram[X_AT : X_AT + len(x_q)] = bytes(value & 0xFF for value in x_q)
-        self.set_word(24, X_AT)
-        self.set_word(22, Y_AT)
+        self.ram[self.x_at : self.x_at + len(x_q)] = bytes(value & 0xFF for value in x_q)
+        self.set_word(24, self.x_at)
+        self.set_word(22, self.y_at)
         before = bytes(self.registers)
         self.push_word(len(self._image))  # returning there ends the run
         self._low_water = self.stack
-        while self.pc < len(self._steps):
+        while 0 <= self.pc < len(self._steps):
             handler, first, second, cycles = self._steps[self.pc]
             self.cycles += cycles
             self.pc += 1
             handler(self, first, second)
-            if self.cycles > MAX_CYCLES:
+            if self.cycles > self._max_cycles:
                 raise ConventionError("the function does not come to an end")
+        if self.pc != len(self._image):
+            raise ConventionError(f"it leaves the function for {self.pc:#x}")
         self._check_convention(before)
-        codes = self.ram[Y_AT : Y_AT + outputs]
+        codes = self.ram[self.y_at : self.y_at + outputs]
         return Call(
             [value - 256 * (value > 127) for value in codes], self.cycles - 4, self._low_water - self.deepest
         )
