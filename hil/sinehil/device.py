@@ -1,5 +1,6 @@
 """A board that speaks the sinehil protocol: what it can be asked. See hil/PROTOCOL.md."""
 
+import secrets
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from sinehil import protocol
 from sinehil.errors import IdentityError
 from sinehil.exchange import Exchange, Progress
-from sinehil.link import Link, LinkCounters
+from sinehil.link import Choose, Link, LinkCounters
 from sinehil.protocol import Frame, MessageType
 from sinehil.protocol.frame import FLOAT_BYTES
 from sinehil.transport import Transport
@@ -20,10 +21,13 @@ Value = TypeVar("Value", bound=np.generic)
 
 
 class Device:
-    """A board and the shape of its model; ``connect`` comes first."""
+    """A board and the shape of its model; ``connect`` comes first.
 
-    def __init__(self, transport: Transport) -> None:
-        self._link = Link(transport)
+    ``choose`` draws the bytes of session numbers.
+    """
+
+    def __init__(self, transport: Transport, choose: Choose = secrets.choice) -> None:
+        self._link = Link(transport, choose)
         self._limits: protocol.IdentifyReply | None = None
 
     @property

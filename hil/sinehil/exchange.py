@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sinehil.errors import LinkError
 from sinehil.link import ATTEMPTS, Link
 from sinehil.protocol import REPLY, Frame, MessageType, encode_frame
-from sinehil.round_trip import RoundTrip
 
 # An exchange of n requests ends PATIENCE_S + n * PACE_S after its start, or one silence later, whatever the line does.
 PATIENCE_S, PACE_S = 10.0, 0.5
@@ -32,8 +31,7 @@ class Exchange:
         self._link, self._kind, self._payloads, self._progress = link, kind, payloads, progress
         self._waiting = list(range(len(payloads)))[::-1]  # indices, the next one last
         self._in_flight: dict[int, _Pending] = {}  # by sequence number, in the order in which they were sent
-        self._replies: dict[int, bytes] = {}
-        self._round_trip = RoundTrip(link.reply_timeout_s)
+        self.replies: dict[int, bytes] = {}  # so far, by index
 
     def run(self) -> list[bytes]:
         """Send every payload and return the replies in the same order.
@@ -55,7 +53,7 @@ class Exchange:
                 for late in self._link.ping(ATTEMPTS - silences, self._is_wanted):
                     self._accept(late)
                 self._lose(list(self._in_flight))
-        return [self._replies[index] for index in range(len(self._payloads))]
+        return [self.replies[index] for index in range(len(self._payloads))]
 
     def _fill_window(self) -> None:
         """Send what waits until the board's receive ring could be full.
@@ -74,7 +72,7 @@ class Exchange:
 
     def _next_reply(self) -> Frame | None:
         """Return the next reply to a request in flight, or None when it takes too long."""
-        frames = self._link.replies_until(self._link.within(self._round_trip.timeout_s))
+        frames = self._link.replies_until(self._link.within(self._link.round_trip.timeout_s))
         return next((frame for frame in frames if self._is_wanted(frame)), None)
 
     def _is_wanted(self, frame: Frame) -> bool:
@@ -91,8 +89,8 @@ class Exchange:
         if reply.seq not in sent:
             return  # the same reply twice
         answered = self._in_flight.pop(reply.seq)
-        self._round_trip.add(self._link.now() - answered.sent_at_s)
-        self._replies[answered.index] = reply.payload
+        self._link.round_trip.add(self._link.now() - answered.sent_at_s)
+        self.replies[answered.index] = reply.payload
         self._lose(sent[: sent.index(reply.seq)])
         if self._progress is not None:
             self._progress(answered.index)
@@ -106,6 +104,6 @@ class Exchange:
         requests = len(self._payloads)
         return LinkError(
             f"the line to {self._link.port} is too bad: after {PATIENCE_S + PACE_S * requests:g} s only "
-            f"{len(self._replies)} of {requests} requests have been answered",
+            f"{len(self.replies)} of {requests} requests have been answered",
             "take a shorter cable or another port, keep it away from motors and radios, and run the command again",
         )

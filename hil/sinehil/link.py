@@ -2,7 +2,7 @@
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from sinehil.deadline import Deadline
 from sinehil.diagnosis import who_is_there
 from sinehil.errors import IdentityError, LinkError
 from sinehil.protocol import ErrorCode, Frame, MessageType
+from sinehil.round_trip import RoundTrip
 from sinehil.transport import Transport
 
 HANDSHAKE_INTERVAL_S = 0.05
@@ -19,6 +20,7 @@ PING_WAITS = (0.25, 0.75, 1.0, 2.0)  # times the longest wait; no more pings tha
 ATTEMPTS = 5
 
 Reply = TypeVar("Reply")
+Choose = Callable[[Sequence[int]], int]  # by chance
 
 
 @dataclass
@@ -34,13 +36,14 @@ class LinkCounters:
 class Link:
     """One session with a board. Requests are pure, so a lost one is simply sent again."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, choose: Choose = secrets.choice) -> None:
+        self._transport, self._choose = transport, choose
         self._sent = protocol.SentRequests()
         self._decoder = protocol.FrameDecoder(self._sent.crc_before)
         self._received: deque[Frame] = deque()
         self._seq = 0
-        self.reply_timeout_s = REPLY_TIMEOUT_S  # the longest wait for one reply
+        self._longest_wait_s = REPLY_TIMEOUT_S
+        self.round_trip = RoundTrip(self._longest_wait_s)
         self.window_bytes = 0
         self.session = 0
         self.counters = LinkCounters()
@@ -61,16 +64,17 @@ class Link:
         Raises LinkError if nothing answers, IdentityError if something else does.
         """
         self._decoder = protocol.FrameDecoder(self._sent.crc_before)
-        self.session = _random_session()
+        self.session = _random_session(self._choose)
         request = self._safe_request(MessageType.IDENTIFY)
         deadline = self.within(timeout_s)
         while not deadline.expired:
             self.send(request)
-            interval = self.within(HANDSHAKE_INTERVAL_S)
+            sent_at_s, interval = self.now(), self.within(HANDSHAKE_INTERVAL_S)
             for frame in self.frames_until(interval):
                 if _answers(frame, request) and frame.session == self.session:
                     reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
                     self.window_bytes = reply.window_bytes
+                    self.round_trip.add(self.now() - sent_at_s)
                     return reply
         raise who_is_there(self._transport, self._decoder.discarded)
 
@@ -80,12 +84,12 @@ class Link:
         Each attempt is a session of its own, so that the answer is to this question, not a late one to an earlier.
         """
         ours = set[int]()
-        for _ in range(ATTEMPTS):
+        for wait_s in (self.round_trip.timeout_s, *self._ping_waits_s()):
             ours.add(self.session)
-            self.session = _random_session()
+            self.session = _random_session(self._choose)
             request = self._safe_request(MessageType.IDENTIFY)
             self.send(request)
-            for frame in self.frames_until(self.within(self.reply_timeout_s)):
+            for frame in self.frames_until(self.within(wait_s)):
                 if _answers(frame, request) and frame.session == self.session:
                     reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
                     if reply.previous_session not in ours:
@@ -100,16 +104,21 @@ class Link:
         earlier comes after it. Raises LinkError if ``most`` pings bring none.
         """
         pings, late = set[int](), list[Frame]()
-        for wait in PING_WAITS[len(PING_WAITS) - most :]:
+        for wait_s in self._ping_waits_s()[len(PING_WAITS) - most :]:
             ping = self._safe_request(MessageType.ECHO)
             self.send(ping)
             pings.add(ping.seq)
-            for frame in self.replies_until(self.within(wait * self.reply_timeout_s)):
+            for frame in self.replies_until(self.within(wait_s)):
                 if frame.seq in pings:
                     return late
                 if wanted(frame):
                     late.append(frame)
+        if late:  # the pings came while it had no time to take them in, as during a long BENCH
+            return late
         raise self._silent()
+
+    def _ping_waits_s(self) -> list[float]:
+        return [wait * self._longest_wait_s for wait in PING_WAITS]
 
     def replies_until(self, deadline: Deadline) -> Iterator[Frame]:
         """Yield the frames of this session as they come; LinkError when a board has forgotten it, thus was reset."""
@@ -199,10 +208,10 @@ class Link:
             ) from error
 
 
-def _random_session() -> int:
+def _random_session(choose: Choose) -> int:
     """Return a session number, never 0, none of whose bytes a bootloader takes for a command."""
     quiet = [byte for byte in range(1, 256) if not 0x40 <= byte <= 0x7F and byte != 0x20]
-    return int.from_bytes(bytes(secrets.choice(quiet) for _ in range(4)), "little")
+    return int.from_bytes(bytes(choose(quiet) for _ in range(4)), "little")
 
 
 def _answers(frame: Frame, request: Frame) -> bool:

@@ -330,6 +330,25 @@ def test_a_lost_reply_costs_little_once_the_round_trip_is_known() -> None:
     assert port.clock_s - before == pytest.approx(MIN_TIMEOUT_S)
 
 
+def test_the_round_trip_is_known_from_the_handshake_on() -> None:
+    asked: list[Frame] = []
+
+    def lose_the_first(request: Frame) -> list[Frame]:
+        asked.append(request)
+        return [] if len(asked) == 1 else board(request)
+
+    port = board_that(lose_the_first)
+    device = connected(port)
+    before = port.clock_s
+    assert device.echo(b"abc") == b"abc"
+    assert port.clock_s - before == pytest.approx(MIN_TIMEOUT_S)
+    identifying = Port(Identifying(1))
+    device = connected(identifying)
+    before = identifying.clock_s
+    device.identify()
+    assert identifying.clock_s - before == pytest.approx(MIN_TIMEOUT_S)
+
+
 def test_a_late_reply_is_used_when_it_comes_before_the_pings() -> None:
     held: list[Frame] = []
 

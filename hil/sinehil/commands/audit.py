@@ -1,0 +1,14 @@
+"""``sinehil audit``: what a verdict is worth, measured."""
+
+import typer
+
+from sinehil.commands.audit_link import audit_link
+from sinehil.commands.audit_mutants import HELP, audit_mutants
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Measure what a PASS is worth.", rich_markup_mode=None, no_args_is_help=True)
+    group.command("link")(audit_link)
+    group.command("mutants", help=HELP)(audit_mutants)
+    app.add_typer(group, name="audit")

@@ -1,0 +1,181 @@
+"""``sinehil audit link``: verify over lines and boards that fail on purpose, judged by who knows the truth."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sinehil.commands import options
+from sinehil.commands.training_bar import TrainingBar
+from sinehil.console import Console, Stage
+from sinehil.errors import ArtefactError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from sinehil.faults.bench import Bench
+    from sinehil.faults.tally import Tally
+    from sinehil.tflite_model import QuantizedModel
+    from sinehil_pipeline.worker import Channel
+
+DEFAULT_TRANSACTIONS, DEFAULT_SEED = 20_000, 7
+SHOWN_VIOLATIONS = 20
+DAMAGED, NOISY = 50_000, 500  # frames damaged in each way, verifications at each bit error rate
+
+
+def audit_link(
+    transactions: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Go on until N requests have met a fault.")
+    ] = DEFAULT_TRANSACTIONS,
+    seed: Annotated[int, typer.Option(min=0, help="Which faults there are.")] = DEFAULT_SEED,
+    replay: Annotated[
+        str | None, typer.Option(metavar="SEED:CASE", help="Run one case again and tell all about it.")
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="How many work side by side; the result is the same.")
+    ] = 2,
+    artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
+    model: options.Model = None,
+    oracle: options.Oracle = options.DEFAULT_ORACLE,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the page with the table here.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Verify over lines that fail on purpose: bits, bytes, frames, delays, resets, exchanged boards.
+
+    There must never be a false PASS, a wrong value that counts, a hang or a crash. The firmware and the host's code
+    are the real ones, the line between them is simulated, with its time. A request counts as faulted when what
+    arrived of it or of its reply, or when, was not what had been sent. Exit code 1 if anything was not as it must be;
+    `--replay` shows such a case again.
+    """
+    from sinehil.commands.steps import load_model
+
+    console = Console(as_json)
+    loaded = load_model(artifacts, model)
+    if (loaded.inputs, loaded.outputs) != (1, 1):
+        raise ArtefactError(
+            f"{loaded.name} has {loaded.inputs} inputs and {loaded.outputs} outputs",
+            "the audit of the link needs a model with one input and one output, whose every answer it can know",
+        )
+    if replay is not None:
+        return _replay(console, loaded, oracle, replay)
+    started = time.monotonic()
+    with console.stage("audit link", with_eta=True) as stage:
+        tally = _counted(loaded, oracle, seed, transactions, processes, stage)
+        total = tally.total
+        stage.note = (
+            f"{total.faulted:,} faulted of {total.requests:,} requests in {total.verifies:,} verifications"
+        )
+    return _reported(console, tally, loaded, oracle, seed, time.monotonic() - started, out)
+
+
+def _counted(
+    model: "QuantizedModel", oracle: str, seed: int, transactions: int, processes: int, stage: Stage
+) -> "Tally":
+    """Add up blocks in their order until there are enough; how many processes count them makes no difference."""
+    from sinehil.faults.tally import Tally
+    from sinehil_pipeline.workers import Workers
+
+    total, early = Tally(), dict[int, Tally]()
+    with Workers(TrainingBar(stage, 1)) as workers:
+        tasks = [
+            workers.start(count_blocks, model.data, oracle, seed, first, processes)
+            for first in range(processes)
+        ]
+        following = {task: first for first, task in enumerate(tasks)}
+        wanted = 0
+        for task, part in workers.parts(*tasks):
+            early[following[task]] = part
+            following[task] += processes
+            while wanted in early:
+                total.add(early.pop(wanted))
+                wanted += 1
+                if total.total.faulted >= transactions:
+                    return total
+            done = total.total.faulted
+            stage.update(f"{done:,} of {transactions:,} faulted", done / transactions)
+    raise AssertionError("blocks have no end")
+
+
+def count_blocks(
+    channel: "Channel", data: bytes, oracle: str, seed: int, first: int, step: int
+) -> None:  # in a worker
+    """Hand over the tallies of every ``step``-th block, until ended."""
+    from sinehil.faults.tally import blocks
+    from sinehil.tflite_model import parse_quantized_model
+
+    for tally in blocks(make_link_bench(parse_quantized_model(data, "model"), oracle), seed, first, step):
+        channel.hand_over(tally)
+
+
+def make_link_bench(model: "QuantizedModel", oracle: str) -> "Bench":
+    """Return the boards for a model, with the kernel for every board."""
+    from sinehil.commands.firmware import expectation
+    from sinehil.faults.bench import make_bench
+    from sinehil.oracle import open_oracle
+    from sinehil_pipeline.codegen import generate_kernel
+
+    kernel = generate_kernel(model, oracle)
+    return make_bench(expectation(model, oracle, kernel), open_oracle(oracle, model), kernel.sources)
+
+
+def _reported(
+    console: Console,
+    tally: "Tally",
+    model: "QuantizedModel",
+    oracle: str,
+    seed: int,
+    elapsed_s: float,
+    out: Path | None,
+) -> int:
+    from sinehil.faults.page import page, table
+    from sinehil.faults.residual import reckon_residual
+    from sinehil.faults.throughput import RATES, measure_throughput
+    from sinehil.files import write_atomically
+
+    console.say(f"\n{table(tally)}\n")
+    for text in tally.found[:SHOWN_VIOLATIONS]:
+        console.say(text, style="bold red")
+    rate = tally.total.faulted / elapsed_s
+    console.say(f"{rate:,.0f} faulted requests a second; {len(tally.found)} violations")
+    if out is not None:
+        bench = make_link_bench(model, oracle)
+        residual = reckon_residual(bench.earlier[0], (*RATES, 1e-3), DAMAGED, seed)
+        noisy = [measure_throughput(bench, rate, NOISY, seed) for rate in RATES]
+        write_atomically(out, page(tally, model, seed, residual, noisy).encode())
+        console.say(f"page: {out}")
+    console.result({"seed": seed, "model_sha256": model.sha256, "elapsed_s": elapsed_s, **tally.document()})
+    return ExitCode.FAIL if tally.found else ExitCode.OK
+
+
+def _replay(console: Console, model: "QuantizedModel", oracle: str, name: str) -> int:
+    """Run one case and tell its faults, what came of it, and what is wrong with that."""
+    from sinehil.faults.case import run_case
+    from sinehil.faults.judge import violations
+
+    try:
+        seed, case = (int(part) for part in name.split(":"))
+    except ValueError as error:
+        raise UsageError(f"--replay {name} is no SEED:CASE", "write it as in `--replay 7:123`") from error
+    bench = make_link_bench(model, oracle)
+    seen = run_case(bench, seed, case)
+    found = violations(bench, seen)
+    document = dict(_told(seen, found))
+    for key, value in document.items():
+        console.say(f"{key}: {value}")
+    console.result(document)
+    return ExitCode.FAIL if found else ExitCode.OK
+
+
+def _told(seen: Any, found: list[str]) -> Iterator[tuple[str, Any]]:
+    outcome = seen.outcome
+    yield "plan", seen.plan.name
+    yield "row", seen.schedule.row
+    yield "faults", [f"{fault.way} {fault.piece}: {fault.kind}" for fault in seen.schedule.faults]
+    yield "outcome", repr(outcome) if isinstance(outcome, BaseException) else str(outcome.verdict)
+    yield "requests", seen.requests
+    yield "faulted", seen.faulted
+    yield "retries", seen.retries
+    yield "elapsed_s", seen.elapsed_s
+    yield "violations", found

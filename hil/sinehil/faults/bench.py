@@ -1,0 +1,142 @@
+"""Everything that the cases of an audit share: firmwares and their truth, the interpreter, what is compared."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.device import Device
+from sinehil.faults.line import SimulatedLine
+from sinehil.faults.schedule import CLEAN
+from sinehil.faults.truth import Firmware, known, with_other_model, with_wrong_code
+from sinehil.oracle import Oracle
+from sinehil.targets import NO_MANIFEST
+from sinehil.tflite_model import QuantizedModel
+from sinehil.verify import probes
+from sinehil.verify.mode import Mode
+from sinehil.verify.run import Expected, Inputs, no_proof, verify
+
+Codes = NDArray[np.int8]
+Float32s = NDArray[np.float32]
+WRONG_CODES = ((-128, 1), (3, 4), (127, 0x80))  # input code and which bits of its output are wrong
+OTHER_SHA256 = "5a" * 32
+
+
+class Remembered(Oracle):
+    """An interpreter that is asked for the same inputs only once."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle, self.version = oracle, oracle.version
+        self.name = oracle.name  # type: ignore[misc]
+        self._known: dict[tuple[str, bytes], Any] = {}
+
+    def predict(self, x: Float32s) -> Float32s:
+        """See Oracle."""
+        y: Float32s = self._once("x", x, self._oracle.predict)
+        return y
+
+    def predict_codes(self, x_q: Codes) -> Codes:
+        """See Oracle."""
+        y: Codes = self._once("codes", x_q, self._oracle.predict_codes)
+        return y
+
+    def _once(self, kind: str, values: NDArray[np.generic], ask: Callable[..., Any]) -> Any:
+        key = kind, values.tobytes()
+        if key not in self._known:
+            self._known[key] = ask(values)
+        return self._known[key]
+
+    def _load(self, data: bytes) -> None:
+        del data
+        raise AssertionError("the interpreter behind it has loaded it")
+
+    def _run(self, batch: NDArray[np.generic]) -> NDArray[np.generic]:
+        del batch
+        raise AssertionError("the interpreter behind it runs")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one kind of verification compares."""
+
+    name: str
+    inputs: Inputs
+    streamed: bool = False
+
+    @property
+    def pieces(self) -> int:
+        """About how many requests it takes: 19 codes or 4 floats each."""
+        codes = 0 if self.inputs.codes is None else len(self.inputs.codes)
+        return codes // 19 + len(self.inputs.x) // (1 if self.streamed else 4) + 3
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A model, boards with and without faults of their own, and what is expected of them."""
+
+    expected: Expected
+    oracle: Oracle
+    firmwares: tuple[Firmware, ...]
+    plans: tuple[Plan, ...]
+    earlier: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
+
+    @cached_property
+    def truths(self) -> dict[tuple[str, str], tuple[Codes | None, Float32s]]:
+        """Each firmware's true answers to each plan."""
+        return {
+            (firmware.name, plan.name): (
+                None if plan.inputs.codes is None else firmware.code_of(plan.inputs.codes),
+                firmware.y_of(plan.inputs.x),
+            )
+            for firmware in self.firmwares
+            for plan in self.plans
+        }
+
+
+def make_bench(expected: Expected, oracle: Oracle, kernel: Mapping[str, str]) -> Bench:
+    """Compile the boards: the right one, some with one wrong code behind the right identity, one with another model."""
+    model = expected.model
+    wrong = [
+        known(f"wrong for code {code}", model.sha256, with_wrong_code(kernel, code, error))
+        for code, error in WRONG_CODES
+    ]
+    other = known("another model", OTHER_SHA256, with_other_model(kernel, model.sha256, OTHER_SHA256))
+    firmwares = (known("right", model.sha256, kernel), *wrong, other)
+    bench = Bench(
+        replace(expected, proof_of=no_proof), Remembered(oracle), firmwares, _plans(model, expected.oracle)
+    )
+    return replace(bench, earlier=_earlier_session(bench))
+
+
+def _plans(model: QuantizedModel, oracle: str) -> tuple[Plan, ...]:
+    """Everything that decides the model; every code and a few x; a few x, one at a time."""
+    floats, codes = probes.exhaustive_floats(model.input, oracle=oracle), probes.all_codes()
+    return (
+        Plan("exhaustive", Inputs(Mode.EXHAUSTIVE, floats, NO_MANIFEST, codes)),
+        Plan("codes", Inputs(Mode.EXHAUSTIVE, floats[::27], NO_MANIFEST, codes)),
+        Plan("streamed", Inputs(Mode.SAMPLES, floats[::11], NO_MANIFEST), streamed=True),
+    )
+
+
+def _earlier_session(bench: Bench) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the requests and replies of a whole verification on a good line."""
+    line = Recorded(bench.firmwares, CLEAN)
+    verify(Device(line), bench.expected, bench.oracle, bench.plans[0].inputs)
+    return tuple(line.sent), tuple(asked.reply for asked in line.station.book)
+
+
+class Recorded(SimulatedLine):
+    """A line that keeps what the host sends."""
+
+    def write(self, data: bytes) -> None:
+        """See Transport."""
+        self.sent.append(data)
+        super().write(data)
+
+    @cached_property
+    def sent(self) -> list[bytes]:
+        """The pieces so far."""
+        return []

@@ -1,0 +1,108 @@
+"""One verification over a bad line, the same for the same seed and case, and everything that was seen of it."""
+
+from dataclasses import dataclass
+
+from sinehil.device import Device
+from sinehil.errors import IdentityError, LinkError
+from sinehil.exchange import Exchange, Progress
+from sinehil.faults.bench import Bench, Plan
+from sinehil.faults.dice import Dice
+from sinehil.faults.line import HangError, SimulatedLine
+from sinehil.faults.schedule import ROWS, Schedule, schedule_of
+from sinehil.faults.station import Asked
+from sinehil.link import Choose
+from sinehil.protocol import MessageType
+from sinehil.transport import Transport
+from sinehil.verify.result import VerifyResult
+from sinehil.verify.run import verify
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A reply that the code under test took for the answer to a request."""
+
+    kind: int
+    payload: bytes
+    reply: bytes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What happened in a case. ``outcome`` is what verify returned or raised."""
+
+    plan: Plan
+    schedule: Schedule
+    outcome: VerifyResult | BaseException
+    accepted: tuple[Accepted, ...]
+    book: tuple[Asked, ...]
+    sessions: frozenset[int]
+    surprises: tuple[str, ...]
+    elapsed_s: float
+    requests: int
+    faulted: int
+    retries: int
+
+
+class WatchedDevice(Device):
+    """Keeps every reply that counts, in runs that end in an error too."""
+
+    def __init__(self, transport: Transport, choose: Choose) -> None:
+        super().__init__(transport, choose)
+        self.accepted: list[Accepted] = []
+
+    def _ask(self, kind: MessageType, payloads: list[bytes], progress: Progress | None = None) -> list[bytes]:
+        exchange = Exchange(self._link, kind, payloads, progress)
+        try:
+            return exchange.run()
+        finally:
+            self.accepted += [Accepted(kind, payloads[at], reply) for at, reply in exchange.replies.items()]
+
+
+def run_case(bench: Bench, seed: int, case: int) -> Seen:
+    """Verify one board over the line of this case."""
+    dice = Dice(seed, case, 1)
+    plan = bench.plans[_weighted((1, 6, 1), dice)]
+    first = _weighted((60, 10, 10, 10, 10), dice)
+    return run_schedule(bench, plan, first, schedule_of(seed, case, plan.pieces), dice.word())
+
+
+def run_schedule(bench: Bench, plan: Plan, first: int, schedule: Schedule, sessions_seed: int) -> Seen:
+    """Verify the board with the firmware of number ``first`` over a line with these faults."""
+    firmwares = (*bench.firmwares[first:], *bench.firmwares[:first])
+    line = SimulatedLine(firmwares, schedule, bench.earlier)
+    dice = Dice(sessions_seed)
+    device = WatchedDevice(line, lambda options: options[dice.below(len(options))])
+    outcome = _outcome(device, bench, plan)
+    return Seen(
+        plan,
+        schedule,
+        outcome,
+        tuple(device.accepted),
+        tuple(line.station.book),
+        frozenset(line.sessions),
+        tuple(line.station.surprises),
+        line.now(),
+        line.requests,
+        len(line.faulted),
+        device.counters.retries,
+    )
+
+
+def _outcome(device: Device, bench: Bench, plan: Plan) -> VerifyResult | BaseException:
+    on_sample = (lambda _sample: None) if plan.streamed else None
+    try:
+        return verify(device, bench.expected, bench.oracle, plan.inputs, on_sample)
+    except (LinkError, IdentityError) as error:
+        return error
+    except (Exception, HangError) as error:  # whatever else comes is for the judge
+        return error
+
+
+def _weighted(weights: tuple[int, ...], dice: Dice) -> int:
+    place = dice.below(sum(weights))
+    return next(at for at in range(len(weights)) if place < sum(weights[: at + 1]))
+
+
+def row_of(case: int) -> str:
+    """Return the row of the table that a case belongs to."""
+    return ROWS[case % len(ROWS)]

@@ -1,0 +1,59 @@
+"""The harness's own eyes: frames parsed without the code under test, and what each board was really asked."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cobs import cobs
+
+HEADER, CRC = struct.Struct("<BBI"), struct.Struct("<I")
+IDENTIFY, ECHO, INFER_F32, INFER_I8 = 0x01, 0x02, 0x03, 0x04
+SHORTEST = HEADER.size + CRC.size
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A whole request with a right checksum, as it reached a board. ``crc`` is its own."""
+
+    kind: int
+    seq: int
+    session: int
+    payload: bytes
+    crc: int
+
+
+class Eye:
+    """Finds the requests in what a board receives."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def reset(self) -> None:
+        """Forget the beginning of a frame."""
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Seen]:
+        """Return the requests that ``data`` completes."""
+        *complete, self._rest = (self._rest + data).split(b"\0")
+        return [seen for piece in complete if piece for seen in _parsed(piece)]
+
+
+def _parsed(encoded: bytes) -> Iterator[Seen]:
+    try:
+        body = cobs.decode(encoded)
+    except cobs.DecodeError:
+        return
+    if len(body) < SHORTEST:
+        return
+    crc: int = CRC.unpack_from(body, len(body) - CRC.size)[0]
+    if zlib.crc32(body[: -CRC.size]) == crc:
+        kind, seq, session = HEADER.unpack_from(body)
+        yield Seen(kind, seq, session, body[HEADER.size : -CRC.size], crc)
+
+
+def request(kind: int, seq: int, session: int, payload: bytes) -> bytes:
+    """Return a request as it goes onto the wire."""
+    body = HEADER.pack(kind, seq, session) + payload
+    encoded: bytes = cobs.encode(body + CRC.pack(zlib.crc32(body)))
+    return b"\0" + encoded + b"\0"

@@ -1,0 +1,168 @@
+"""`sinehil audit link`: no false verdict over lines that fail on purpose, and a harness that would notice one."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from cobs import cobs
+
+from sinehil.commands.audit_link import make_link_bench
+from sinehil.commands.steps import load_model
+from sinehil.errors import ExitCode
+from sinehil.faults.bench import Bench
+from sinehil.faults.case import run_case, run_schedule
+from sinehil.faults.judge import longest_s, violations
+from sinehil.faults.kinds import Kind
+from sinehil.faults.page import page
+from sinehil.faults.residual import reckon_residual
+from sinehil.faults.schedule import CLEAN, ROWS
+from sinehil.faults.tally import Tally
+from sinehil.faults.throughput import measure_throughput
+from sinehil.protocol import Frame, FrameDecoder, IdentifyReply
+from sinehil.protocol.frame import CRC, HEADER
+from sinehil.verify import run
+from sinehil.verify.mode import Verdict
+from sinehil.verify.result import DeviceIdentity, VerifyResult
+
+SEED, TRANSACTIONS = 11, 20_000
+CASES = 400
+
+
+@pytest.fixture(scope="module")
+def bench(trained: Path) -> Bench:
+    return make_link_bench(load_model(trained, None), "litert")
+
+
+def audit(artifacts: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "sinehil", "audit", "link", "--artifacts", str(artifacts), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_no_fault_brings_a_false_verdict(trained: Path) -> None:
+    done = audit(trained, "--transactions", str(TRANSACTIONS), "--seed", str(SEED), "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == ExitCode.OK, document["violations"]
+    total = document["total"]
+    assert total["faulted"] >= TRANSACTIONS
+    assert (total["wrong_accepts"], total["violations"], document["violations"]) == (0, 0, [])
+    assert list(document["rows"]) == list(ROWS)
+    assert all(row["faulted"] > 0 for row in document["rows"].values())
+    assert all(total[verdict] > 0 for verdict in ("passes", "fails", "links", "identities"))
+    assert document["rows"][Kind.DISCONNECTED]["links"] > 0
+
+
+def test_a_case_can_be_had_again(trained: Path, bench: Bench) -> None:
+    for case in (0, 8, 19):
+        first, second = run_case(bench, SEED, case), run_case(bench, SEED, case)
+        assert (first.requests, first.faulted, first.retries, first.elapsed_s) == (
+            second.requests,
+            second.faulted,
+            second.retries,
+            second.elapsed_s,
+        )
+        assert [item.reply for item in first.book] == [item.reply for item in second.book]
+    done = audit(trained, "--replay", f"{SEED}:8", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == ExitCode.OK and told["row"] == ROWS[8]
+    seen = run_case(bench, SEED, 8)
+    assert (told["requests"], told["retries"]) == (seen.requests, seen.retries)
+
+
+def test_what_is_no_case_is_a_usage_error(trained: Path) -> None:
+    done = audit(trained, "--replay", "seven")
+    assert done.returncode == ExitCode.USAGE
+    assert "SEED:CASE" in done.stderr
+
+
+def test_a_clean_line_brings_each_board_what_it_deserves(bench: Bench) -> None:
+    for plan in bench.plans:
+        verdicts = []
+        for first in range(len(bench.firmwares)):
+            seen = run_schedule(bench, plan, first, CLEAN, 1)
+            assert violations(bench, seen) == []
+            assert seen.retries == seen.faulted == 0
+            is_result = isinstance(seen.outcome, VerifyResult)
+            verdicts.append(seen.outcome.verdict if is_result else type(seen.outcome).__name__)
+        assert verdicts[0] is Verdict.PASS and verdicts[-1] == "IdentityError"
+        assert Verdict.FAIL in verdicts or plan.name == "streamed"
+
+
+def believe_every_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(_self: FrameDecoder, encoded: bytes) -> Frame | None:
+        try:
+            body = cobs.decode(encoded)
+        except cobs.DecodeError:
+            return None
+        whole = HEADER.size + CRC.size <= len(body)
+        return Frame(*HEADER.unpack_from(body), body[HEADER.size : -CRC.size]) if whole else None
+
+    monkeypatch.setattr(FrameDecoder, "_decode", decode)
+
+
+def believe_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_it_says(reply: IdentifyReply, _expected: object, _port: str) -> DeviceIdentity:
+        return DeviceIdentity(**{item.name: getattr(reply, item.name) for item in fields(DeviceIdentity)})
+
+    monkeypatch.setattr(run, "check_identity", as_it_says)
+
+
+def compare_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VerifyResult, "verdict", property(lambda _: Verdict.PASS))
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "told"),
+    [
+        (believe_every_checksum, r"accepted [0-9a-f]* as the answer"),
+        (believe_every_identity, "a verdict about another model"),
+        (compare_nothing, "said PASS, true is FAIL"),
+    ],
+)
+def test_the_harness_would_notice(
+    bench: Bench, sabotage: Callable[[pytest.MonkeyPatch], None], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative controls: the code under test made careless."""
+    sabotage(monkeypatch)
+    found = [text for case in range(CASES) for text in violations(bench, run_case(bench, SEED, case))]
+    assert any(re.search(told, text) for text in found), found[:5]
+
+
+def test_the_harness_notices_what_takes_too_long_or_ends_otherwise(bench: Bench) -> None:
+    seen = run_schedule(bench, bench.plans[1], 0, CLEAN, 1)
+    late = replace(seen, elapsed_s=longest_s(seen.plan) + 0.01)
+    assert re.search("took .* at most", violations(bench, late)[0])
+    assert "ended in KeyError" in violations(bench, replace(seen, outcome=KeyError("x")))[0]
+    never = (*seen.book[:5], *seen.book[6:])
+    assert "something was never asked" in violations(bench, replace(seen, book=never))
+
+
+def test_noise_costs_little_time(bench: Bench) -> None:
+    quiet, noisy = (measure_throughput(bench, rate, 40, SEED) for rate in (1e-5, 1e-4))
+    assert (quiet.passes, noisy.passes) == (40, 40)
+    assert quiet.worst <= 2.0, "times that on a clean line"
+    assert 1.0 < noisy.median < noisy.worst
+
+
+def test_what_a_checksum_misses_is_as_its_theory_says(bench: Bench) -> None:
+    residual = reckon_residual(bench.earlier[0], (1e-5, 1e-4), 5_000, SEED)
+    assert [residual.patterns[weight] > 0 for weight in range(1, 7)] == [False] * 5 + [True]
+    assert residual.rates[1e-5] < residual.rates[1e-4] < 1e-12
+    reached, passed = (
+        sum(getattr(item, name) for item in residual.shortened) for name in ("reached", "passed")
+    )
+    assert reached > 5_000
+    assert passed == pytest.approx(reached / 256, abs=4 * (reached / 256) ** 0.5)
+    page_text = page(
+        Tally(), bench.expected.model, SEED, residual, [measure_throughput(bench, 1e-5, 2, SEED)]
+    )
+    assert f"1 in\n{reached / passed:.0f}," in page_text
