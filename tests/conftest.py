@@ -19,13 +19,17 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--flood-seconds",
+        type=float,
+        default=1.0,
+        help="how long each flood of a board lasts, in its own time",
+    )
     parser.addoption("--port", help="serial port of a real Uno for the board tests")
 
 
-@pytest.fixture(scope="session")
-def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """Run ``sinehil`` as a person would, in a folder of its own."""
-    home = tmp_path_factory.mktemp("bench")
+def cli_in(home: Path) -> Cli:
+    """Return what runs ``sinehil`` as a person would, in a folder of its own."""
 
     def run(
         *words: object, env: dict[str, str] | None = None, cwd: Path = home
@@ -41,6 +45,11 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    return cli_in(tmp_path_factory.mktemp("bench"))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import typer
 
 from sinehil import __version__
 from sinehil.commands import (
+    audit,
     bench,
     compile_,
     demo,
@@ -19,12 +20,14 @@ from sinehil.commands import (
     ports,
     setup,
     sketch,
+    soak,
     sweep,
     train,
     verify,
     virtual,
 )
 from sinehil.errors import ExitCode, SinehilError, ToolError
+from sinehil.visible import visible_lines
 
 EPILOG = (
     "Exit codes: 0 done or PASS, 1 FAIL, 2 usage, 3 link, 4 identity, 5 tool, "
@@ -66,6 +69,7 @@ for module in (
     flash,
     verify,
     bench,
+    soak,
     demo,
     notebook,
     virtual,
@@ -73,6 +77,7 @@ for module in (
     ports,
     setup,
     doctor,
+    audit,
 ):
     module.register(app)
 
@@ -99,7 +104,7 @@ def _run(words: list[str]) -> int:
         return _fail(ExitCode.USAGE, error.format_message(), "see `sinehil COMMAND --help`", as_json)
     except SinehilError as error:
         if isinstance(error, ToolError) and error.output:
-            sys.stderr.write(error.output.rstrip() + "\n")
+            sys.stderr.write(visible_lines(error.output.rstrip()) + "\n")
         return _fail(error.exit_code, error.message, error.next_step, as_json)
     if code == ExitCode.INTERRUPTED:
         return _fail(code, "interrupted; files from earlier runs are untouched", "", as_json)
@@ -107,9 +112,9 @@ def _run(words: list[str]) -> int:
 
 
 def _fail(code: int, message: str, next_step: str, as_json: bool) -> int:
-    sys.stderr.write(f"sinehil: {message}\n")
+    sys.stderr.write(f"sinehil: {visible_lines(message)}\n")  # a board or file may have had a say in it
     if next_step:
-        sys.stderr.write(f"  next: {next_step}\n")
+        sys.stderr.write(f"  next: {visible_lines(next_step)}\n")
     if as_json:
         document = {"error": {"message": message, "next_step": next_step, "exit_code": int(code)}}
         sys.stdout.write(json.dumps(document, indent=1) + "\n")

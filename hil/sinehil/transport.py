@@ -12,6 +12,7 @@ import serial
 
 from sinehil.deadline import Deadline
 from sinehil.errors import LinkError
+from sinehil.port_lock import PortLock, busy
 
 BAUD = 115200
 WRITE_TIMEOUT_S = 2.0
@@ -46,7 +47,7 @@ class SerialTransport:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._port = _open(name)
+        self._lock, self._port = _locked(name)
 
     def now(self) -> float:
         """See Transport."""
@@ -79,11 +80,12 @@ class SerialTransport:
     def reopen(self) -> None:
         """See Transport."""
         self.close()
-        self._port = _open(self.name)
+        self._lock, self._port = _locked(self.name)
 
     def close(self) -> None:
         """See Transport."""
         self._port.close()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +105,16 @@ class SerialTransport:
 def check_port(name: str) -> None:
     """Open and close a port once; raise LinkError, saying why, if another tool could not use it either."""
     SerialTransport(name).close()
+
+
+def _locked(name: str) -> tuple[PortLock, serial.Serial]:
+    """Open a port that nobody else has, not even between two of our opens."""
+    lock = PortLock.acquire(name)
+    try:
+        return lock, _open(name)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _open(name: str) -> serial.Serial:
@@ -133,10 +145,7 @@ def _open_error(name: str, is_path: bool, error: Exception) -> LinkError:
             f"join the group that owns it: `sudo usermod -aG {_group_of(name)} $USER`, then log in again",
         )
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error).lower():
-        return LinkError(
-            f"{name} is in use by another program",
-            "close the serial monitor or the other sinehil that has it open",
-        )
+        return busy(name, None)
     return LinkError(f"cannot open {name}: {error}", "check the name with `sinehil ports`")
 
 

@@ -15,8 +15,8 @@ from sinehil.errors import LinkError, ToolError
 GRANDCHILD = [
     "bash",
     "-c",
-    "set -m; sleep 600 & echo $$; wait",
-]  # -m: each job gets a process group of its own
+    "set -m; sleep 600 & cut -d ' ' -f 6 /proc/$$/stat; wait",
+]  # -m: each job gets a process group of its own; it says its session
 
 
 def has_ended(session: int) -> bool:
@@ -112,3 +112,29 @@ def test_followed_lines_come_one_by_one_and_are_kept() -> None:
 
 def test_tail_keeps_the_end() -> None:
     assert tail("a\nb\nc\n", 2) == "b\nc"
+
+
+def test_the_tools_end_when_we_are_killed_and_can_do_nothing() -> None:
+    code = f"from sinehil.arduino.process import follow; follow({GRANDCHILD}, lambda l: print(l, flush=True))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as ours:
+        assert ours.stdout is not None
+        session = int(ours.stdout.readline())
+        assert running(session)
+        ours.kill()
+    assert has_ended(session)
+
+
+def test_what_a_killed_tool_leaves_behind_is_ended() -> None:
+    """Negative control of the one above too: without its keeper a killed `bash` leaves `sleep` running."""
+    lines: list[str] = []
+    done = follow(
+        ["bash", "-c", "set -m; sleep 600 & cut -d ' ' -f 6 /proc/$$/stat; kill -KILL $$"], lines.append
+    )
+    assert done.code == 128 + signal.SIGKILL
+    assert has_ended(int(lines[0]))
+
+
+def test_a_tool_gets_an_empty_input_and_the_usual_signals() -> None:
+    done = run(["sh", "-c", "cat; grep SigIgn /proc/self/status"])
+    name, ignored = done.stdout.split()
+    assert (name, int(ignored, 16) & 0x7FFFFFFF) == ("SigIgn:", 0), "32 and 33 are glibc's own"

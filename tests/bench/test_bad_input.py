@@ -72,7 +72,8 @@ def test_missing_port(cli: Cli, trained: Path, command: str) -> None:
 @pytest.mark.parametrize("command", ["flash", "verify"])
 def test_busy_port(victim: Bench, command: str) -> None:
     with serial.Serial(victim.port, exclusive=True):
-        refused(victim.cli(command, "--port", victim.port, *victim.words()), 3, "in use by another program")
+        holder = rf"in use by process {os.getpid()} \("
+        refused(victim.cli(command, "--port", victim.port, *victim.words()), 3, holder)
 
 
 def test_port_that_refuses_connections(cli: Cli, trained: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_missing_port_points_to_the_list() -> None:
 
 
 def test_a_busy_port_says_so(slave: Path) -> None:
-    with SerialTransport(str(slave)), pytest.raises(LinkError, match="in use by another program"):
+    with SerialTransport(str(slave)), pytest.raises(LinkError, match=f"in use by process {os.getpid()} "):
         check_port(str(slave))
 
 

@@ -5,13 +5,17 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sinehil.arduino import keeper
+from sinehil.arduino.keeper import field, members, signal_session
 from sinehil.deadline import Deadline
 from sinehil.errors import ToolError
 
@@ -19,7 +23,7 @@ OUTPUT_LINES = 40
 END_TIMEOUT_S = 2.0
 END_POLL_S = 0.01
 WATCH_S = 0.2
-ENDED = "ZX"  # states in proc(5): what has ended and waits for its parent
+KEEPER = (sys.executable, "-I", "-S", keeper.__file__)
 Command = Sequence[str | Path]
 
 
@@ -93,7 +97,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 def programs_in(session: int) -> list[str]:
     """Return the names of the programs that run in a session."""
-    return [stat.partition("(")[2].rpartition(")")[0] for stat in _members(session) if _field(stat, 0) != "Z"]
+    return [stat.partition("(")[2].rpartition(")")[0] for stat in members(session) if field(stat, 0) != "Z"]
 
 
 def tail(text: str, lines: int = OUTPUT_LINES) -> str:
@@ -112,14 +116,33 @@ def _started(
     """Start a tool in a session of its own; when an exception passes through, Ctrl-C included, end all of it.
 
     arduino-cli starts compilers and avrdude, each in a process group of its own, which would go on if only
-    arduino-cli or its group were killed.
+    arduino-cli or its group were killed. If we are killed, the tool's keeper ends them all.
     """
+    ours, theirs = socket.socketpair()  # theirs gets an end of file when we end, however we do
+    with ours:
+        with theirs:
+            process = _popen([*KEEPER, *command], env, cwd, theirs.fileno(), stderr)
+        try:
+            _require_start(command, ours)
+            yield process
+        except BaseException:
+            _end_session(process, end_timeout_s)
+            raise
+        finally:
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+def _popen(
+    command: Command, env: Mapping[str, str] | None, cwd: Path | None, stdin: int, stderr: int
+) -> subprocess.Popen[str]:
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [str(word) for word in command],
             env=None if env is None else dict(env),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -127,48 +150,24 @@ def _started(
             start_new_session=True,
         )
     except OSError as error:
-        raise ToolError(
-            f"{command[0]} cannot be run: {error.strerror}", "`sinehil doctor` says what is missing"
-        ) from error
-    try:
-        yield process
-    except BaseException:
-        _end_session(process, end_timeout_s)
-        raise
-    finally:
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+        raise _not_run(command[len(KEEPER) :], error.strerror or str(error)) from error
+
+
+def _require_start(command: Command, keeper_says: socket.socket) -> None:
+    errno = keeper_says.recv(16).strip()
+    if errno != b"0":
+        raise _not_run(command, os.strerror(int(errno)) if errno else "its keeper ended")
+
+
+def _not_run(command: Command, why: str) -> ToolError:
+    return ToolError(f"{command[0]} cannot be run: {why}", "`sinehil doctor` says what is missing")
 
 
 def _end_session(process: subprocess.Popen[str], timeout_s: float) -> None:
-    _signal_session(process.pid, signal.SIGTERM)
+    signal_session(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout_s)
     deadline = Deadline.after(END_TIMEOUT_S)
-    while _signal_session(process.pid, signal.SIGKILL) and not deadline.expired:
+    while signal_session(process.pid, signal.SIGKILL) and not deadline.expired:
         time.sleep(END_POLL_S)  # again, since one may have started another meanwhile
     process.wait()
-
-
-def _signal_session(session: int, number: signal.Signals) -> bool:
-    """Return whether a process of the session was alive."""
-    living = [stat for stat in _members(session) if _field(stat, 0) not in ENDED]
-    for stat in living:
-        with contextlib.suppress(OSError):  # ended meanwhile
-            os.kill(int(stat.split(" ", 1)[0]), number)
-    return bool(living)
-
-
-def _members(session: int) -> Iterator[str]:
-    """Yield the stat line of every process of a session; see proc(5)."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # ended meanwhile
-            stat = path.read_text()
-            if int(_field(stat, 3)) == session:
-                yield stat
-
-
-def _field(stat: str, number: int) -> str:
-    """Return a field of a stat line, counted behind the name, which may hold anything."""
-    return stat.rpartition(")")[2].split()[number]

@@ -9,6 +9,7 @@ from sinehil.arduino.environment import RETRIES, ArduinoEnvironment
 from sinehil.arduino.process import Finished, json_object, programs_in, run, tail
 from sinehil.arduino.reappearance import look, wait_for_board
 from sinehil.errors import LinkError, ToolError, UsageError
+from sinehil.port_lock import PortLock
 
 TIMEOUT_S = 120.0
 ATTEMPTS = 3  # of avrdude's 10, which take a minute when nothing answers
@@ -22,10 +23,17 @@ NOT_AS_WRITTEN = ("verification mismatch", "verification error", "content mismat
 def upload(environment: ArduinoEnvironment, firmware: Firmware, port: str) -> str:
     """Write the image to the board on ``port``, read it back, and return the port that the board has afterwards.
 
-    ``port`` is a path or ``socket://host:port``. Raises ToolError with avrdude's words if it fails, LinkError if the
-    port goes away meanwhile or the board does not come back, UsageError for a kind of port that avrdude cannot use.
+    ``port`` is a path or ``socket://host:port``. Raises ToolError with avrdude's words if it fails, LinkError if
+    somebody else has the port, if it goes away meanwhile or the board does not come back, UsageError for a kind of
+    port that avrdude cannot use.
     """
-    target, before = avrdude_port(port), look(port)
+    target = avrdude_port(port)
+    with PortLock.acquire(port):  # avrdude takes no lock of its own, and so would break into another's work
+        return _upload(environment, firmware, port, target)
+
+
+def _upload(environment: ArduinoEnvironment, firmware: Firmware, port: str, target: str) -> str:
+    before = look(port)
     options = ["--json", "--fqbn", firmware.fqbn, "--port", target, "--discovery-timeout", "1ms", "--verify"]
     if firmware.upload_protocol == "arduino":
         options += ["--upload-property", f"{RETRIES}=-xattempts={ATTEMPTS}"]

@@ -1,0 +1,188 @@
+"""``sinehil soak``: boards at work for a long time, and what it does to the host."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sinehil.commands import options
+from sinehil.console import Console, Stage
+from sinehil.deadline import Deadline
+from sinehil.errors import ExitCode, UsageError
+from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
+
+if TYPE_CHECKING:
+    from sinehil.soak.findings import Findings
+    from sinehil.soak.log import Log, Record
+    from sinehil.soak.worker import Plan
+
+MAX_BOARDS = 32
+DEFAULT_BOARDS = 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("soak")(soak)
+
+
+def soak(
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long.")] = 10.0,
+    port: Annotated[
+        list[str] | None,
+        typer.Option("--port", "-p", metavar="PORT", help="A board's port; may be given several times."),
+    ] = None,
+    boards: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_BOARDS, help="How many virtual Unos (2), where no port is given."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="What inputs and order are drawn from.")] = DEFAULT_SEED,
+    flash_once_in: Annotated[
+        int,
+        typer.Option(min=2, help="How many actions to one flash: an ATmega328P's wears out after 10,000."),
+    ] = 13,
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Where soak.jsonl and soak.html go.")] = Path(
+        "reports/soak"
+    ),
+    artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
+    model: options.Model = None,
+    fqbn: options.Fqbn = options.DEFAULT_FQBN,
+    oracle: options.Oracle = options.DEFAULT_ORACLE,
+    build: options.BuildDir = options.DEFAULT_BUILD,
+    as_json: options.AsJson = False,
+) -> int:
+    """Flash, verify, reset and stream in a loop on one or several boards at once, and hold the host to account.
+
+    PASS if no action failed, no process of ours grew, and descriptors and child processes ended as they began.
+    """
+    from sinehil.arithmetic import arithmetic_of
+    from sinehil.soak.log import Log
+    from sinehil.transport import check_port
+
+    arithmetic_of(oracle)  # an unknown one is refused before anything is done
+    if port and boards is not None:
+        raise UsageError("--boards is for virtual boards, and --port for real ones", "leave one of them out")
+    if port and len(set(port)) < len(port):
+        raise UsageError("a port is given twice", "name each board once")
+    for name in port or ():
+        check_port(name)
+    console = Console(as_json)
+    plans = _plans(console, artifacts, model, fqbn, oracle, build, seed, minutes, flash_once_in, port, boards)
+    with Log(report / "soak.jsonl") as log:
+        try:
+            _run(console, plans, log)
+        finally:  # Ctrl-C too
+            findings, page = _write_page(log, report)
+    return _say(console, findings, log, page)
+
+
+def _plans(
+    console: Console,
+    artifacts: Path,
+    model: Path | None,
+    fqbn: str,
+    oracle: str,
+    build: Path,
+    seed: int,
+    minutes: float,
+    flash_once_in: int,
+    port: list[str] | None,
+    boards: int | None,
+) -> "list[Plan]":
+    """Return what each board's process is to do, all of it fit to be sent there."""
+    from sinehil.commands import firmware, steps
+    from sinehil.soak.actions import Bench
+    from sinehil.soak.worker import Plan
+    from sinehil.targets import NO_MANIFEST
+    from sinehil.verify.run import Expected
+
+    loaded = steps.load_model(artifacts, model)
+    built = firmware.compile_firmware(console, firmware.Wanted(loaded, oracle, None, fqbn, build))
+    aim = steps.load_aim(artifacts, model, loaded)
+    inputs = steps.probe_inputs(Mode.EXHAUSTIVE, None, seed, built.expected, aim, artifacts)
+    expected = Expected(loaded, oracle, {built.kernel.engine: built.kernel.weights_crc32}.get)
+    bench = Bench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST))
+    ports: list[str | None] = [*port] if port else [None] * (boards or DEFAULT_BOARDS)
+    return [Plan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]
+
+
+def _run(console: Console, plans: "list[Plan]", log: "Log") -> None:
+    from sinehil.soak.run import run
+
+    counts = {"action": 0, "failure": 0}
+    minutes = plans[0].minutes
+    end = Deadline.after(60 * minutes)
+    with console.stage("soak", with_eta=True) as stage:
+
+        def keep(record: "Record") -> None:
+            log.keep(record)
+            if record["kind"] in counts:
+                counts[record["kind"]] += 1
+                _show(console, stage, record, counts, 1 - end.remaining_s / (60 * minutes))
+
+        run(plans, keep)
+        stage.note = f"{counts['action']:,} actions on {len(plans)} boards, {counts['failure']} failures"
+
+
+def _show(console: Console, stage: Stage, record: "Record", counts: dict[str, int], fraction: float) -> None:
+    stage.update(f"{counts['action']:,} actions, {counts['failure']} failures", min(fraction, 1.0))
+    if record["kind"] == "failure":
+        number = f" (action {record['number']})" if "number" in record else ""
+        where = f"board {record['board']}, {record['action']}{number}, seed {record['seed']}"
+        console.say(f"{where}: {record['error']}", style="bold red")
+        console.say(record["output"].rstrip())
+
+
+def _write_page(log: "Log", report: Path) -> "tuple[Findings, Path]":
+    from sinehil.files import write_atomically
+    from sinehil.soak.findings import findings_of
+    from sinehil.soak.log import read_log
+    from sinehil.soak.page import page_html
+
+    findings, page = findings_of(read_log(log.path)), report / "soak.html"
+    write_atomically(page, page_html(findings, log.path.name, log.missing).encode())
+    return findings, page
+
+
+def _say(console: Console, findings: "Findings", log: "Log", page: Path) -> int:
+    passed = findings.verdict is Verdict.PASS and not log.missing
+    word = Verdict.PASS if passed else Verdict.FAIL
+    for latency in findings.latencies:
+        times = ", ".join(f"{1e3 * took_s:,.1f}" for took_s in latency.percentiles_s())
+        console.say(f"{latency.action:<11}{len(latency.took_s):>8,} times; p50, p95, p99, max in ms: {times}")
+    for clause in [*log.missing, *findings.unfinished, *findings.leaks]:
+        console.say(clause, style="bold red")
+    console.say(
+        f"{word.value}: {findings.compared:,} outputs compared", "bold green" if passed else "bold red"
+    )
+    console.say(f"report: {page}")
+    console.result(_json(findings, word.value, log, page))
+    return ExitCode.OK if passed else ExitCode.FAIL
+
+
+def _json(findings: "Findings", verdict: str, log: "Log", page: Path) -> dict[str, Any]:
+    names = ("p50", "p95", "p99", "max")
+    return {
+        "verdict": verdict,
+        "elapsed_s": findings.elapsed_s,
+        "boards": [{key: board[key] for key in ("board", "port", "seed")} for board in findings.boards],
+        "compared": findings.compared,
+        "link": {"retries": findings.retries, "crc_errors": findings.crc_errors},
+        "latency_s": {
+            item.action: {"times": len(item.took_s), **dict(zip(names, item.percentiles_s(), strict=True))}
+            for item in findings.latencies
+        },
+        "processes": {
+            item.who: {
+                "rss_bytes_per_hour": item.slope_bytes_per_hour,
+                "rss_bytes": [int(item.rss_bytes[0]), int(item.rss_bytes[-1])],
+                "descriptors": [int(item.descriptors[0]), int(item.descriptors[-1])],
+                "children": [int(item.children[0]), int(item.children[-1])],
+            }
+            for item in findings.growths
+        },
+        "failures": list(findings.failures),
+        "against": [*log.missing, *findings.unfinished, *findings.leaks],
+        "log": str(log.path),
+        "report": str(page),
+    }

@@ -1,0 +1,165 @@
+"""What a soak's records come to: latencies, failures, and whether any process grew. Pure functions."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.soak.log import Record
+from sinehil.verify.mode import Verdict
+
+Values = NDArray[np.float64]
+PERCENTILES = 50, 95, 99, 100
+WARM_UP = 0.2  # of a process's time: caches fill, and the allocator finds its size
+MOST_POINTS = 600  # of which every pair gives a slope
+MOST_GROWTH_BYTES_PER_HOUR = 2 << 20
+LEAST_JUDGED_S = 120.0  # a slope over less is noise
+ROUND_TRIP = "round trip"
+WORKER = "worker"
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long an action took: ``at_s`` since the start of the soak, ``took_s``, both in order of time."""
+
+    action: str
+    at_s: Values
+    took_s: Values
+
+    def percentiles_s(self) -> tuple[float, ...]:
+        """Return the times of PERCENTILES."""
+        return tuple(float(value) for value in np.percentile(self.took_s, PERCENTILES))
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One process over time. ``slope_bytes_per_hour`` is None where there was too little time to judge.
+
+    With ``ended`` the last sample was taken when all work was over, as the first was before it began.
+    """
+
+    who: str
+    at_s: Values
+    rss_bytes: Values
+    descriptors: NDArray[np.int64]
+    children: NDArray[np.int64]
+    slope_bytes_per_hour: float | None
+    ended: bool
+
+    @property
+    def leaks(self) -> list[str]:
+        """What does not stay as it was, as clauses."""
+        found = []
+        if self.slope_bytes_per_hour is not None and self.slope_bytes_per_hour > MOST_GROWTH_BYTES_PER_HOUR:
+            found.append(f"{self.who} grew by {self.slope_bytes_per_hour / 1e6:.1f} MB an hour")
+        for what, counts in (("descriptors", self.descriptors), ("child processes", self.children)):
+            if self.ended and counts[-1] > counts[0]:
+                found.append(f"{self.who} ended with {counts[-1]} {what}, and began with {counts[0]}")
+        return found
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a soak showed."""
+
+    elapsed_s: float
+    boards: tuple[Record, ...]
+    latencies: tuple[Latency, ...]
+    growths: tuple[Growth, ...]
+    failures: tuple[Record, ...]
+    retries: int
+    crc_errors: int
+    compared: int
+    actions: int
+    worked: frozenset[int]
+
+    @property
+    def leaks(self) -> list[str]:
+        """What grew, as clauses."""
+        return [clause for growth in self.growths for clause in growth.leaks]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Boards that did nothing, or whose process did not come to its end, as clauses."""
+        idle = [board for board in self.boards if board["board"] not in self.worked]
+        open_ended = [item.who for item in self.growths if item.who.startswith(WORKER) and not item.ended]
+        return [
+            *(f"board {board['board']} on {board['port']} did nothing" for board in idle),
+            *(f"{who} did not come to its end" for who in open_ended),
+        ]
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS only if every board did something, nothing failed and nothing grew."""
+        good = self.actions > 0 and not self.failures and not self.leaks and not self.unfinished
+        return Verdict.PASS if good else Verdict.FAIL
+
+
+def findings_of(records: Sequence[Record]) -> Findings:
+    """Return what the records of a soak come to."""
+    start = min((record["at"] for record in records), default=0.0)
+    end = max((record["at"] + record.get("seconds", 0.0) for record in records), default=0.0)
+    done = [record for record in records if record["kind"] == "action"]
+    return Findings(
+        elapsed_s=end - start,
+        boards=tuple(record for record in records if record["kind"] == "board"),
+        latencies=tuple(_latencies(done, start)),
+        growths=tuple(_growths(records, start)),
+        failures=tuple(record for record in records if record["kind"] == "failure"),
+        retries=sum(record["retries"] for record in done),
+        crc_errors=sum(record["crc_errors"] for record in done),
+        compared=sum(record["compared"] for record in done),
+        actions=len(done),
+        worked=frozenset(record["board"] for record in done),
+    )
+
+
+def _latencies(done: Sequence[Record], start: float) -> Iterator[Latency]:
+    for action in dict.fromkeys(record["action"] for record in done):
+        of_it = [record for record in done if record["action"] == action]
+        yield _latency(action, ((record["at"] - start, record["seconds"]) for record in of_it))
+    trips = [
+        (record["at"] - start, took_ms / 1e3)
+        for record in done
+        for took_ms in record.get("round_trips_ms", ())
+    ]
+    if trips:
+        yield _latency(ROUND_TRIP, trips)
+
+
+def _latency(action: str, points: Iterable[tuple[float, float]]) -> Latency:
+    at_s, took_s = np.array(sorted(points), dtype=np.float64).T
+    return Latency(action, at_s, took_s)
+
+
+def _growths(records: Sequence[Record], start: float) -> Iterator[Growth]:
+    by_process: dict[str, list[Record]] = {}
+    for record in records:
+        if record["kind"] == "process":
+            name = record["who"] if record["board"] is None else f"{record['who']} {record['board']}"
+            by_process.setdefault(name, []).append(record)
+    for who, samples in by_process.items():
+        at_s, rss = (np.array([s[key] for s in samples], dtype=np.float64) for key in ("at", "rss_bytes"))
+        descriptors, children = (
+            np.array([s[key] for s in samples], dtype=np.int64) for key in ("descriptors", "children")
+        )
+        slope, ended = slope_bytes_per_hour(at_s, rss), samples[-1].get("phase") == "end"
+        yield Growth(who, at_s - start, rss, descriptors, children, slope, ended)
+
+
+def slope_bytes_per_hour(at_s: Values, rss_bytes: Values) -> float | None:
+    """Return the median slope over all pairs of points after the warm-up; None for too short a time.
+
+    Theil's and Sen's estimator: a quarter of the points may be outliers without moving it far. At most MOST_POINTS,
+    evenly chosen, are paired.
+    """
+    if len(at_s) < 2 or at_s[-1] - at_s[0] < LEAST_JUDGED_S:
+        return None
+    warm = at_s >= at_s[0] + WARM_UP * (at_s[-1] - at_s[0])
+    chosen = np.unique(np.linspace(0, warm.sum() - 1, MOST_POINTS).astype(int))
+    time_s, size = at_s[warm][chosen], rss_bytes[warm][chosen]
+    first, second = np.triu_indices(len(time_s), 1)
+    apart_s = time_s[second] - time_s[first]
+    slopes = (size[second] - size[first])[apart_s > 0] / apart_s[apart_s > 0]
+    return float(np.median(slopes) * 3600)

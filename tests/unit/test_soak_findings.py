@@ -1,0 +1,111 @@
+"""A soak's verdict on records made up here: flat is PASS, and everything that grows, fails or is missing is FAIL."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import MountTmpfs
+
+from sinehil.errors import ArtefactError
+from sinehil.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, findings_of, slope_bytes_per_hour
+from sinehil.soak.log import Log, read_log
+from sinehil.soak.page import page_html
+from sinehil.verify.mode import Verdict
+
+Records = list[dict[str, Any]]
+HOUR_S = 3600.0
+SAMPLES = 400
+MB = 1 << 20
+
+
+def soak(growth_bytes: float = 0.0, descriptors: int = 9, children: int = 0, phase: str = "end") -> Records:
+    """Return an hour on one board whose process begins with 9 descriptors and without children."""
+    rng = np.random.default_rng(1)
+    records: Records = [{"kind": "board", "board": 0, "port": "<b>uno", "seed": 1, "at": 0.0}]
+    for number in range(SAMPLES + 1):
+        at, ends = number * HOUR_S / SAMPLES, number == SAMPLES
+        size = int(50 * MB + growth_bytes * at / HOUR_S + rng.integers(0, 4096 * 20))
+        held = (descriptors, children) if ends else (9, 0)
+        records += [
+            {"kind": "process", "board": 0, "who": "worker", "at": at, "rss_bytes": size}
+            | {"descriptors": held[0], "children": held[1]}
+            | ({"phase": phase} if ends else {}),
+            {"kind": "action", "board": 0, "number": number, "action": "verify", "at": at, "seconds": 0.2}
+            | {"frames": 9, "retries": 0, "crc_errors": 0, "compared": 790, "round_trips_ms": [1.0, 2.0]},
+        ]
+    return records
+
+
+FAILURE = {"kind": "failure", "board": 0, "action": "verify", "number": 7, "seed": 1, "at": 9.0}
+FAILURE |= {"seconds": 1.0, "error": "<script>alert(1)</script>", "exit_code": 3, "output": ""}
+
+
+def test_flat_is_a_pass() -> None:
+    found = findings_of(soak())
+    assert found.verdict is Verdict.PASS and not found.leaks and not found.unfinished
+    assert (found.actions, found.compared) == (SAMPLES + 1, 790 * (SAMPLES + 1))
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        (soak(growth_bytes=2 * MOST_GROWTH_BYTES_PER_HOUR), "worker 0 grew by 4.2 MB an hour"),
+        (soak(descriptors=10), "worker 0 ended with 10 descriptors, and began with 9"),
+        (soak(children=1), "worker 0 ended with 1 child processes, and began with 0"),
+        (soak(phase="middle"), "worker 0 did not come to its end"),
+        (soak()[:1], "board 0 on &lt;b&gt;uno did nothing"),
+        ([*soak(), FAILURE], "board 0, verify (action 7), seed 1: &lt;script&gt;"),
+    ],
+    ids=["memory", "descriptors", "children", "no end", "idle", "failure"],
+)
+def test_what_is_wrong_is_a_fail_and_on_the_page(records: Records, words: str) -> None:
+    found = findings_of(records)
+    assert found.verdict is Verdict.FAIL
+    page = page_html(found, "soak.jsonl", [])
+    assert words in page and "<script>" not in page and "<b>uno" not in page
+
+
+def test_records_that_are_missing_are_a_fail() -> None:
+    assert "3 records could not be written" in page_html(
+        findings_of(soak()), "x", ["3 records could not be written"]
+    )
+
+
+def test_the_slope_survives_outliers_and_sees_a_steady_leak() -> None:
+    at_s = np.linspace(0.0, HOUR_S, SAMPLES)
+    size = np.full(SAMPLES, 50.0 * MB)
+    size[::7] += 30 * MB
+    flat, leaking = slope_bytes_per_hour(at_s, size), slope_bytes_per_hour(at_s, size + 1000 * at_s)
+    assert flat == 0 and leaking == pytest.approx(1000 * HOUR_S)
+    assert slope_bytes_per_hour(at_s[:3], size[:3]) is None
+
+
+def test_a_log_is_read_up_to_where_its_writer_was_killed(tmp_path: Path) -> None:
+    with Log(tmp_path / "new" / "log") as log:
+        for record in soak():
+            log.keep(record)
+        whole = log.path.read_bytes()
+        assert read_log(log.path) == soak() and not log.missing
+    log.path.write_bytes(whole[:-9])
+    assert read_log(log.path) == soak()[:-1]
+    log.path.write_bytes(b"nonsense\n" + whole)
+    with pytest.raises(ArtefactError, match="line 1 of"):
+        read_log(log.path)
+
+
+def test_a_full_disk_tears_no_line_and_is_counted(mount_tmpfs: MountTmpfs) -> None:
+    folder = mount_tmpfs("size=16k")
+    with Log(folder / "log") as log:
+        records = soak()
+        for record in records:
+            log.keep(record)
+        kept = read_log(log.path)
+        assert 10 < len(kept) < len(records) and log.unwritten == len(records) - len(kept)
+        assert log.path.read_bytes().endswith(b"\n") and "could not be written" in log.missing[0]
+
+
+def test_a_log_in_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtefactError, match="cannot write"):
+        Log(tmp_path / "file" / "log")
