@@ -37,6 +37,8 @@ docker-verify: ## verify the board on PORT from a container
 
 test: setup-test lint ## all checks and all tests
 	@$(BIN)/pytest
+fuzz: setup-test ## fuzz everything that reads foreign bytes for 12 minutes; FUZZ="--seconds 600 --keep" for longer
+	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
 test-container: setup-test ## images and bare clones in real containers; as root it brings an engine of its own
 	@$(BIN)/pytest tests/container
 check: lint ## lint, types, unit tests: the inner loop, under a minute
@@ -57,6 +59,12 @@ report-picture: demo packages-test ## renew the picture of a report in README.md
 
 engines: demo ## measure our kernels and others' again: pipeline/engines.md and .png
 	@$(BIN)/sinehil bench engines --out pipeline
+
+mutants: demo ## make kernels wrong and count who notices, again: hil/mutants.md, .png and .json
+	@$(BIN)/sinehil audit mutants --sample 4000 --on-board 200 --out hil
+
+faults: demo ## verify over a million faulted requests: hil/faults.md
+	@$(BIN)/sinehil audit link --transactions 1000000 --out hil/faults.md
 
 translations: setup $(VENV)/.notebook ## make the notebooks and README.ko.md from their sources and catalogues
 	@$(BIN)/python -m translation
@@ -89,5 +97,5 @@ $(VENV)/.notebook: docker/requirements-notebook.txt $(VENV)/.ready
 	@$(BIN)/pip install --quiet --require-hashes -r docker/requirements-notebook.txt
 	@touch $@
 
-.PHONY: help demo engines train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container \
+.PHONY: help demo engines mutants faults train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container fuzz \
   check lint report-picture lock audit clean setup setup-lint setup-test packages packages-lint packages-test
