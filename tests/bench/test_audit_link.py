@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
+from sinehil import link
 from sinehil.commands.audit_link import make_link_bench
 from sinehil.commands.steps import load_model
 from sinehil.errors import ExitCode
@@ -116,6 +117,11 @@ def believe_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "check_identity", as_it_says)
 
 
+def want_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the session that every board has after a reset, so that none is noticed."""
+    monkeypatch.setattr(link, "_random_session", lambda _choose: 0)
+
+
 def compare_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(VerifyResult, "verdict", property(lambda _: Verdict.PASS))
 
@@ -125,6 +131,7 @@ def compare_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (believe_every_checksum, r"accepted [0-9a-f]* as the answer"),
         (believe_every_identity, "a verdict about another model"),
+        (want_no_session, "a verdict over 2 lives of boards"),
         (compare_nothing, "said PASS, true is FAIL"),
     ],
 )
