@@ -17,6 +17,7 @@ from typing import Self
 
 from sinehil.errors import LinkError
 
+PTY_MAJORS = range(136, 144)  # devices.txt of the kernel: Unix98 PTY slaves
 UCRED = struct.Struct("3i")  # struct ucred: pid, uid, gid
 BACKLOG = 4096  # who asks is queued and never accepted
 ATTEMPTS = 3  # a holder may end between our two looks
@@ -105,26 +106,34 @@ def flock_holder(port: str) -> int | None:
     return None
 
 
-def _leads_to(descriptor: Path, device: int) -> bool:
+def _leads_to(descriptor: Path, device: str) -> bool:
     """Whether a descriptor is open on a device; only what is called a device is asked, since stat(2) may block."""
     with contextlib.suppress(OSError):
-        return descriptor.readlink().is_relative_to("/dev") and descriptor.stat().st_rdev == device
+        return descriptor.readlink().is_relative_to("/dev") and _device_name(descriptor.stat()) == device
     return False
 
 
 def _name(port: str) -> str:
     """Return the lock's name: a device has one number under all its names, and a URL only itself."""
-    device = _device(port)
-    what = port if device is None else f"{os.major(device)}:{os.minor(device)}"
-    return f"\0sinehil-port-{what}"[:100]
+    return f"\0sinehil-port-{_device(port) or port}"[:100]
 
 
-def _device(port: str) -> int | None:
+def _device(port: str) -> str | None:
     try:
-        there = Path(port).stat()
+        return _device_name(Path(port).stat())
     except OSError:
         return None
-    return there.st_rdev if stat.S_ISCHR(there.st_mode) else None
+
+
+def _device_name(there: os.stat_result) -> str | None:
+    """Return what tells a device from all others; None if it is none.
+
+    PTYs count from 0 in every container, which has a file system of its own for them, but perhaps our sockets.
+    """
+    if not stat.S_ISCHR(there.st_mode):
+        return None
+    major, minor = os.major(there.st_rdev), os.minor(there.st_rdev)
+    return f"{major}:{minor}" + (f"@{there.st_dev}" if major in PTY_MAJORS else "")
 
 
 def _holder(name: str) -> int | None:
