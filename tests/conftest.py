@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
-MountTmpfs = Callable[[str], Path]
+MountTmpfs = Callable[..., Path]
 
 
 def pytest_configure() -> None:
@@ -54,15 +54,15 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
 
 @pytest.fixture
 def mount_tmpfs(tmp_path: Path) -> Iterator[MountTmpfs]:
-    """Mount a tmpfs with the given options and return where; it goes with the test."""
+    """Mount a tmpfs, or another kind, with the given options and return where; it goes with the test."""
     if os.getuid() != 0:
         pytest.skip("mounting a file system needs root")
     mounted: list[Path] = []
 
-    def mount(options: str) -> Path:
+    def mount(options: str, kind: str = "tmpfs") -> Path:
         folder = tmp_path / f"tmpfs{len(mounted)}"
         folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        command = ["mount", "-t", kind, "-o", options, kind, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             pytest.skip(f"root may not mount here: {done.stderr.strip()}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import MountTmpfs
 
 from sinehil.errors import ExitCode, LinkError
 from sinehil.port_lock import PortLock
@@ -76,22 +77,21 @@ def test_another_users_program_is_named_too(slave: str, code: str) -> None:
     check_port(slave)
 
 
-@as_root
-def test_ptys_with_the_same_number_in_two_containers_are_two_ports(slave: str, tmp_path: Path) -> None:
+def test_ptys_with_the_same_number_in_two_containers_are_two_ports(
+    slave: str, mount_tmpfs: MountTmpfs
+) -> None:
     """Each container has its own file system for them; with the host's network they share our lock's names."""
-    other = ["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", str(tmp_path)]
-    subprocess.run(other, check=True)
+    container = mount_tmpfs("newinstance,ptmxmode=0666", "devpts")
     number = int(Path(slave).name)
-    masters = [os.open(tmp_path / "ptmx", os.O_RDWR | os.O_NOCTTY) for _ in range(number + 1)]
+    masters = [os.open(container / "ptmx", os.O_RDWR | os.O_NOCTTY) for _ in range(number + 1)]
     try:
-        theirs = tmp_path / str(number)
+        theirs = container / str(number)
         assert theirs.stat().st_rdev == Path(slave).stat().st_rdev
         with PortLock.acquire(slave), PortLock.acquire(str(theirs)):
             pass
     finally:
         for master in masters:
             os.close(master)
-        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_all_names_of_a_device_are_one_port(slave: str, tmp_path: Path) -> None:
