@@ -63,8 +63,8 @@ engines: demo ## measure our kernels and others' again: pipeline/engines.md and 
 mutants: demo ## make kernels wrong and count who notices, again: hil/mutants.md, .png and .json
 	@$(BIN)/sinehil audit mutants --sample 4000 --on-board 200 --out hil
 
-faults: demo ## verify over a million faulted requests: hil/faults.md
-	@$(BIN)/sinehil audit link --transactions 1000000 --out hil/faults.md
+faults: demo ## verify over a million faulted requests and 2,000 on virtual Unos: hil/faults.md
+	@$(BIN)/sinehil audit link --transactions 1000000 --on-board 2000 --out hil/faults.md
 
 translations: setup $(VENV)/.notebook ## make the notebooks and README.ko.md from their sources and catalogues
 	@$(BIN)/python -m translation

@@ -43,11 +43,15 @@ class Transport(Protocol):
 
 
 class SerialTransport:
-    """A port that pyserial opens: ``/dev/ttyACM0``, ``COM3``, ``socket://host:port``, ``rfc2217://host:port``."""
+    """A port that pyserial opens: ``/dev/ttyACM0``, ``COM3``, ``socket://host:port``, ``rfc2217://host:port``.
 
-    def __init__(self, name: str) -> None:
+    A read looks at the clock after ``slice_s`` at the latest.
+    """
+
+    def __init__(self, name: str, slice_s: float = READ_SLICE_S) -> None:
         self.name = name
-        self._lock, self._port = _locked(name)
+        self._slice_s = slice_s
+        self._lock, self._port = _locked(name, slice_s)
 
     def now(self) -> float:
         """See Transport."""
@@ -80,7 +84,7 @@ class SerialTransport:
     def reopen(self) -> None:
         """See Transport."""
         self.close()
-        self._lock, self._port = _locked(self.name)
+        self._lock, self._port = _locked(self.name, self._slice_s)
 
     def close(self) -> None:
         """See Transport."""
@@ -107,23 +111,23 @@ def check_port(name: str) -> None:
     SerialTransport(name).close()
 
 
-def _locked(name: str) -> tuple[PortLock, serial.Serial]:
+def _locked(name: str, slice_s: float) -> tuple[PortLock, serial.Serial]:
     """Open a port that nobody else has, not even between two of our opens."""
     lock = PortLock.acquire(name)
     try:
-        return lock, _open(name)
+        return lock, _open(name, slice_s)
     except BaseException:
         lock.release()
         raise
 
 
-def _open(name: str) -> serial.Serial:
+def _open(name: str, slice_s: float) -> serial.Serial:
     is_path = "://" not in name
     try:
         port = serial.serial_for_url(name, do_not_open=True)
         port.baudrate = BAUD
-        port.timeout = READ_SLICE_S
-        if not name.startswith("rfc2217://"):  # which knows no such option and has a limit of its own
+        port.timeout = slice_s
+        if not name.startswith(NEGOTIATED):  # which knows no such option and has a limit of its own
             port.write_timeout = WRITE_TIMEOUT_S
         if is_path:
             port.exclusive = True  # a second program would steal replies

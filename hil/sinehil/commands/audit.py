@@ -4,6 +4,7 @@ import typer
 
 from sinehil.commands.audit_link import audit_link
 from sinehil.commands.audit_mutants import HELP, audit_mutants
+from sinehil.commands.audit_proxy import audit_proxy
 
 
 def register(app: typer.Typer) -> None:
@@ -11,4 +12,5 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure what a PASS is worth.", rich_markup_mode=None, no_args_is_help=True)
     group.command("link")(audit_link)
     group.command("mutants", help=HELP)(audit_mutants)
+    group.command("proxy")(audit_proxy)
     app.add_typer(group, name="audit")

@@ -14,7 +14,7 @@ from sinehil.errors import ArtefactError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sinehil.faults.bench import Bench
-    from sinehil.faults.tally import Tally
+    from sinehil.faults.tally import Audited, Tally
     from sinehil.tflite_model import QuantizedModel
     from sinehil_pipeline.worker import Channel
 
@@ -31,12 +31,28 @@ def audit_link(
     replay: Annotated[
         str | None, typer.Option(metavar="SEED:CASE", help="Run one case again and tell all about it.")
     ] = None,
+    on_board: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Also go on over bad lines to virtual Unos, until N requests have met a fault.",
+        ),
+    ] = 0,
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--port", "-p", metavar="PORT", help="A board instead, up to three: right, wrong, another model."
+        ),
+    ] = None,
     processes: Annotated[
         int, typer.Option(min=1, max=64, help="How many work side by side; the result is the same.")
     ] = 2,
     artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
     model: options.Model = None,
+    fqbn: options.Fqbn = options.DEFAULT_FQBN,
     oracle: options.Oracle = options.DEFAULT_ORACLE,
+    build: options.BuildDir = options.DEFAULT_BUILD,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the page with the table here.")
     ] = None,
@@ -47,9 +63,13 @@ def audit_link(
     There must never be a false PASS, a wrong value that counts, a hang or a crash. The firmware and the host's code
     are the real ones, the line between them is simulated, with its time. A request counts as faulted when what
     arrived of it or of its reply, or when, was not what had been sent. Exit code 1 if anything was not as it must be;
-    `--replay` shows such a case again.
+    `--replay` shows such a case again. With `--on-board` the same cases go on over real ports, in front of which the
+    same faults are made; `sinehil audit proxy` makes them for any program.
     """
+    from sinehil.commands.audit_boards import audit_on_boards
     from sinehil.commands.steps import load_model
+    from sinehil.faults.page import table
+    from sinehil.faults.tally import Audited
 
     console = Console(as_json)
     loaded = load_model(artifacts, model)
@@ -58,16 +78,23 @@ def audit_link(
             f"{loaded.name} has {loaded.inputs} inputs and {loaded.outputs} outputs",
             "the audit of the link needs a model with one input and one output, whose every answer it can know",
         )
+    if port and not on_board:
+        raise UsageError("--port is for lines in front of boards", "add --on-board N")
     if replay is not None:
         return _replay(console, loaded, oracle, replay)
     started = time.monotonic()
     with console.stage("audit link", with_eta=True) as stage:
         tally = _counted(loaded, oracle, seed, transactions, processes, stage)
         total = tally.total
-        stage.note = (
-            f"{total.faulted:,} faulted of {total.requests:,} requests in {total.verifies:,} verifications"
-        )
-    return _reported(console, tally, loaded, oracle, seed, time.monotonic() - started, out)
+        stage.note = total.sentence
+    console.say(f"\n{table(tally)}\n")
+    console.say(f"{total.faulted / (time.monotonic() - started):,.0f} faulted requests a second")
+    boards = None
+    if on_board:
+        bench = make_link_bench(loaded, oracle)
+        boards = audit_on_boards(console, bench, seed, on_board, port or (), fqbn, build)
+        console.say(f"\n{table(boards)}\n")
+    return _reported(console, Audited(seed, tally, boards), loaded, oracle, out)
 
 
 def _counted(
@@ -121,32 +148,25 @@ def make_link_bench(model: "QuantizedModel", oracle: str) -> "Bench":
 
 
 def _reported(
-    console: Console,
-    tally: "Tally",
-    model: "QuantizedModel",
-    oracle: str,
-    seed: int,
-    elapsed_s: float,
-    out: Path | None,
+    console: Console, audited: "Audited", model: "QuantizedModel", oracle: str, out: Path | None
 ) -> int:
-    from sinehil.faults.page import page, table
+    from sinehil.faults.page import page
     from sinehil.faults.residual import reckon_residual
     from sinehil.faults.throughput import RATES, measure_throughput
     from sinehil.files import write_atomically
 
-    console.say(f"\n{table(tally)}\n")
-    for text in tally.found[:SHOWN_VIOLATIONS]:
+    found = audited.found
+    for text in found[:SHOWN_VIOLATIONS]:
         console.say(text, style="bold red")
-    rate = tally.total.faulted / elapsed_s
-    console.say(f"{rate:,.0f} faulted requests a second; {len(tally.found)} violations")
+    console.say(f"{len(found)} violations")
     if out is not None:
         bench = make_link_bench(model, oracle)
-        residual = reckon_residual(bench.earlier[0], (*RATES, 1e-3), DAMAGED, seed)
-        noisy = [measure_throughput(bench, rate, NOISY, seed) for rate in RATES]
-        write_atomically(out, page(tally, model, seed, residual, noisy).encode())
+        residual = reckon_residual(bench.earlier[0], (*RATES, 1e-3), DAMAGED, audited.seed)
+        noisy = [measure_throughput(bench, rate, NOISY, audited.seed) for rate in RATES]
+        write_atomically(out, page(audited, model, residual, noisy).encode())
         console.say(f"page: {out}")
-    console.result({"seed": seed, "model_sha256": model.sha256, "elapsed_s": elapsed_s, **tally.document()})
-    return ExitCode.FAIL if tally.found else ExitCode.OK
+    console.result({"model_sha256": model.sha256, **audited.document()})
+    return ExitCode.FAIL if found else ExitCode.OK
 
 
 def _replay(console: Console, model: "QuantizedModel", oracle: str, name: str) -> int:

@@ -1,6 +1,8 @@
 """One verification over a bad line, the same for the same seed and case, and everything that was seen of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sinehil.device import Device
 from sinehil.errors import IdentityError, LinkError
@@ -58,30 +60,64 @@ class WatchedDevice(Device):
             self.accepted += [Accepted(kind, payloads[at], reply) for at, reply in exchange.replies.items()]
 
 
-def run_case(bench: Bench, seed: int, case: int) -> Seen:
-    """Verify one board over the line of this case."""
-    dice = Dice(seed, case, 1)
+class Line(Transport, Protocol):
+    """A transport over a bad line, and what it knows of its way: which requests met a fault, of which sessions."""
+
+    faulted: set[int]
+    sessions: set[int]
+
+    @property
+    def requests(self) -> int:
+        """How many the host has sent."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a seed and a number decide: what is verified, on the board with which firmware, over what line."""
+
+    plan: Plan
+    first: int
+    schedule: Schedule
+    sessions_seed: int
+
+
+def draw_case(bench: Bench, seed: int, number: int) -> Case:
+    """Return the case of this number; three in five have the right board first, the others share the rest."""
+    dice = Dice(seed, number, 1)
     plan = bench.plans[_weighted((1, 6, 1), dice)]
-    first = _weighted((60, 10, 10, 10, 10), dice)
-    return run_schedule(bench, plan, first, schedule_of(seed, case, plan.pieces), dice.word())
+    others = len(bench.firmwares) - 1
+    first = _weighted((60, *[40 // max(others, 1)] * others), dice)
+    return Case(plan, first, schedule_of(seed, number, plan.pieces), dice.word())
+
+
+def run_case(bench: Bench, seed: int, number: int) -> Seen:
+    """Verify one board over the simulated line of this case."""
+    case = draw_case(bench, seed, number)
+    return run_schedule(bench, case.plan, case.first, case.schedule, case.sessions_seed)
 
 
 def run_schedule(bench: Bench, plan: Plan, first: int, schedule: Schedule, sessions_seed: int) -> Seen:
-    """Verify the board with the firmware of number ``first`` over a line with these faults."""
+    """Verify the board with the firmware of number ``first`` over a simulated line with these faults."""
     firmwares = (*bench.firmwares[first:], *bench.firmwares[:first])
     line = SimulatedLine(firmwares, schedule, bench.earlier)
-    dice = Dice(sessions_seed)
+    station = line.station
+    return watch(bench, Case(plan, first, schedule, sessions_seed), line, station.book, station.surprises)
+
+
+def watch(bench: Bench, case: Case, line: Line, book: Sequence[Asked], surprises: Sequence[str] = ()) -> Seen:
+    """Verify over a line; ``book`` and ``surprises`` are filled by who stands at its end meanwhile."""
+    dice, started_s = Dice(case.sessions_seed), line.now()
     device = WatchedDevice(line, lambda options: options[dice.below(len(options))])
-    outcome = _outcome(device, bench, plan)
+    outcome = _outcome(device, bench, case.plan)
     return Seen(
-        plan,
-        schedule,
+        case.plan,
+        case.schedule,
         outcome,
         tuple(device.accepted),
-        tuple(line.station.book),
+        tuple(book),
         frozenset(line.sessions),
-        tuple(line.station.surprises),
-        line.now(),
+        tuple(surprises),
+        line.now() - started_s,
         line.requests,
         len(line.faulted),
         device.counters.retries,

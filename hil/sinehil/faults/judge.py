@@ -9,11 +9,10 @@ from sinehil.errors import IdentityError, LinkError
 from sinehil.faults.bench import Bench, Plan
 from sinehil.faults.case import Seen
 from sinehil.faults.station import Asked
-from sinehil.faults.witness import IDENTIFY, INFER_F32, INFER_I8
+from sinehil.faults.witness import ERROR, IDENTIFY, INFER_F32, INFER_I8
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import VerifyResult
 
-ERROR = 0xFF
 CODES_A_REQUEST, FLOATS_A_REQUEST = 19, 4
 DIAGNOSIS_S = 2.5
 SLACK_S = 0.1  # for what is on the line when a deadline passes
@@ -26,14 +25,15 @@ def longest_s(plan: Plan) -> float:
     sizes = [1] * floats if plan.streamed else [math.ceil(floats / FLOATS_A_REQUEST)]
     sizes += [math.ceil(codes / CODES_A_REQUEST)] if codes else []
     exchanges_s = sum(exchange.PATIENCE_S + exchange.PACE_S * size + silence_s for size in sizes)
-    return device.HANDSHAKE_S + max(DIAGNOSIS_S, exchanges_s + silence_s) + SLACK_S
+    return device.HANDSHAKE_S + max(DIAGNOSIS_S, exchanges_s + silence_s)
 
 
-def violations(bench: Bench, seen: Seen) -> list[str]:
+def violations(bench: Bench, seen: Seen, slack_s: float = SLACK_S) -> list[str]:
     """Return everything that must not be; nothing if the run was as it should be."""
     found = [*seen.surprises, *_wrong_values(seen)]
-    if seen.elapsed_s > longest_s(seen.plan):
-        found.append(f"took {seen.elapsed_s:.1f} s, at most {longest_s(seen.plan):.1f} s are promised")
+    limit_s = longest_s(seen.plan) + slack_s
+    if seen.elapsed_s > limit_s:
+        found.append(f"took {seen.elapsed_s:.1f} s, at most {limit_s:.1f} s are promised")
     outcome = seen.outcome
     if isinstance(outcome, VerifyResult):
         found += _untrue_verdict(bench, seen, outcome)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sinehil.faults.residual import CHANCE, INFERENCE_BYTES, Residual
-from sinehil.faults.tally import Row, Tally
+from sinehil.faults.tally import Audited, Row, Tally
 from sinehil.faults.throughput import Throughput
 from sinehil.tflite_model import QuantizedModel
 
@@ -22,6 +22,13 @@ compute something else than they say, or have another model.
   seconds of simulated time. No run may take longer than hil/PROTOCOL.md states.
 """
 
+ON_BOARDS = """\
+## In front of boards
+The first of the same cases with real ports: three virtual Unos, flashed through their bootloader with the right kernel,
+with one that is wrong for one code, and with another model; `FaultyTransport`, which wraps any port, makes the faults,
+resets the board and plugs in another one, and a witness between it and the board writes down what that one was really
+asked. Time is the clock's.
+"""
 
 HEADER = (
     "fault",
@@ -75,16 +82,22 @@ def even(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def page(
-    tally: Tally, model: QuantizedModel, seed: int, residual: Residual, noisy: Sequence[Throughput]
-) -> str:
+def page(audited: Audited, model: QuantizedModel, residual: Residual, noisy: Sequence[Throughput]) -> str:
     """Return the whole page as Markdown."""
-    total = tally.total
-    head = (
-        f"Model sha256 {model.sha256}, seed {seed}: {total.faulted:,} faulted requests of {total.requests:,} in "
-        f"{total.verifies:,} verifications, {total.wrong_accepts} wrong values, {len(tally.found)} violations.\n"
+    head = f"Model sha256 {model.sha256}, seed {audited.seed}: {_sums(audited.simulated)}.\n"
+    boards = (
+        [ON_BOARDS, f"{_sums(audited.on_boards)}.\n", table(audited.on_boards), ""]
+        if audited.on_boards
+        else []
     )
-    return "\n".join([ABOUT, head, table(tally), "", _noise_text(noisy), _residual_text(residual)])
+    return "\n".join(
+        [ABOUT, head, table(audited.simulated), "", *boards, _noise_text(noisy), _residual_text(residual)]
+    )
+
+
+def _sums(tally: Tally) -> str:
+    total = tally.total
+    return f"{total.sentence}, {total.wrong_accepts} wrong values, {len(tally.found)} violations"
 
 
 def _noise_text(noisy: Sequence[Throughput]) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sinehil.faults.dice import Dice
 from sinehil.faults.kinds import DAMAGE, Kind
-from sinehil.faults.witness import CRC, SHORTEST
+from sinehil.faults.witness import CRC, body_of
 
 CRC_BITS = 32
 CHANCE = 2.0**-CRC_BITS
@@ -97,15 +97,7 @@ def flip_every_bit(frames: Sequence[bytes]) -> Flips:
 
 def _bodies(line: bytes) -> list[bytes]:
     """Return what reaches the checksum: whole and long enough."""
-    bodies = []
-    for piece in line.split(b"\0"):
-        try:
-            body = cobs.decode(piece)
-        except cobs.DecodeError:
-            continue
-        if len(body) >= SHORTEST:
-            bodies.append(body)
-    return bodies
+    return [body for piece in line.split(b"\0") if (body := body_of(piece)) is not None]
 
 
 def _distance(left: bytes, right: bytes) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from sinehil.errors import IdentityError, LinkError
 from sinehil.faults.bench import Bench
 from sinehil.faults.case import Seen, run_case
-from sinehil.faults.judge import violations, wrong_values
+from sinehil.faults.judge import SLACK_S, violations, wrong_values
 from sinehil.faults.schedule import ROWS
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import VerifyResult
@@ -50,6 +50,11 @@ class Row:
             worst_s=seen.elapsed_s,
         )
 
+    @property
+    def sentence(self) -> str:
+        """How much it is."""
+        return f"{self.faulted:,} faulted of {self.requests:,} requests in {self.verifies:,} verifications"
+
     def __add__(self, other: "Row") -> "Row":
         sums = {
             item.name: getattr(self, item.name) + getattr(other, item.name)
@@ -71,9 +76,9 @@ class Tally:
         self.rows = {name: row + other.rows[name] for name, row in self.rows.items()}
         self.found += other.found
 
-    def judge(self, bench: Bench, seen: Seen, name: str) -> None:
+    def judge(self, bench: Bench, seen: Seen, name: str, slack_s: float = SLACK_S) -> None:
         """Add a case, called ``name`` where it must not be as it is."""
-        bad = violations(bench, seen)
+        bad = violations(bench, seen, slack_s)
         row = Row.of(seen, wrong_values(seen), bool(bad))
         self.rows[seen.schedule.row] = self.rows[seen.schedule.row] + row
         self.found += [f"{name} ({seen.schedule.row}): {text}" for text in bad]
@@ -87,6 +92,25 @@ class Tally:
         """Return the plain data for JSON."""
         rows = {name: asdict(row) for name, row in self.rows.items()}
         return {"rows": rows, "total": asdict(self.total), "violations": self.found}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What a whole audit found: over simulated lines, and over lines in front of boards if there were any."""
+
+    seed: int
+    simulated: Tally
+    on_boards: Tally | None = None
+
+    @property
+    def found(self) -> list[str]:
+        """All violations."""
+        return self.simulated.found + (self.on_boards.found if self.on_boards else [])
+
+    def document(self) -> dict[str, Any]:
+        """Return the plain data for JSON."""
+        boards = self.on_boards.document() if self.on_boards else None
+        return {"seed": self.seed, **self.simulated.document(), "on_boards": boards}
 
 
 def blocks(bench: Bench, seed: int, first: int, step: int) -> Iterator[Tally]:

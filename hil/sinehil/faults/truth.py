@@ -18,10 +18,14 @@ UNTOUCHED = "untouched_infer"
 
 @dataclass(frozen=True)
 class Firmware:
-    """An image with one input and one output, and its truth: the output code of each input code from -128 on."""
+    """An image with one input and one output, and its truth: the output code of each input code from -128 on.
+
+    ``kernel`` is the C that makes it this one, by file name, for a board's own compiler.
+    """
 
     name: str
     model_sha256: str
+    kernel: Mapping[str, str]
     image: NativeFirmware
     codes: Codes
     _answers: dict[tuple[int, bytes], bytes] = field(default_factory=dict, repr=False)
@@ -61,7 +65,7 @@ def known(name: str, model_sha256: str, kernel: Mapping[str, str]) -> Firmware:
         x_q.value = code
         image.library.sinehil_infer(ctypes.byref(x_q), ctypes.byref(y_q))
         codes[code + 128] = y_q.value
-    return Firmware(name, model_sha256, image, codes)
+    return Firmware(name, model_sha256, kernel, image, codes)
 
 
 def with_wrong_code(kernel: Mapping[str, str], code: int, error: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ from cobs import cobs
 
 HEADER, CRC = struct.Struct("<BBI"), struct.Struct("<I")
 IDENTIFY, ECHO, INFER_F32, INFER_I8 = 0x01, 0x02, 0x03, 0x04
+REPLY, ERROR = 0x80, 0xFF
 SHORTEST = HEADER.size + CRC.size
 
 
@@ -40,16 +41,28 @@ class Eye:
 
 
 def _parsed(encoded: bytes) -> Iterator[Seen]:
-    try:
-        body = cobs.decode(encoded)
-    except cobs.DecodeError:
-        return
-    if len(body) < SHORTEST:
+    body = body_of(encoded)
+    if body is None:
         return
     crc: int = CRC.unpack_from(body, len(body) - CRC.size)[0]
     if zlib.crc32(body[: -CRC.size]) == crc:
         kind, seq, session = HEADER.unpack_from(body)
         yield Seen(kind, seq, session, body[HEADER.size : -CRC.size], crc)
+
+
+def body_of(encoded: bytes) -> bytes | None:
+    """Return what stands between two delimiters, decoded, with its checksum, whatever that is; None if too short."""
+    try:
+        body: bytes = cobs.decode(encoded)
+    except cobs.DecodeError:
+        return None
+    return body if len(body) >= SHORTEST else None
+
+
+def address(piece: bytes) -> tuple[int, int] | None:
+    """Return sequence number and session of a frame as it stands on the wire, the same in request and reply."""
+    body = body_of(piece.strip(b"\0"))
+    return None if body is None else HEADER.unpack_from(body)[1:]
 
 
 def request(kind: int, seq: int, session: int, payload: bytes) -> bytes:

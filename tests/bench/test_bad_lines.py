@@ -1,0 +1,221 @@
+"""Bad lines in front of real transports: the wrapper in this process, boards behind ports, and the proxy."""
+
+import contextlib
+import itertools
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sinehil.commands.audit_link import make_link_bench
+from sinehil.commands.steps import load_model
+from sinehil.errors import ExitCode, LinkError
+from sinehil.faults.bench import Bench as KnownBoards
+from sinehil.faults.boards import bench_of_boards, run_on_boards, tallies
+from sinehil.faults.case import draw_case
+from sinehil.faults.cutter import Cutter
+from sinehil.faults.faulty import FaultyTransport
+from sinehil.faults.judge import violations
+from sinehil.faults.kinds import Kind
+from sinehil.faults.schedule import CLEAN, ROWS, Fault, Schedule, Way
+from sinehil.faults.tally import Tally
+from sinehil.faults.witness import IDENTIFY, request
+from sinehil.native import NativeTransport
+from sinehil.verify.mode import Verdict
+from sinehil.verify.result import VerifyResult
+from tests.bench.conftest import DEADLINE_S, Bench, until
+from tests.bench.test_audit_link import believe_every_checksum, compare_nothing, want_no_session
+
+SEED = 11
+ROUNDS = 8
+OPENS = 5  # reset, exchanged, port gone, bit error rates
+ON_BOARD, ON_BOARD_SEED = 60, 7  # with boards of all three kinds
+
+
+@pytest.fixture(scope="module")
+def known(trained: Path) -> KnownBoards:
+    return bench_of_boards(make_link_bench(load_model(trained, None), "litert"), 3)
+
+
+def native(known: KnownBoards) -> list[NativeTransport]:
+    return [NativeTransport(firmware.image.board(), firmware.name) for firmware in known.firmwares]
+
+
+def test_any_transport_can_be_wrapped(known: KnownBoards) -> None:
+    total = Tally()
+    for tally in itertools.islice(tallies(known, native(known), SEED), ROUNDS * len(ROWS)):
+        total.add(tally)
+    assert total.found == []
+    assert all(row.verifies == ROUNDS and row.faulted > 0 for row in total.rows.values())
+    assert min(total.total.passes, total.total.fails, total.total.links, total.total.identities) > 0
+    assert total.rows[Kind.DISCONNECTED].passes < ROUNDS
+
+
+@pytest.mark.parametrize("sabotage", [believe_every_checksum, want_no_session, compare_nothing])
+def test_the_witness_at_the_board_would_notice(
+    known: KnownBoards, sabotage: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative controls: the code under test made careless."""
+    sabotage(monkeypatch)  # type: ignore[operator]
+    found = [
+        text
+        for number in range(20 * len(ROWS))
+        for text in violations(known, run_on_boards(known, native(known), SEED, number))
+    ]
+    assert found
+
+
+def test_the_same_case_strikes_the_same_requests(known: KnownBoards) -> None:
+    for number in (0, 7, 17):
+        first, second = (run_on_boards(known, native(known), SEED, number) for _ in range(2))
+        assert (first.requests, first.faulted, first.retries) == (
+            second.requests,
+            second.faulted,
+            second.retries,
+        )
+    assert draw_case(known, SEED, 3) == draw_case(known, SEED, 3) != draw_case(known, SEED + 1, 3)
+
+
+def test_what_is_delayed_holds_up_what_comes_behind_it(known: KnownBoards) -> None:
+    board = native(known)[0]
+    late = Schedule("late", (Fault(Way.TO_HOST, 0, Kind.DELAYED, 5),))
+    line = FaultyTransport([board], late)
+    plain = FaultyTransport([native(known)[0]], CLEAN)
+    identify = request(IDENTIFY, 1, 0x01010101, b"")
+    for each in (line, plain):
+        each.write(identify)
+        each.write(identify)
+    assert plain.read(0.001) == b"".join(plain.heard)
+    assert line.read(0.0005) == b""
+    started_s = line.now()
+    assert line.read(10.0) == b"".join(line.heard)
+    assert line.now() > started_s
+    assert line.faulted == {1}, "the last with this number and session"
+
+
+def test_a_pulled_plug_stays_pulled(known: KnownBoards) -> None:
+    gone = Schedule("gone", (Fault(Way.TO_BOARD, 0, Kind.DISCONNECTED, 5),))
+    line = FaultyTransport(native(known)[:1], gone)
+    line.write(b"\0\x01\0")
+    for refused in (lambda: line.read(0.1), lambda: line.write(b"\0"), line.reopen):
+        with pytest.raises(LinkError):
+            refused()
+
+
+def test_a_stream_is_cut_at_delimiters() -> None:
+    cutter = Cutter()
+    assert cutter.feed(b"text\r\n\0\x01") == [b"text\r\n\0"]
+    assert cutter.feed(b"\x02\0\0\x03\0") == [b"\x01\x02\0", b"\0\x03\0"]
+    assert cutter.feed(b"more") == []
+    assert (cutter.rest(), cutter.rest()) == (b"more", b"")
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_no_false_verdict_on_boards(
+    pytestconfig: pytest.Config, trained: Path, build: Path, flashed: Bench
+) -> None:
+    """The same with ports: virtual Unos, or the real board, which then has the right firmware only."""
+    real = pytestconfig.getoption("--port")
+    words = ["--transactions", 1, "--on-board", ON_BOARD, "--seed", ON_BOARD_SEED, "--json"]
+    words += ["--port", real] if real else []
+    done = flashed.cli("audit", "link", "--artifacts", trained, "--build", build, *words)
+    boards = json.loads(done.stdout)["on_boards"]
+    assert done.returncode == ExitCode.OK, boards["violations"]
+    assert boards["total"]["faulted"] >= ON_BOARD and boards["total"]["passes"] > 0
+    if not real:
+        assert min(boards["total"]["fails"], boards["total"]["identities"]) > 0
+
+
+def test_ports_without_boards_are_a_usage_error(flashed: Bench, trained: Path) -> None:
+    done = flashed.cli("audit", "link", "--artifacts", trained, "--port", flashed.port)
+    assert done.returncode == ExitCode.USAGE and "--on-board" in done.stderr
+
+
+@contextlib.contextmanager
+def proxied(port: str, link: Path, *words: object) -> Iterator["subprocess.Popen[str]"]:
+    command = [
+        sys.executable,
+        "-m",
+        "sinehil",
+        "audit",
+        "proxy",
+        "--port",
+        port,
+        "--link",
+        str(link),
+        "--json",
+    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, *map(str, words)], text=True, **pipes) as process:  # type: ignore[call-overload]
+        try:
+            until(lambda: link.exists() or process.poll() is not None, "the proxy's port")
+            yield process
+        finally:
+            process.terminate()
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_verify_through_the_proxy(flashed: Bench, tmp_path: Path) -> None:
+    """Before a right board: PASS or LINK, a case for each open, and the port comes back when its plug was pulled."""
+    link, first = tmp_path / "bad", ROWS.index(Kind.RESET)
+    rows = ROWS[first : first + OPENS]
+    with proxied(flashed.port, link, "--seed", SEED, "--case", first, "--opens", OPENS) as proxy:
+        codes = {}
+        for row in rows:
+            until(link.exists, "the port, plugged in again")
+            done = flashed.cli("verify", "--port", link, *flashed.words(), "--json")
+            codes[row] = done.returncode
+            assert done.returncode in (ExitCode.OK, ExitCode.LINK), (row, done.returncode, done.stderr)
+            passed = json.loads(done.stdout).get("verdict") == Verdict.PASS
+            assert (done.returncode == ExitCode.OK) == passed and "Traceback" not in done.stderr
+        stdout, stderr = proxy.communicate(timeout=DEADLINE_S)
+    assert proxy.returncode == ExitCode.OK, stderr
+    cases = json.loads(stdout)["cases"]
+    assert [case["fault"] for case in cases] == list(rows)
+    assert all(case["faulted"] > 0 for case in cases if codes[case["fault"]] == ExitCode.LINK)
+    assert codes["bit error rate 1e-05"] == codes["bit error rate 0.0001"] == ExitCode.OK
+    assert codes[Kind.RESET] == codes[Kind.DISCONNECTED] == ExitCode.LINK
+    assert not link.is_symlink()
+
+
+@pytest.mark.board
+def test_one_kind_of_fault_and_the_proxys_end(flashed: Bench, tmp_path: Path) -> None:
+    link = tmp_path / "bad"
+    with proxied(flashed.port, link, "--fault", "bit error rate 0.0001", "--case", 3) as proxy:
+        done = flashed.cli("verify", "--port", link, *flashed.words())
+        assert done.returncode == ExitCode.OK, done.stderr
+        assert flashed.cli("verify", "--port", flashed.port, *flashed.words()).returncode == ExitCode.LINK
+        proxy.send_signal(signal.SIGTERM)
+        stdout, stderr = proxy.communicate(timeout=DEADLINE_S)
+    assert (proxy.returncode, "Traceback" in stderr) == (ExitCode.OK, False)
+    [case] = json.loads(stdout)["cases"]
+    assert case["case"] % len(ROWS) == ROWS.index("bit error rate 0.0001") and case["case"] > 3
+    assert case["faulted"] > 0
+    assert not link.is_symlink()
+
+
+def test_what_the_proxy_refuses(flashed: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for words, told in (
+        (("--port", tmp_path / "none"), "there is no port"),
+        (("--port", flashed.port, "--fault", "rust"), "bits flipped"),
+        (("--port", flashed.port, "--link", file), "choose another --link"),
+    ):
+        done = flashed.cli("audit", "proxy", *words)
+        assert done.returncode in (ExitCode.USAGE, ExitCode.LINK) and told in done.stderr, done.stderr
+    assert file.read_text() == "mine"
+
+
+def test_the_verdicts_are_the_boards_own(known: KnownBoards) -> None:
+    """A line without faults brings each board what it deserves, through wrapper and witness too."""
+    quiet = [number for number in range(400) if not draw_case(known, SEED, number).schedule.faults]
+    seen = [run_on_boards(known, native(known), SEED, number) for number in quiet]
+    verdicts = {item.outcome.verdict for item in seen if isinstance(item.outcome, VerifyResult)}
+    assert verdicts == {Verdict.PASS, Verdict.FAIL}
