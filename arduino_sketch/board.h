@@ -13,6 +13,7 @@ extern const char kBoardName[kBoardNameBytes] PROGMEM;
 
 uint32_t board_clock_hz();
 uint32_t board_uptime_ms();
+uint32_t board_uptime_us(); /* from 0 again every 71 minutes */
 uint16_t board_free_ram_bytes();
 uint16_t board_least_free_ram_bytes(); /* since the reset: below the deepest stack, interrupts included */
 

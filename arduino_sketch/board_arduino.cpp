@@ -18,6 +18,8 @@ uint32_t board_clock_hz() { return F_CPU; }
 
 uint32_t board_uptime_ms() { return millis(); }
 
+uint32_t board_uptime_us() { return micros(); }
+
 void board_led_begin() { pinMode(LED_BUILTIN, OUTPUT); }
 
 #ifdef __AVR__

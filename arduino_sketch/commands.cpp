@@ -40,7 +40,9 @@ bool Commands::feed(uint8_t byte) {
   ++requests_;
   Header header = decoder_.header();
   if (header.type == kIdentify) {
-    previous_session_ = session_;
+    /* When a host first speaks after a reset is chance enough to tell this life of the board from all others.
+     */
+    if (session_ == 0) life_ = header.session ^ board_uptime_us();
     session_ = header.session;
   }
   const int16_t length = header.session == session_ ? answer(header.type) : -kBadSession;
@@ -86,7 +88,7 @@ int16_t Commands::identify() {
   out[2] = kWindowBytes;
   out[3] = 0;
   store_u32(out + 4, board_clock_hz());
-  store_u32(out + 8, previous_session_);
+  store_u32(out + 8, life_);
   store_u32(out + 12, sinehil_weights_crc32());
   memcpy_P(out + 16, kFirmware, sizeof(kFirmware));
   memcpy_P(out + 28, kBoardName, kBoardNameBytes);

@@ -28,7 +28,7 @@ class Commands {
   Decoder decoder_;
   Reply reply_;
   uint32_t session_ = 0;
-  uint32_t previous_session_ = 0;
+  uint32_t life_ = 0;
   uint32_t requests_ = 0;
 };
 

@@ -15,6 +15,7 @@ from sinehil.round_trip import RoundTrip
 from sinehil.transport import Transport
 
 HANDSHAKE_INTERVAL_S = 0.05
+IDENTIFY_AGAIN_WAITS = 5.0  # times the longest wait
 REPLY_TIMEOUT_S = 1.0
 PING_WAITS = (0.25, 0.75, 1.0, 2.0)  # times the longest wait; no more pings than the board's ring holds
 ATTEMPTS = 5
@@ -45,7 +46,7 @@ class Link:
         self._longest_wait_s = REPLY_TIMEOUT_S
         self.round_trip = RoundTrip(self._longest_wait_s)
         self.window_bytes = 0
-        self.session = 0
+        self.session = self._life = 0
         self.counters = LinkCounters()
 
     @property
@@ -73,26 +74,26 @@ class Link:
             for frame in self.frames_until(interval):
                 if _answers(frame, request) and frame.session == self.session:
                     reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
-                    self.window_bytes = reply.window_bytes
+                    self.window_bytes, self._life = reply.window_bytes, reply.life
                     self.round_trip.add(self.now() - sent_at_s)
                     return reply
         raise who_is_there(self._transport, self._decoder.discarded)
 
     def identify_again(self) -> protocol.IdentifyReply:
-        """Begin another session and return who answers now; LinkError if the board was reset since the last one.
+        """Begin another session and return who answers now; LinkError if the board was reset or exchanged meanwhile.
 
         Each attempt is a session of its own, so that the answer is to this question, not a late one to an earlier.
         """
-        ours = set[int]()
-        for wait_s in (self.round_trip.timeout_s, *self._ping_waits_s()):
-            ours.add(self.session)
+        deadline = self.within(IDENTIFY_AGAIN_WAITS * self._longest_wait_s)
+        while not deadline.expired:
             self.session = _random_session(self._choose)
             request = self._safe_request(MessageType.IDENTIFY)
             self.send(request)
+            wait_s = min(self.round_trip.timeout_s, deadline.remaining_s)
             for frame in self.frames_until(self.within(wait_s)):
                 if _answers(frame, request) and frame.session == self.session:
                     reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
-                    if reply.previous_session not in ours:
+                    if reply.life != self._life:
                         raise self.was_reset()
                     return reply
         raise self._silent()
@@ -104,11 +105,11 @@ class Link:
         earlier comes after it. Raises LinkError if ``most`` pings bring none.
         """
         pings, late = set[int](), list[Frame]()
-        for wait_s in self._ping_waits_s()[len(PING_WAITS) - most :]:
+        for wait in PING_WAITS[len(PING_WAITS) - most :]:
             ping = self._safe_request(MessageType.ECHO)
             self.send(ping)
             pings.add(ping.seq)
-            for frame in self.replies_until(self.within(wait_s)):
+            for frame in self.replies_until(self.within(wait * self._longest_wait_s)):
                 if frame.seq in pings:
                     return late
                 if wanted(frame):
@@ -116,9 +117,6 @@ class Link:
         if late:  # the pings came while it had no time to take them in, as during a long BENCH
             return late
         raise self._silent()
-
-    def _ping_waits_s(self) -> list[float]:
-        return [wait * self._longest_wait_s for wait in PING_WAITS]
 
     def replies_until(self, deadline: Deadline) -> Iterator[Frame]:
         """Yield the frames of this session as they come; LinkError when a board has forgotten it, thus was reset."""

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
-from sinehil import link
+from sinehil import device, exchange, link
 from sinehil.commands.audit_link import make_link_bench
 from sinehil.commands.steps import load_model
-from sinehil.errors import ExitCode
+from sinehil.errors import ExitCode, IdentityError
+from sinehil.faults import judge
 from sinehil.faults.bench import Bench
 from sinehil.faults.case import run_case, run_schedule
 from sinehil.faults.judge import SLACK_S, longest_s, violations
@@ -58,6 +59,8 @@ def test_no_fault_brings_a_false_verdict(trained: Path) -> None:
     assert (total["wrong_accepts"], total["violations"], document["violations"]) == (0, 0, [])
     assert list(document["rows"]) == list(ROWS)
     assert all(row["faulted"] > 0 for row in document["rows"].values())
+    for harmless in (Kind.GARBAGE, Kind.TWICE, "bit error rate 1e-05", "bit error rate 0.0001"):
+        assert document["rows"][harmless]["links"] == 0, harmless
     assert all(total[verdict] > 0 for verdict in ("passes", "fails", "links", "identities"))
     assert document["rows"][Kind.DISCONNECTED]["links"] > 0
 
@@ -117,9 +120,23 @@ def believe_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "check_identity", as_it_says)
 
 
+def doubt_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "LinkStatistics", raise_identity_error)
+
+
+def raise_identity_error(*_: object) -> None:
+    raise IdentityError("another board", "")
+
+
+def believe_every_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    unpack = IdentifyReply.unpack
+    monkeypatch.setattr(IdentifyReply, "unpack", lambda payload: replace(unpack(payload), life=0))
+
+
 def want_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the session that every board has after a reset, so that none is noticed."""
+    """Use the session that every board has after a reset, and no lives, so that none is noticed."""
     monkeypatch.setattr(link, "_random_session", lambda _choose: 0)
+    believe_every_life(monkeypatch)
 
 
 def compare_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +149,9 @@ def compare_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         (believe_every_checksum, r"accepted [0-9a-f]* as the answer"),
         (believe_every_identity, "a verdict about another model"),
         (want_no_session, "a verdict over 2 lives of boards"),
+        (believe_every_life, "the board was not the same at the end"),
+        (believe_every_life, "a verdict over 2 lives of boards"),
+        (doubt_every_identity, "every board was right"),
         (compare_nothing, "said PASS, true is FAIL"),
     ],
 )
@@ -151,6 +171,23 @@ def test_the_harness_notices_what_takes_too_long_or_ends_otherwise(bench: Bench)
     assert "ended in KeyError" in violations(bench, replace(seen, outcome=KeyError("x")))[0]
     never = (*seen.book[:5], *seen.book[6:])
     assert "something was never asked" in violations(bench, replace(seen, book=never))
+
+
+def test_the_judges_limits_are_the_protocols(bench: Bench) -> None:
+    assert (judge.HANDSHAKE_S, judge.PATIENCE_S, judge.PACE_S) == (
+        device.HANDSHAKE_S,
+        exchange.PATIENCE_S,
+        exchange.PACE_S,
+    )
+    assert link.REPLY_TIMEOUT_S * (1 + sum(link.PING_WAITS)) == judge.SILENCE_S
+    assert judge.SILENCE_S == link.REPLY_TIMEOUT_S * link.IDENTIFY_AGAIN_WAITS
+    for plan in bench.plans:
+        codes = 0 if plan.inputs.codes is None else -(-256 // judge.CODES_A_REQUEST)
+        floats = -(-len(plan.inputs.x) // (1 if plan.streamed else judge.FLOATS_A_REQUEST))
+        assert plan.pieces == 1 + codes + floats + 1, "two identifications and what is between them"
+    text = (Path(__file__).parents[2] / "hil/PROTOCOL.md").read_text()
+    for mode, plan in zip(("exhaustive", "streamed"), (bench.plans[0], bench.plans[2]), strict=True):
+        assert f"{longest_s(plan):.1f} s" in text, mode
 
 
 def test_noise_costs_little_time(bench: Bench) -> None:

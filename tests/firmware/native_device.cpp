@@ -12,6 +12,7 @@ const char kBoardName[kBoardNameBytes] = "native";
 
 uint32_t board_clock_hz() { return 1000000; }
 uint32_t board_uptime_ms() { return 4711; }
+uint32_t board_uptime_us() { return 0x01000000; }
 uint16_t board_free_ram_bytes() { return 815; }
 uint16_t board_least_free_ram_bytes() { return 711; }
 void board_alive() {}

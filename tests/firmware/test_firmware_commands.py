@@ -50,7 +50,7 @@ def test_identify_tells_everything_and_opens_the_session(board: NativeLink) -> N
         max_payload=50,
         window_bytes=63,
         clock_hz=1_000_000,
-        previous_session=0,
+        life=SESSION ^ 0x01000000,  # the session and the clock at the first IDENTIFY
         weights_crc32=0x12345678,
         firmware="0.1.0",
         board="native",
@@ -65,7 +65,7 @@ def test_identify_tells_everything_and_opens_the_session(board: NativeLink) -> N
         outputs=1,
     )
     again = board.ask(Frame(MessageType.IDENTIFY, 8, 5))
-    assert (again.session, IdentifyReply.unpack(again.payload).previous_session) == (5, SESSION)
+    assert (again.session, IdentifyReply.unpack(again.payload).life) == (5, SESSION ^ 0x01000000)
 
 
 @pytest.mark.parametrize(

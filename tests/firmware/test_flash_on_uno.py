@@ -57,7 +57,7 @@ def identity(device: Device) -> IdentifyReply | None:
 
 
 def told(reply: IdentifyReply | None) -> object:
-    return reply and {**vars(reply), "previous_session": 0}
+    return reply and {**vars(reply), "life": 0}
 
 
 def test_every_flipped_constant_shows_in_identify_and_nothing_else_does(image: UnoImage) -> None:

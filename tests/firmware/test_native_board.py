@@ -53,13 +53,16 @@ def test_a_board_identifies_itself_and_infers(firmware: NativeFirmware, model: Q
 
 def test_boards_of_one_firmware_are_apart_and_a_reset_forgets_the_session(firmware: NativeFirmware) -> None:
     first, second = firmware.board(), firmware.board()
-    ask(first, Frame(MessageType.IDENTIFY, 1, 7, b""))
+    [reply] = ask(first, Frame(MessageType.IDENTIFY, 1, 7, b""))
+    life = IdentifyReply.unpack(reply.payload).life
     assert len(answers(first)) == 256
     assert set(answers(second).tolist()) == {3, int(MessageType.INFER_I8)}  # BAD_SESSION, of which request
     first.feed(b"\0\x05half")
     first.reset()
-    [reply] = ask(first, Frame(MessageType.IDENTIFY, 1, 9, b""))
-    assert IdentifyReply.unpack(reply.payload).previous_session == 0
+    [reply] = ask(first, Frame(MessageType.IDENTIFY, 1, 7, b""))
+    assert IdentifyReply.unpack(reply.payload).life != life, "even in the session of before"
+    [again] = ask(first, Frame(MessageType.IDENTIFY, 1, 9, b""))
+    assert IdentifyReply.unpack(again.payload).life == IdentifyReply.unpack(reply.payload).life
 
 
 def test_two_firmwares_are_not_taken_for_each_other(firmware: NativeFirmware, model: QuantizedModel) -> None:

@@ -151,7 +151,7 @@ def test_identify_by_byte_offset() -> None:
         (1, b"\x00", "max_payload", 256),
         (2, b"\x40\x01", "window_bytes", 0x140),
         (4, b"\x01\x02\x03\x04", "clock_hz", 0x04030201),
-        (8, b"\x01\x02\x03\x04", "previous_session", 0x04030201),
+        (8, b"\x01\x02\x03\x04", "life", 0x04030201),
         (12, b"\x01\x02\x03\x04", "weights_crc32", 0x04030201),
         (16, b"1.22.333-abc", "firmware", "1.22.333-abc"),
         (28, b"M\0\0", "board", "M"),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.device import Device
+from sinehil.faults.dice import Dice
 from sinehil.faults.line import SimulatedLine
 from sinehil.faults.schedule import CLEAN
 from sinehil.faults.truth import Firmware, known, with_other_model, with_wrong_code
@@ -60,17 +61,12 @@ class Remembered(Oracle):
 
 @dataclass(frozen=True)
 class Plan:
-    """What one kind of verification compares."""
+    """What one kind of verification compares, and how many requests that takes on a clean line."""
 
     name: str
     inputs: Inputs
     streamed: bool = False
-
-    @property
-    def pieces(self) -> int:
-        """About how many requests it takes: 19 codes or 4 floats each."""
-        codes = 0 if self.inputs.codes is None else len(self.inputs.codes)
-        return codes // 19 + len(self.inputs.x) // (1 if self.streamed else 4) + 3
+    pieces: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,10 @@ def make_bench(expected: Expected, oracle: Oracle, kernel: Mapping[str, str]) ->
     bench = Bench(
         replace(expected, proof_of=no_proof), Remembered(oracle), firmwares, _plans(model, expected.oracle)
     )
-    return replace(bench, earlier=_earlier_session(bench))
+    clean = [_clean_run(bench, plan) for plan in bench.plans]
+    plans = tuple(replace(plan, pieces=line.requests) for plan, line in zip(bench.plans, clean, strict=True))
+    earlier = tuple(clean[0].sent), tuple(asked.reply for asked in clean[0].station.book)
+    return replace(bench, plans=plans, earlier=earlier)
 
 
 def _plans(model: QuantizedModel, oracle: str) -> tuple[Plan, ...]:
@@ -121,11 +120,13 @@ def _plans(model: QuantizedModel, oracle: str) -> tuple[Plan, ...]:
     )
 
 
-def _earlier_session(bench: Bench) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return the requests and replies of a whole verification on a good line."""
-    line = Recorded(bench.firmwares, CLEAN)
-    verify(Device(line), bench.expected, bench.oracle, bench.plans[0].inputs)
-    return tuple(line.sent), tuple(asked.reply for asked in line.station.book)
+def _clean_run(bench: Bench, plan: Plan) -> "Recorded":
+    """Return the line after a whole verification without a fault, the same in every process."""
+    line, dice = Recorded(bench.firmwares, CLEAN), Dice(0)
+    on_sample = (lambda _sample: None) if plan.streamed else None
+    device = Device(line, lambda options: options[dice.below(len(options))])
+    verify(device, bench.expected, bench.oracle, plan.inputs, on_sample)
+    return line
 
 
 class Recorded(SimulatedLine):

@@ -10,7 +10,7 @@ from sinehil.exchange import Exchange, Progress
 from sinehil.faults.bench import Bench, Plan
 from sinehil.faults.dice import Dice
 from sinehil.faults.line import HangError, SimulatedLine
-from sinehil.faults.schedule import ROWS, Schedule, schedule_of
+from sinehil.faults.schedule import Schedule, schedule_of
 from sinehil.faults.station import Asked
 from sinehil.link import Choose
 from sinehil.protocol import MessageType
@@ -137,8 +137,3 @@ def _outcome(device: Device, bench: Bench, plan: Plan) -> VerifyResult | BaseExc
 def _weighted(weights: tuple[int, ...], dice: Dice) -> int:
     place = dice.below(sum(weights))
     return next(at for at in range(len(weights)) if place < sum(weights[: at + 1]))
-
-
-def row_of(case: int) -> str:
-    """Return the row of the table that a case belongs to."""
-    return ROWS[case % len(ROWS)]

@@ -20,7 +20,7 @@ from sinehil.faults.witness import CRC, body_of
 
 CRC_BITS = 32
 CHANCE = 2.0**-CRC_BITS
-INFERENCE_BYTES, IDENTITY_BYTES = 25, 118  # the longest bodies of a verification, without checksum
+INFERENCE_BYTES = 24  # the longest body of one in a verification, without checksum
 Words = NDArray[np.uint64]
 
 

@@ -31,7 +31,6 @@ class Station:
     def __init__(self, firmware: Firmware, answer: Answer) -> None:
         self.book: list[Asked] = []
         self.epoch = 0
-        self.overrun_bytes = 0
         self.surprises: list[str] = []
         self._answer = answer
         self._eye = Eye()
@@ -46,11 +45,11 @@ class Station:
 
     def reset(self, at: float, boot_s: float = BOOT_S) -> None:
         """Let the board forget everything, and hear nothing for ``boot_s``."""
-        self._board.reset()
+        self.epoch += 1
+        self._board.reset(self.epoch)
         self._eye.reset()
         self._ring.clear()
         self._busy_until, self._deaf_until = at, at + boot_s
-        self.epoch += 1
 
     def arrive(self, at: float, data: bytes) -> None:
         """Take bytes of the line; the first one is complete at ``at``."""
@@ -64,7 +63,6 @@ class Station:
                 count = min(len(data), math.ceil((self._busy_until - at) / BYTE_S))
                 room = RING_BYTES - len(self._ring)
                 self._ring += data[: min(count, room)]
-                self.overrun_bytes += max(0, count - room)
             else:
                 count = _to_delimiter(data)
                 self._take(data[:count], at + (count - 1) * BYTE_S)

@@ -1,6 +1,7 @@
 """Boards that run the real command handler in this process: a reply comes as the bytes that ask for it go in."""
 
 import ctypes
+import itertools
 from collections.abc import Mapping
 from typing import Self
 
@@ -8,6 +9,9 @@ from sinehil.native.library import compile_library
 from sinehil.resources import resource
 
 SKETCH_FILES = ("protocol.cpp", "commands.cpp", "crc32.c", "float_io.c")
+
+
+_uptimes = itertools.count(1)
 
 
 class NativeFirmware:
@@ -36,9 +40,12 @@ class NativeBoard:
         self._reply_bytes = ctypes.c_uint32()
         self.reset()
 
-    def reset(self) -> None:
-        """Forget the session and half-received frames, as a reset does."""
-        self._library.native_reset(self._memory)
+    def reset(self, uptime_us: int | None = None) -> None:
+        """Forget the session and half-received frames, as a reset does.
+
+        ``uptime_us`` is what the board's clock shows, by which it tells this life from others; without it another one.
+        """
+        self._library.native_reset(self._memory, next(_uptimes) if uptime_us is None else uptime_us)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the replies, one element each as it stands on the wire, to what has come in until now."""

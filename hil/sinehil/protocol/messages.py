@@ -28,7 +28,7 @@ class IdentifyReply:
     max_payload: int
     window_bytes: int
     clock_hz: int
-    previous_session: int
+    life: int
     weights_crc32: int
     firmware: str
     board: str
