@@ -40,8 +40,7 @@ bool Commands::feed(uint8_t byte) {
   ++requests_;
   Header header = decoder_.header();
   if (header.type == kIdentify) {
-    /* When a host first speaks after a reset is chance enough to tell this life of the board from all others.
-     */
+    /* When a host first speaks after a reset is chance enough to tell this life from all others. */
     if (session_ == 0) life_ = header.session ^ board_uptime_us();
     session_ = header.session;
   }
