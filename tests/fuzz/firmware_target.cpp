@@ -18,6 +18,7 @@ using reference::Frame;
 namespace {
 
 const size_t kIdentifyBytes = 108, kBenchBytes = 13, kStatsBytes = 23, kMostBenched = 64;
+const uint32_t kUptimeUs = 0x01000000; /* native_device.cpp */
 const size_t kInputs = SINEHIL_INPUTS, kOutputs = SINEHIL_OUTPUTS;
 const size_t kMostRequest = kInputs * 4 > 50 ? kInputs * 4 : 50;
 const size_t kMostReply = kOutputs * 4 > 112 ? kOutputs * 4 : 112;
@@ -30,8 +31,8 @@ void demand(bool holds, const char *what) {
 
 /* What a host and the line know: sessions, and how much was sent. */
 struct Truth {
-  uint32_t session, previous, frames, crc_errors, damaged;
-  Truth() : session(0), previous(0), frames(0), crc_errors(0), damaged(0) {}
+  uint32_t session, previous, life, frames, crc_errors, damaged;
+  Truth() : session(0), previous(0), life(0), frames(0), crc_errors(0), damaged(0) {}
 };
 
 /* The bytes on the wire, made of steps: a byte that says which, then what it takes.
@@ -163,7 +164,7 @@ void check_floats(const Frame &request, const Bytes &payload) {
 void check_payload(const Frame &request, const Bytes &payload, const Truth &truth) {
   if (request.type == 1) {
     demand(payload[0] == 2 && payload[1] == (kMostRequest & 0xFF), "IDENTIFY's limits");
-    demand(reference::number(&payload[8]) == truth.previous, "IDENTIFY's previous session");
+    demand(reference::number(&payload[8]) == truth.life, "IDENTIFY's life");
     demand(reference::number(&payload[12]) == sinehil_weights_crc32(), "IDENTIFY's weights");
     demand(payload[106] == kInputs && payload[107] == kOutputs, "IDENTIFY's shape");
   } else if (request.type == 2) {
@@ -223,6 +224,7 @@ bool ends_request(const Bytes &chunk, Frame *request, Truth *truth) {
   }
   ++truth->frames;
   if (request->type == 1) {
+    if (truth->session == 0) truth->life = request->session ^ kUptimeUs;
     truth->previous = truth->session;
     truth->session = request->session;
   }

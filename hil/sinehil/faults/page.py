@@ -17,7 +17,8 @@ compute something else than they say, or have another model.
 
 - *faulted*: requests of which, or of whose reply, something else arrived than was sent, or at another time.
 - *PASS*: every comparison was made with the right board, within one of its lives, and its y are the interpreter's.
-  *FAIL (true)*: the board does compute something else. *LINK*, *IDENTITY*: the run ended with that error.
+  *FAIL (true)*: the board does compute something else. *LINK*, *IDENTITY*: the run ended with that error; no IDENTITY
+  about a board that was right and had answered the handshake.
 - *wrong*: values that counted although no board had given them to just that question. *worst*: the longest run, in
   seconds of simulated time. No run may take longer than hil/PROTOCOL.md states.
 """
@@ -137,7 +138,7 @@ for certain: all patterns were tried, and Koopman has the same ("32-Bit Cyclic R
 Applications", DSN 2002). Of {certain} wrong bits {patterns[certain]:,} patterns pass. Byte stuffing makes many wrong
 bits of some single ones: of {bits} single bits of real frames, flipped on the wire, {no_frame} left no frame, {one}
 stayed one wrong bit, and {many} became many, which the checksum misses with a probability of {CHANCE:.1e}. Together,
-at most:
+with heavier patterns taken to pass as often as that:
 
 {even(rows)}
 

@@ -136,7 +136,7 @@ def reckon_residual(requests: Sequence[bytes], rates: Sequence[float], rounds: i
 
 
 def undetected_per_frame(rate: float, body_bytes: int, patterns: dict[int, int], unsure: float) -> float:
-    """Return a bound on the probability that a frame arrives wrong and is taken for whole, at a bit error rate.
+    """Return the probability that a frame arrives wrong and is taken for whole, at a bit error rate.
 
     Patterns counted out exactly, heavier ones as if 2^-32 of them passed; to which comes what COBS spreads.
     """
