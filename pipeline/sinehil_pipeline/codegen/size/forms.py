@@ -232,8 +232,27 @@ def _corrected(bytes_: Int64s, v: Int64s, constants: Constants) -> Int64s:
     return np.where((v < 0) | (bytes_ == WRONG), bytes_, (bytes_ + sums) & BYTE)
 
 
+def with_edge(form: Form, constants: Constants) -> Constants:
+    """Return the constants with one more point: of an interval's accumulators the last whose v is not yet FAR.
+
+    Up to there a form rises, and from there on it is the highest byte. So what is between two points of the same
+    byte is decided by both of them, but not between one below FAR and one beyond.
+    """
+    neuron = constants.neuron
+    if neuron.listed or not isinstance(form, Short):
+        return constants
+    edge = constants.offset + (FAR << form.before) - 1
+    at = int(np.searchsorted(neuron.points, edge))
+    if not 0 < at < len(neuron.points) or neuron.points[at] == edge:
+        return constants
+    points = np.insert(neuron.points, at, edge)
+    wanted = np.insert(neuron.wanted, at, neuron.wanted[at - 1])
+    return replace(constants, neuron=replace(neuron, points=points, wanted=wanted))
+
+
 def is_exact(form: Form, constants: Constants) -> bool:
     """Whether the form gives every wanted byte; what saturates may give more, for the ceiling to cut."""
+    constants = with_edge(form, constants)
     return bool(
         np.array_equal(np.minimum(form.bytes_of(constants), _cut(constants)), constants.neuron.wanted)
     )

@@ -19,6 +19,7 @@ from sinehil_pipeline.codegen.size.forms import (
     Steps,
     doubled,
     is_exact,
+    with_edge,
 )
 from sinehil_pipeline.codegen.size.network import CONSTANT_SLOPES, Neuron, alternatives
 
@@ -39,7 +40,7 @@ def find(form: Form, neuron: Neuron) -> Constants | None:
         candidate = doubled(other) if form.doubled else other
         found = search(form, candidate)
         if found is not None and is_exact(form, found):
-            return found
+            return with_edge(form, found)
     return None
 
 
