@@ -11,7 +11,7 @@ from sinehil.tflite_model.operators import (
     read_fully_connected,
     read_lookup,
 )
-from sinehil.tflite_model.tensors import Tensors, text
+from sinehil.tflite_model.tensors import Tensors, entry, text
 
 SUPPORTED = ("QUANTIZE", "FULLY_CONNECTED", *TABLES, "RESHAPE", "DEQUANTIZE")
 
@@ -21,27 +21,27 @@ class Chain:
 
     def __init__(self, tensors: Tensors) -> None:
         self._all, self.layers, self.batchable = tensors, list[FullyConnected | Lookup](), True
-        graphs = tensors.root.subgraphs
-        if graphs is None or len(graphs) != 1:
+        if tensors.root.SubgraphsLength() != 1:
             raise tensors.refuse("it has not exactly one subgraph")
-        self._graph = graphs[0]
-        if len(self._graph.inputs) != 1 or len(self._graph.outputs) != 1:
+        self._graph = tensors.root.Subgraphs(0)
+        if self._graph.InputsLength() != 1 or self._graph.OutputsLength() != 1:
             raise tensors.refuse("it has not exactly one input and one output tensor")
-        self._names = [self._operator_name(operator) for operator in self._graph.operators or []]
-        self._at = int(self._graph.inputs[0])
+        self._names = [self._operator_name(number) for number in range(self._graph.OperatorsLength())]
+        self._at, self._end = int(self._graph.Inputs(0)), int(self._graph.Outputs(0))
         self._seen = {self._at}
 
     def walk(self) -> None:
         """Read every operator in turn."""
         self._check_operators()
-        for end in (self._graph.inputs[0], self._graph.outputs[0]):
+        for end in (self._at, self._end):
             self._check_end(self._all.get(end))
         self._visit(self._all, self._all.get(self._at))
-        for number, (name, operator) in enumerate(zip(self._names, self._graph.operators, strict=True)):
+        for number, name in enumerate(self._names):
+            operator = self._operator(number)
             source, output = self._step(operator)
             tensors = self._all.at(f"{name} {text(output.name)}")
             self._visit(tensors, output)
-            self._check_place(tensors, number)
+            self._check_place(tensors, number, operator)
             if name == "RESHAPE":
                 check_reshape(tensors, operator, source, output)
                 self.batchable = False
@@ -49,7 +49,7 @@ class Chain:
                 self.layers.append(read_fully_connected(tensors, operator, source, output))
             elif name in TABLES:
                 self.layers.append(read_lookup(tensors, name, source, output))
-        if self._at != self._graph.outputs[0]:
+        if self._at != self._end:
             raise self._all.refuse("its operators do not end in its output")
 
     def ends(self) -> tuple[bool, bool]:
@@ -57,9 +57,9 @@ class Chain:
         return "QUANTIZE" in self._names, "DEQUANTIZE" in self._names
 
     def _check_operators(self) -> None:
-        for name, operator in zip(self._names, self._graph.operators or [], strict=True):
+        for number, name in enumerate(self._names):
             if name not in SUPPORTED:
-                output = self._all.get(operator.outputs[0])
+                output = self._all.get(self._operator(number).outputs[0])
                 raise self._all.refuse(
                     f"operator {name} is not supported (it makes tensor {text(output.name)}); "
                     f"chains of {', '.join(SUPPORTED)} are"
@@ -89,17 +89,20 @@ class Chain:
         if tensor.type not in (kinds.FLOAT32, kinds.INT8):
             raise self._all.refuse(f"tensor {text(tensor.name)} is neither float32 nor int8")
 
-    def _check_place(self, tensors: Tensors, number: int) -> None:
+    def _check_place(self, tensors: Tensors, number: int, operator: Any) -> None:
         """Refuse a conversion in the middle, or one between other types than float32 and int8."""
-        name, operator = self._names[number], self._graph.operators[number]
+        name = self._names[number]
         beside = {"QUANTIZE": self._names[:number], "DEQUANTIZE": self._names[number + 1 :]}
         if name in beside:
             check_conversion(tensors, name, operator)
             if set(beside[name]) - {"RESHAPE"}:
                 raise tensors.refuse("it is supported only at the model's ends")
 
-    def _operator_name(self, operator: Any) -> str:
-        code = self._all.root.operatorCodes[operator.opcodeIndex]
-        number = max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+    def _operator(self, number: int) -> Any:
+        return self._all.schema.OperatorT.InitFromObj(entry(self._graph, "Operators", number))
+
+    def _operator_name(self, number: int) -> str:
+        code = entry(self._all.root, "OperatorCodes", entry(self._graph, "Operators", number).OpcodeIndex())
+        kind = max(int(code.BuiltinCode()), int(code.DeprecatedBuiltinCode()))
         kinds = vars(self._all.schema.BuiltinOperator).items()
-        return next((name for name, value in kinds if value == number), f"number {number}")
+        return next((name for name, value in kinds if value == kind), f"number {kind}")

@@ -1,7 +1,7 @@
 """How much a .tflite may hold, and how large its numbers may be.
 
-Parts are counted before they are unpacked: FlatBuffers let many entries point at one table, so a small file can
-unpack into billions of objects.
+Parts are counted before any is looked at: FlatBuffers let many entries point at one table, so a small file can have
+billions of them, for the interpreters too. How long a name is need not be known: one part is unpacked at a time.
 """
 
 from typing import Any
@@ -27,7 +27,10 @@ MAX_COUNTS = {
     "Metadata": 64,
     "MetadataBuffer": 64,
     "SignatureDefs": 4,
+    "ExternalBufferGroups": 64,
+    "ExternalBuffers": 64,
 }
+MAX_SIGNATURE_COUNTS = {"Inputs": 64, "Outputs": 64}
 # With these TFLM takes where tensors lie in memory, or what weights mean, from the file.
 FOREIGN_METADATA = (b"OfflineMemoryAllocation", b"COMPRESSION_METADATA")
 MAX_GRAPH_COUNTS = {"Tensors": 256, "Operators": 64, "Inputs": 64, "Outputs": 64}
@@ -41,6 +44,10 @@ def excess(root: Any) -> str | None:
     for name in (root.Metadata(index).Name() for index in range(root.MetadataLength())):
         if name in FOREIGN_METADATA:
             return f"its metadata say {name.decode()}"
+    for signature in (root.SignatureDefs(index) for index in range(root.SignatureDefsLength())):
+        found = _excess_of(signature, MAX_SIGNATURE_COUNTS)
+        if found is not None:
+            return f"in a signature {found}"
     for graph in (root.Subgraphs(index) for index in range(root.SubgraphsLength())):
         found = _excess_of(graph, MAX_GRAPH_COUNTS)
         if found is not None:

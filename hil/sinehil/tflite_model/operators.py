@@ -6,7 +6,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.tflite_model.limits import MAX_TABLE_SCALE, MIN_SCALE, MIN_TABLE_SCALE, number_problem
+from sinehil.tflite_model.limits import MAX_RANK, MAX_TABLE_SCALE, MIN_SCALE, MIN_TABLE_SCALE, number_problem
 from sinehil.tflite_model.model import Activation, FullyConnected, Lookup, Quantization, Table
 from sinehil.tflite_model.tensors import Tensors, text
 
@@ -37,6 +37,8 @@ def check_reshape(tensors: Tensors, operator: Any, source: Any, output: Any) -> 
     if not same:
         raise tensors.refuse("it changes more than the shape")
     shape = _wanted_shape(tensors, operator)
+    if len(shape) > MAX_RANK:  # before the product, which would take a minute
+        raise tensors.refuse(f"its shape {shape[:8]} has {len(shape)} sizes")
     known = math.prod(size for size in shape if size != -1)
     free = shape.count(-1)
     fitting = min(shape) >= -1 and known >= 1 and (known == width if free == 0 else width % known == 0)

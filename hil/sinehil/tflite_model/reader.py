@@ -34,7 +34,7 @@ def parse_quantized_model(data: bytes, name: str) -> QuantizedModel:
         root = schema.Model.GetRootAs(data, 0)
         if (too_much := excess(root)) is not None:
             raise ArtefactError(f"{name}: {too_much}", HELP)
-        tensors = Tensors(schema.ModelT.InitFromObj(root), schema, name)
+        tensors = Tensors(root, schema, name)
         chain = Chain(tensors)
         chain.walk()
         first, last = chain.ends()

@@ -17,9 +17,12 @@ HELP = "see `sinehil compile --help` for what is supported"
 
 @dataclass(frozen=True)
 class Tensors:
-    """The tensors of a file's one subgraph. ``place`` names file and operator for messages."""
+    """The tensors of a file's one subgraph. ``place`` names file and operator for messages.
 
-    root: Any
+    Each is unpacked when it is asked for and then let go: many may share one name as long as the file.
+    """
+
+    root: Any  # a schema.Model, not unpacked
     schema: Any
     place: str
 
@@ -33,15 +36,18 @@ class Tensors:
 
     def get(self, index: int) -> Any:
         """Return a tensor, or None for one that is left out (a negative index)."""
-        return self.root.subgraphs[0].tensors[index] if index >= 0 else None
+        if index < 0:
+            return None
+        return self.schema.TensorT.InitFromObj(entry(self.root.Subgraphs(0), "Tensors", index))
 
     def width(self, tensor: Any) -> int:
         """Return how many numbers one sample has in this tensor; refuse what is no sample of fixed size."""
         shape = [int(size) for size in ([] if tensor.shape is None else tensor.shape)]
         signature = shape if tensor.shapeSignature is None else [int(size) for size in tensor.shapeSignature]
         as_batch = [1, *signature[1:]] if len(shape) > 1 and signature[:1] == [-1] else signature
-        width = math.prod(shape)
-        usable = 1 <= len(shape) <= MAX_RANK and all(size >= 1 for size in shape) and as_batch == shape
+        ranked = 1 <= len(shape) <= MAX_RANK  # first: the product of a file full of sizes takes a minute
+        width = math.prod(shape) if ranked else 0
+        usable = ranked and all(size >= 1 for size in shape) and as_batch == shape
         if not usable or width > MAX_WIDTH:
             raise self.refuse(
                 f"tensor {text(tensor.name)} has shape {signature}, expected one sample of 1 to {MAX_WIDTH} numbers"
@@ -94,12 +100,17 @@ class Tensors:
         return Quantization(scale, zero_point)
 
     def _bytes(self, tensor: Any) -> bytes:
-        if tensor.buffer < 0:
-            raise IndexError("a buffer has a negative number")
-        buffer = self.root.buffers[tensor.buffer]
+        buffer = self.schema.BufferT.InitFromObj(entry(self.root, "Buffers", tensor.buffer))
         if buffer.offset or buffer.size or tensor.externalBuffer:
             raise self.refuse(f"tensor {text(tensor.name)} has its numbers outside the FlatBuffer")
         return b"" if buffer.data is None else bytes(bytearray(buffer.data))
+
+
+def entry(table: Any, part: str, index: int) -> Any:
+    """Return one of a table's parts; flatbuffers itself reads on behind the last."""
+    if not 0 <= index < getattr(table, f"{part}Length")():
+        raise IndexError(f"its {part.lower()} have no number {index}")
+    return getattr(table, part)(index)
 
 
 def shortened(reason: str) -> str:
