@@ -1,5 +1,7 @@
 """A soak's verdict on records made up here: flat is PASS, and everything that grows, fails or is missing is FAIL."""
 
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from tests.conftest import MountTmpfs
 
 from sinehil.errors import ArtefactError
+from sinehil.soak.actions import actions
 from sinehil.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, findings_of, slope_bytes_per_hour
 from sinehil.soak.log import Log, read_log
 from sinehil.soak.page import page_html
@@ -16,22 +19,43 @@ from sinehil.verify.mode import Verdict
 Records = list[dict[str, Any]]
 HOUR_S = 3600.0
 SAMPLES = 400
-MB = 1 << 20
+MB, GB = 1 << 20, 1 << 30
+KINDS = "flash", "verify", "reset", "stream"
 
 
-def soak(growth_bytes: float = 0.0, descriptors: int = 9, children: int = 0, phase: str = "end") -> Records:
-    """Return an hour on one board whose process begins with 9 descriptors and without children."""
+def soak(
+    growth_bytes: float = 0.0,
+    descriptors: int = 9,
+    children: int = 0,
+    phase: str = "end",
+    kinds: Sequence[str] = KINDS,
+    step_at: float = 2.0,
+    step_bytes: int = GB,
+    hours: float = 1.0,
+) -> Records:
+    """Return an hour on one board whose process begins with 9 descriptors and without children.
+
+    It takes ``step_bytes`` at once after the fraction ``step_at`` of the time.
+    """
     rng = np.random.default_rng(1)
     records: Records = [{"kind": "board", "board": 0, "port": "<b>uno", "seed": 1, "at": 0.0}]
     for number in range(SAMPLES + 1):
-        at, ends = number * HOUR_S / SAMPLES, number == SAMPLES
+        at, ends = number * hours * HOUR_S / SAMPLES, number == SAMPLES
         size = int(50 * MB + growth_bytes * at / HOUR_S + rng.integers(0, 4096 * 20))
+        size += step_bytes if number >= step_at * SAMPLES else 0
         held = (descriptors, children) if ends else (9, 0)
         records += [
             {"kind": "process", "board": 0, "who": "worker", "at": at, "rss_bytes": size}
             | {"descriptors": held[0], "children": held[1]}
             | ({"phase": phase} if ends else {}),
-            {"kind": "action", "board": 0, "number": number, "action": "verify", "at": at, "seconds": 0.2}
+            {
+                "kind": "action",
+                "board": 0,
+                "number": number,
+                "action": kinds[number % len(kinds)],
+                "at": at,
+                "seconds": 0.2,
+            }
             | {"frames": 9, "retries": 0, "crc_errors": 0, "compared": 790, "round_trips_ms": [1.0, 2.0]},
         ]
     return records
@@ -53,17 +77,54 @@ def test_flat_is_a_pass() -> None:
         (soak(growth_bytes=2 * MOST_GROWTH_BYTES_PER_HOUR), "worker 0 grew by 4.2 MB an hour"),
         (soak(descriptors=10), "worker 0 ended with 10 descriptors, and began with 9"),
         (soak(children=1), "worker 0 ended with 1 child processes, and began with 0"),
+        (soak(step_at=0.05), "worker 0 ended 1073.7 MB above its start"),
+        *(
+            (soak(step_at=at), "MB above its level after the warm-up")
+            for at in (0.25, 0.4, 0.5, 0.7, 0.95, 0.985)
+        ),
+        (soak(step_at=0.24, step_bytes=12 * MB), "worker 0 ended 12.6 MB above its level after the warm-up"),
+        (soak(kinds=KINDS[:2]), "board 0 on &lt;b&gt;uno did no reset"),
+        (soak(kinds=KINDS[:3]), "board 0 on &lt;b&gt;uno did no stream"),
         (soak(phase="middle"), "worker 0 did not come to its end"),
         (soak()[:1], "board 0 on &lt;b&gt;uno did nothing"),
         ([*soak(), FAILURE], "board 0, verify (action 7), seed 1: &lt;script&gt;"),
     ],
-    ids=["memory", "descriptors", "children", "no end", "idle", "failure"],
+    ids=["memory", "descriptors", "children", "warm-up"]
+    + [f"step at {at}" for at in (0.25, 0.4, 0.5, 0.7, 0.95, 0.985)]
+    + ["small step", "no reset", "no stream", "no end", "idle", "failure"],
 )
 def test_what_is_wrong_is_a_fail_and_on_the_page(records: Records, words: str) -> None:
     found = findings_of(records)
     assert found.verdict is Verdict.FAIL
     page = page_html(found, "soak.jsonl", [])
     assert words in page and "<script>" not in page and "<b>uno" not in page
+
+
+def test_a_soak_too_short_for_a_round_says_what_it_left_undone() -> None:
+    found = findings_of(soak(kinds=KINDS[:2], hours=0.01))
+    assert found.verdict is Verdict.PASS
+    assert found.remarks == ["board 0 on <b>uno did no reset", "board 0 on <b>uno did no stream"]
+    assert "Too short: board 0 on &lt;b&gt;uno did no stream." in page_html(found, "x", [])
+
+
+def test_a_level_that_comes_with_the_warm_up_and_one_that_goes_again_are_no_leak() -> None:
+    warmed, hump = soak(step_at=0.05, step_bytes=20 * MB), soak()
+    for record in hump[len(hump) // 2 : len(hump) * 2 // 3]:
+        record["rss_bytes"] = record.get("rss_bytes", 0) + GB
+    assert findings_of(warmed).verdict is findings_of(hump).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("flash_once_in", [2, 3, 4, 13])
+def test_every_kind_of_action_has_its_turn(flash_once_in: int) -> None:
+    drawn = list(islice(actions(np.random.default_rng(1), flash_once_in), 4 * flash_once_in))
+    assert [index for index, name in enumerate(drawn) if name == "flash"] == [
+        times * flash_once_in for times in range(4)
+    ]
+    others = [name for name in drawn if name != "flash"]
+    assert all(len(set(others[at : at + 3])) == 3 for at in range(0, len(others) - 2, 3))
+    assert set(drawn[:6]) == set(KINDS) and drawn != list(
+        islice(actions(np.random.default_rng(2), 13), len(drawn))
+    )
 
 
 def test_records_that_are_missing_are_a_fail() -> None:

@@ -53,7 +53,8 @@ def soak(
 ) -> int:
     """Flash, verify, reset and stream in a loop on one or several boards at once, and hold the host to account.
 
-    PASS if no action failed, no process of ours grew, and descriptors and child processes ended as they began.
+    PASS if no action failed, each kind was done, no process of ours grew, and descriptors and child processes ended
+    as they began. In less than two minutes not every kind need be done.
     """
     from sinehil.arithmetic import arithmetic_of
     from sinehil.soak.log import Log
@@ -152,6 +153,8 @@ def _say(console: Console, findings: "Findings", log: "Log", page: Path) -> int:
         console.say(f"{latency.action:<11}{len(latency.took_s):>8,} times; p50, p95, p99, max in ms: {times}")
     for clause in [*log.missing, *findings.unfinished, *findings.leaks]:
         console.say(clause, style="bold red")
+    for clause in findings.remarks:
+        console.say(f"too short: {clause}")
     console.say(
         f"{word.value}: {findings.compared:,} outputs compared", "bold green" if passed else "bold red"
     )
@@ -175,6 +178,7 @@ def _json(findings: "Findings", verdict: str, log: "Log", page: Path) -> dict[st
         "processes": {
             item.who: {
                 "rss_bytes_per_hour": item.slope_bytes_per_hour,
+                "rss_rise_bytes": item.rise_bytes,
                 "rss_bytes": [int(item.rss_bytes[0]), int(item.rss_bytes[-1])],
                 "descriptors": [int(item.descriptors[0]), int(item.descriptors[-1])],
                 "children": [int(item.children[0]), int(item.children[-1])],
@@ -183,6 +187,7 @@ def _json(findings: "Findings", verdict: str, log: "Log", page: Path) -> dict[st
         },
         "failures": list(findings.failures),
         "against": [*log.missing, *findings.unfinished, *findings.leaks],
+        "remarks": findings.remarks,
         "log": str(log.path),
         "report": str(page),
     }

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -100,8 +101,14 @@ def _done(device: Device, compared: int, trips_ms: tuple[float, ...] = ()) -> Do
 ACTIONS: dict[str, Action] = {"flash": flash, "verify": verify_all, "reset": reset, "stream": stream}
 
 
-def actions_of_a_round(rng: np.random.Generator, flash_once_in: int) -> Iterator[str]:
-    """Yield a flash and then as many others as make up a round, shuffled."""
-    others = [name for name in ACTIONS if name != "flash"]
-    yield "flash"
-    yield from rng.permutation([others[index % len(others)] for index in range(flash_once_in - 1)]).tolist()
+def actions(rng: np.random.Generator, flash_once_in: int) -> Iterator[str]:
+    """Yield kinds of action without end: a flash and then others, each of which comes once before one comes again."""
+    others = _others(rng)
+    while True:
+        yield "flash"
+        yield from islice(others, flash_once_in - 1)
+
+
+def _others(rng: np.random.Generator) -> Iterator[str]:
+    while True:
+        yield from rng.permutation([name for name in ACTIONS if name != "flash"]).tolist()

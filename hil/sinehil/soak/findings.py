@@ -1,11 +1,12 @@
 """What a soak's records come to: latencies, failures, and whether any process grew. Pure functions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.soak.actions import ACTIONS
 from sinehil.soak.log import Record
 from sinehil.verify.mode import Verdict
 
@@ -14,7 +15,12 @@ PERCENTILES = 50, 95, 99, 100
 WARM_UP = 0.2  # of a process's time: caches fill, and the allocator finds its size
 MOST_POINTS = 600  # of which every pair gives a slope
 MOST_GROWTH_BYTES_PER_HOUR = 2 << 20
-LEAST_JUDGED_S = 120.0  # a slope over less is noise
+MOST_STEP_BYTES = (
+    8 << 20
+)  # beside what that slope allows: one step is no slope, and an hour's noise is below 1 MB
+MOST_WARM_UP_BYTES = 128 << 20  # what the interpreter and its caches may take, of which they use 17 MB
+LEVEL_SAMPLES = 9  # whose median is a level
+LEAST_JUDGED_S = 120.0  # a slope over less is noise, and less need not be time enough for every action
 ROUND_TRIP = "round trip"
 WORKER = "worker"
 
@@ -34,8 +40,9 @@ class Latency:
 
 @dataclass(frozen=True)
 class Growth:
-    """One process over time. ``slope_bytes_per_hour`` is None where there was too little time to judge.
+    """One process over time. ``slope_bytes_per_hour`` and ``rise_bytes`` are None where there was too little time.
 
+    ``rise_bytes`` is the level at the end above that right after the warm-up, ``total_bytes`` above the first sample.
     With ``ended`` the last sample was taken when all work was over, as the first was before it began.
     """
 
@@ -45,6 +52,8 @@ class Growth:
     descriptors: NDArray[np.int64]
     children: NDArray[np.int64]
     slope_bytes_per_hour: float | None
+    rise_bytes: float | None
+    total_bytes: float
     ended: bool
 
     @property
@@ -53,10 +62,19 @@ class Growth:
         found = []
         if self.slope_bytes_per_hour is not None and self.slope_bytes_per_hour > MOST_GROWTH_BYTES_PER_HOUR:
             found.append(f"{self.who} grew by {self.slope_bytes_per_hour / 1e6:.1f} MB an hour")
+        if self.rise_bytes is not None and self.rise_bytes > self._most_rise_bytes:
+            found.append(f"{self.who} ended {self.rise_bytes / 1e6:.1f} MB above its level after the warm-up")
+        if self.total_bytes > MOST_WARM_UP_BYTES:
+            found.append(f"{self.who} ended {self.total_bytes / 1e6:.1f} MB above its start")
         for what, counts in (("descriptors", self.descriptors), ("child processes", self.children)):
             if self.ended and counts[-1] > counts[0]:
                 found.append(f"{self.who} ended with {counts[-1]} {what}, and began with {counts[0]}")
         return found
+
+    @property
+    def _most_rise_bytes(self) -> float:
+        hours = (self.at_s[-1] - self.at_s[0]) / 3600
+        return MOST_STEP_BYTES + float(hours) * MOST_GROWTH_BYTES_PER_HOUR
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class Findings:
     crc_errors: int
     compared: int
     actions: int
-    worked: frozenset[int]
+    worked: Mapping[int, frozenset[str]]  # the kinds of action that each board did
 
     @property
     def leaks(self) -> list[str]:
@@ -82,16 +100,39 @@ class Findings:
     @property
     def unfinished(self) -> list[str]:
         """Boards that did nothing, or whose process did not come to its end, as clauses."""
-        idle = [board for board in self.boards if board["board"] not in self.worked]
+        idle = [board for board in self.boards if not self._kinds(board)]
         open_ended = [item.who for item in self.growths if item.who.startswith(WORKER) and not item.ended]
         return [
             *(f"board {board['board']} on {board['port']} did nothing" for board in idle),
             *(f"{who} did not come to its end" for who in open_ended),
+            *(self._undone if self._long_enough else ()),
         ]
 
     @property
+    def remarks(self) -> list[str]:
+        """What a soak too short for a round left undone, which is no fault, as clauses."""
+        return [] if self._long_enough else self._undone
+
+    @property
+    def _long_enough(self) -> bool:
+        return self.elapsed_s >= LEAST_JUDGED_S
+
+    @property
+    def _undone(self) -> list[str]:
+        """The kinds of action that a board which did others never did."""
+        return [
+            f"board {board['board']} on {board['port']} did no {kind}"
+            for board in self.boards
+            for kind in ACTIONS
+            if self._kinds(board) and kind not in self._kinds(board)
+        ]
+
+    def _kinds(self, board: Record) -> frozenset[str]:
+        return self.worked.get(board["board"], frozenset())
+
+    @property
     def verdict(self) -> Verdict:
-        """PASS only if every board did something, nothing failed and nothing grew."""
+        """PASS only if every board did what the time was enough for, nothing failed and nothing grew."""
         good = self.actions > 0 and not self.failures and not self.leaks and not self.unfinished
         return Verdict.PASS if good else Verdict.FAIL
 
@@ -111,8 +152,15 @@ def findings_of(records: Sequence[Record]) -> Findings:
         crc_errors=sum(record["crc_errors"] for record in done),
         compared=sum(record["compared"] for record in done),
         actions=len(done),
-        worked=frozenset(record["board"] for record in done),
+        worked=_kinds_by_board(done),
     )
+
+
+def _kinds_by_board(done: Sequence[Record]) -> dict[int, frozenset[str]]:
+    boards = {record["board"] for record in done}
+    return {
+        board: frozenset(record["action"] for record in done if record["board"] == board) for board in boards
+    }
 
 
 def _latencies(done: Sequence[Record], start: float) -> Iterator[Latency]:
@@ -144,8 +192,25 @@ def _growths(records: Sequence[Record], start: float) -> Iterator[Growth]:
         descriptors, children = (
             np.array([s[key] for s in samples], dtype=np.int64) for key in ("descriptors", "children")
         )
-        slope, ended = slope_bytes_per_hour(at_s, rss), samples[-1].get("phase") == "end"
-        yield Growth(who, at_s - start, rss, descriptors, children, slope, ended)
+        slope, rise = slope_bytes_per_hour(at_s, rss), rise_bytes(at_s, rss)
+        total, ended = _level(rss[::-1]) - float(rss[0]), samples[-1].get("phase") == "end"
+        yield Growth(who, at_s - start, rss, descriptors, children, slope, rise, total, ended)
+
+
+def rise_bytes(at_s: Values, rss_bytes: Values) -> float | None:
+    """Return how far the level at the end is above that right after the warm-up; None for too short a time.
+
+    A step anywhere between raises it by its height, where the median slope stays what it was.
+    """
+    if _too_short(at_s):
+        return None
+    after = rss_bytes[_is_warm(at_s)]
+    return _level(after[::-1]) - _level(after)
+
+
+def _level(rss_bytes: Values) -> float:
+    """Return the median of the first samples, of fewer than LEVEL_SAMPLES where they are few."""
+    return float(np.median(rss_bytes[: min(LEVEL_SAMPLES, max(1, len(rss_bytes) // 3))]))
 
 
 def slope_bytes_per_hour(at_s: Values, rss_bytes: Values) -> float | None:
@@ -154,12 +219,20 @@ def slope_bytes_per_hour(at_s: Values, rss_bytes: Values) -> float | None:
     Theil's and Sen's estimator: a quarter of the points may be outliers without moving it far. At most MOST_POINTS,
     evenly chosen, are paired.
     """
-    if len(at_s) < 2 or at_s[-1] - at_s[0] < LEAST_JUDGED_S:
+    if _too_short(at_s):
         return None
-    warm = at_s >= at_s[0] + WARM_UP * (at_s[-1] - at_s[0])
+    warm = _is_warm(at_s)
     chosen = np.unique(np.linspace(0, warm.sum() - 1, MOST_POINTS).astype(int))
     time_s, size = at_s[warm][chosen], rss_bytes[warm][chosen]
     first, second = np.triu_indices(len(time_s), 1)
     apart_s = time_s[second] - time_s[first]
     slopes = (size[second] - size[first])[apart_s > 0] / apart_s[apart_s > 0]
     return float(np.median(slopes) * 3600)
+
+
+def _too_short(at_s: Values) -> bool:
+    return len(at_s) < 2 or bool(at_s[-1] - at_s[0] < LEAST_JUDGED_S)
+
+
+def _is_warm(at_s: Values) -> NDArray[np.bool_]:
+    return at_s >= at_s[0] + WARM_UP * (at_s[-1] - at_s[0])

@@ -10,7 +10,16 @@ from sinehil.report import svg
 from sinehil.report.figure import Plot, line_key, plot, span
 from sinehil.report.html import Tile, render
 from sinehil.report.svg import Frame, Values
-from sinehil.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, ROUND_TRIP, WORKER, Findings, Growth, Latency
+from sinehil.soak.findings import (
+    MOST_GROWTH_BYTES_PER_HOUR,
+    MOST_STEP_BYTES,
+    MOST_WARM_UP_BYTES,
+    ROUND_TRIP,
+    WORKER,
+    Findings,
+    Growth,
+    Latency,
+)
 from sinehil.verify.mode import Verdict
 
 BINS = 60
@@ -44,6 +53,8 @@ def page_html(findings: Findings, log_name: str, notes: list[str]) -> str:
         process_rows=[_process_row(growth) for growth in findings.growths],
         plots=[*map(latency_plot, findings.latencies), *_process_plots(findings)],
         bound_mb=f"{MOST_GROWTH_BYTES_PER_HOUR / 1e6:.1f}",
+        step_mb=f"{MOST_STEP_BYTES / 1e6:.1f}",
+        warm_up_mb=f"{MOST_WARM_UP_BYTES / 1e6:.0f}",
         log_name=log_name,
         version=__version__,
     )
@@ -65,16 +76,19 @@ def _latency_row(latency: Latency) -> list[str]:
 
 
 def _process_row(growth: Growth) -> list[str]:
-    slope = growth.slope_bytes_per_hour
     return [
         growth.who,
         *(
             f"{size / 1e6:.1f}"
             for size in (growth.rss_bytes[0], growth.rss_bytes.max(), growth.rss_bytes[-1])
         ),
-        "too short" if slope is None else f"{slope / 1e6:+.2f}".replace("-", "\u2212"),
+        *map(_change_text, (growth.slope_bytes_per_hour, growth.rise_bytes)),
         *(f"{counts[0]} \u2192 {counts[-1]}" for counts in (growth.descriptors, growth.children)),
     ]
+
+
+def _change_text(change_bytes: float | None) -> str:
+    return "too short" if change_bytes is None else f"{change_bytes / 1e6:+.2f}".replace("-", "\u2212")
 
 
 def latency_plot(latency: Latency) -> Plot:

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from sinehil.soak.log import Record
-from sinehil.soak.processes import sample
+from sinehil.soak.processes import adopt_orphans, await_orphans, reap_orphans, sample
 from sinehil.soak.worker import Plan, work
 
 SAMPLE_S = 5.0
@@ -28,7 +28,9 @@ def run(plans: Sequence[Plan], keep: Callable[[Record], None]) -> None:
     """Run all plans to their end and hand each record to ``keep`` at once; an exception ends all of them."""
     context = multiprocessing.get_context("spawn")
     resource_tracker.ensure_running()  # a helper of multiprocessing's that stays until we end, and no leak
-    keep(sample("supervisor", None, os.getpid(), phase="start"))
+    adopt_orphans()
+    start = sample("supervisor", None, os.getpid(), phase="start")
+    keep(start)
     workers: list[_Worker] = []
     try:
         for plan in plans:
@@ -40,6 +42,8 @@ def run(plans: Sequence[Plan], keep: Callable[[Record], None]) -> None:
         _listen(workers, keep)
     finally:
         _end(workers)
+        await_orphans(start["children"], leaders_too=True)
+        adopt_orphans(False)
         keep(sample("supervisor", None, os.getpid(), phase="end"))
 
 
@@ -54,6 +58,7 @@ def _listen(workers: Sequence[_Worker], keep: Callable[[Record], None]) -> None:
                 keep_death(living.pop(pipe), keep)
         if time.monotonic() >= due:
             due += SAMPLE_S
+            reap_orphans(leaders_too=True)
             keep(sample("supervisor", None, os.getpid()))
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from sinehil.deadline import Deadline
 from sinehil.errors import SinehilError
 from sinehil.oracle import open_oracle
-from sinehil.soak.actions import ACTIONS, Bench, actions_of_a_round
+from sinehil.soak.actions import ACTIONS, Bench, actions
 from sinehil.soak.log import Record
-from sinehil.soak.processes import held, sample
+from sinehil.soak.processes import adopt_orphans, await_orphans, held, reap_orphans, sample
 from sinehil.virtual import VirtualUno
 
 FAILURES_IN_A_ROW = 3
@@ -45,13 +45,16 @@ def work(plan: Plan, pipe: Connection) -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of us, and the supervisor says when
+    adopt_orphans()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        pipe.send(sample("worker", plan.board, os.getpid(), phase="start"))
+        start = sample("worker", plan.board, os.getpid(), phase="start")
+        pipe.send(start)
         try:
             with _board(plan) as (port, simulator):
                 _soak(plan, pipe.send, port, simulator)
         except SinehilError as error:  # the board did not start, or did not end
             pipe.send(_failure({"action": "board"}, plan, error))
+        await_orphans(start["children"])
         pipe.send(sample("worker", plan.board, os.getpid(), phase="end"))
     pipe.close()
 
@@ -73,26 +76,25 @@ def _board(plan: Plan) -> Iterator[tuple[str, int | None]]:
 def _soak(plan: Plan, tell: Tell, port: str, simulator: int | None) -> None:
     oracle = open_oracle(plan.bench.expected.oracle, plan.bench.expected.model)
     rng = np.random.default_rng([plan.seed, plan.board])
-    end, number, failed = Deadline.after(60 * plan.minutes), 0, 0
+    end, failed = Deadline.after(60 * plan.minutes), 0
     tell({"kind": "board", "board": plan.board, "port": port, "seed": plan.seed, "at": time.time()})
-    while not end.expired and failed < FAILURES_IN_A_ROW:
-        for name in actions_of_a_round(rng, plan.flash_once_in):
-            number += 1
-            record: Record = {"number": number, "action": name, "at": time.time()}
-            started = time.perf_counter()
-            try:
-                done = asdict(ACTIONS[name](plan.bench, oracle, port, rng))
-                record = {"kind": "action", "board": plan.board, **record, **done}
-                failed = 0
-            except Exception as error:  # whatever it is, it is said and counted
-                record = _failure(record, plan, error)
-                failed += 1
-            tell({**record, "seconds": round(time.perf_counter() - started, 6)})
-            tell(sample("worker", plan.board, os.getpid()))
-            if simulator is not None and held(simulator) is not None:
-                tell(sample("simulator", plan.board, simulator))
-            if end.expired or failed >= FAILURES_IN_A_ROW:
-                break
+    for number, name in enumerate(actions(rng, plan.flash_once_in), 1):
+        if end.expired or failed >= FAILURES_IN_A_ROW:
+            return
+        record: Record = {"number": number, "action": name, "at": time.time()}
+        started = time.perf_counter()
+        try:
+            done = asdict(ACTIONS[name](plan.bench, oracle, port, rng))
+            record = {"kind": "action", "board": plan.board, **record, **done}
+            failed = 0
+        except Exception as error:  # whatever it is, it is said and counted
+            record = _failure(record, plan, error)
+            failed += 1
+        tell({**record, "seconds": round(time.perf_counter() - started, 6)})
+        reap_orphans()
+        tell(sample("worker", plan.board, os.getpid()))
+        if simulator is not None and held(simulator) is not None:
+            tell(sample("simulator", plan.board, simulator))
 
 
 def _failure(record: Record, plan: Plan, error: Exception) -> Record:
