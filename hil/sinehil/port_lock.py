@@ -3,32 +3,42 @@
 flock(2) on the device, which pyserial takes, is not enough: avrdude takes none, and a descriptor of ours that stays
 open while it works would keep a virtual board from being reset and a board with USB of its own from its name.
 TIOCEXCL would outlive a killed holder on a PTY. So there is also a name in the abstract namespace of Unix sockets,
-see unix(7): bound by one process at a time, whichever user's, gone with it, and it says whose it is.
+see unix(7): bound by one process at a time, whichever user's, gone with it, and it says whose it is. It ends at the
+network namespace, and node_lock goes on beyond.
+
+Two programs are not kept apart where they share neither network nor the root of the device's file system, as a virtual
+board's one PTY in a container: there only pyserial's flock does it, and avrdude takes none.
 """
 
 import contextlib
+import hashlib
 import os
 import socket
 import stat
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from sinehil.errors import LinkError
+from sinehil.node_lock import hold_node
 
 PTY_MAJORS = range(136, 144)  # devices.txt of the kernel: Unix98 PTY slaves
 UCRED = struct.Struct("3i")  # struct ucred: pid, uid, gid
 BACKLOG = 4096  # who asks is queued and never accepted
-ATTEMPTS = 3  # a holder may end between our two looks
+NAME_BYTES = 107  # of sun_path's 108 in unix(7), since other tools end a name at that
+ATTEMPTS = 5  # a holder may end between our two looks, or have bound and not yet listened
+PAUSE_S = 0.005
 COMMAND_LENGTH = 100
 
 
 class PortLock:
     """A port held against every other sinehil on this machine, of whatever user."""
 
-    def __init__(self, held: socket.socket) -> None:
+    def __init__(self, held: socket.socket, node: int | None) -> None:
         self._held = held
+        self._node = node
 
     @classmethod
     def acquire(cls, port: str) -> Self:
@@ -37,7 +47,9 @@ class PortLock:
         A path that leads to no device is left to whoever opens it; its lock holds nothing.
         """
         name = _name(port)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            if attempt > 0:
+                time.sleep(PAUSE_S)
             held = socket.socket(socket.AF_UNIX)
             try:
                 held.bind(name)
@@ -52,13 +64,23 @@ class PortLock:
 
     @classmethod
     def _unless_open_elsewhere(cls, port: str, held: socket.socket) -> Self:
-        if opener := next(openers(port), None):
-            held.close()
+        lock = cls(held, None)
+        try:
+            lock._node = hold_node(port)
+            opener = next(openers(port), None)
+        except BlockingIOError:
+            lock.release()
+            raise busy(port, None) from None
+        if opener is not None:
+            lock.release()
             raise busy(port, opener)
-        return cls(held)
+        return lock
 
     def release(self) -> None:
         """Let others have the port; releasing twice is fine."""
+        node, self._node = self._node, None
+        if node is not None:
+            os.close(node)
         self._held.close()
 
     def __enter__(self) -> Self:
@@ -113,9 +135,12 @@ def _leads_to(descriptor: Path, device: str) -> bool:
     return False
 
 
-def _name(port: str) -> str:
+def _name(port: str) -> bytes:
     """Return the lock's name: a device has one number under all its names, and a URL only itself."""
-    return f"\0sinehil-port-{_device(port) or port}"[:100]
+    name = b"\0sinehil-port-" + os.fsencode(_device(port) or port)
+    if len(name) <= NAME_BYTES:
+        return name
+    return b"\0sinehil-port-sha256-" + hashlib.sha256(name).hexdigest().encode()
 
 
 def _device(port: str) -> str | None:
@@ -136,7 +161,7 @@ def _device_name(there: os.stat_result) -> str | None:
     return f"{major}:{minor}" + (f"@{there.st_dev}" if major in PTY_MAJORS else "")
 
 
-def _holder(name: str) -> int | None:
+def _holder(name: bytes) -> int | None:
     """Return the process that holds the lock; None if it has just ended or is in a container that hides it."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
         client.setblocking(False)

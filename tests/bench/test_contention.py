@@ -1,6 +1,7 @@
 """Two commands on one port: the second says who holds it and changes nothing, whichever they are."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -80,6 +81,36 @@ def test_during_a_flash(victim: Bench, tmp_path: Path) -> None:
         ends_well(run)
     done = victim.cli("verify", "--port", victim.port, *victim.words())
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="namespaces take root")
+def test_during_a_flash_from_a_container(victim: Bench, tmp_path: Path) -> None:
+    """One that shares no network with the holder, sees none of its processes, and has the host's /dev."""
+    assert victim.control is not None
+    control = victim.control
+    received = control.stats().received
+    inside = [
+        "unshare",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        sys.executable,
+        "-m",
+        "sinehil",
+    ]
+    with started("flash", "--port", victim.port, *victim.words(), cwd=tmp_path) as run:
+        until(lambda: control.stats().received > received + 100, "the upload")
+        with paused(run):
+            before = control.stats().resets
+            for name in ("verify", "flash"):
+                words = [name, "--port", victim.port, *map(str, victim.words())]
+                done = subprocess.run([*inside, *words], capture_output=True, text=True, cwd=tmp_path)
+                assert done.returncode == 3, (done.returncode, done.stderr)
+                assert f"sinehil: {victim.port} is in use by another program" in done.stderr, done.stderr
+            assert control.stats().resets == before
+        ends_well(run)
 
 
 def test_another_programs_open_port(idle: Bench) -> None:

@@ -1,17 +1,24 @@
 """One program at a time on a port: who has it is named, whoever asks, and nothing is left of one that was killed."""
 
+import contextlib
 import os
 import pty
+import select
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from tests.conftest import MountTmpfs
 
+from sinehil import port_lock
+from sinehil.deadline import Deadline
 from sinehil.errors import ExitCode, LinkError
+from sinehil.node_lock import hold_node
 from sinehil.port_lock import PortLock
 from sinehil.transport import SerialTransport, check_port
 
@@ -35,9 +42,9 @@ def slave() -> Iterator[str]:
 class Holder:
     """Another process that runs ``code``, in which ``port`` is a port, and stays until it is ended."""
 
-    def __init__(self, port: str, code: str) -> None:
+    def __init__(self, port: str, code: str, inside: Sequence[str] = ()) -> None:
         program = f"import sys; port = sys.argv[1]; {code}; {HOLD}"
-        command = [sys.executable, "-c", program, port]
+        command = [*inside, sys.executable, "-c", program, port]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "held\n"
@@ -110,6 +117,75 @@ def test_a_url_is_a_port_too() -> None:
         with pytest.raises(LinkError, match=f"{url} is in use by process {pid} "):
             check_port(url)
         PortLock.acquire("socket://127.0.0.1:10").release()
+
+
+@as_root
+@pytest.mark.parametrize("flags", ["-n", "-nm", "-nmpf"])
+def test_a_port_held_in_another_network_namespace_is_held(slave: str, flags: str) -> None:
+    """As by `docker run --network none --volume /dev:/dev`, whose processes cannot see ours."""
+    with (
+        Holder(slave, f"{LOCK}(port)", ["unshare", flags]),
+        pytest.raises(LinkError, match=f"{slave} is in use by another program"),
+    ):
+        PortLock.acquire(slave)
+    until_free(slave)
+
+
+def until_free(port: str) -> None:
+    """Return once a holder whose parent was killed has gone too; LinkError if it stays."""
+    deadline = Deadline.after(10)
+    while not deadline.expired:
+        with contextlib.suppress(LinkError):
+            return PortLock.acquire(port).release()
+        time.sleep(0.01)
+    return PortLock.acquire(port).release()
+
+
+def test_two_devices_of_one_folder_are_two_ports_and_neither_is_opened() -> None:
+    """An open that stays would keep a virtual board from its reset by the next one."""
+    pairs = [pty.openpty() for _ in range(2)]
+    names = [os.ttyname(slave) for _, slave in pairs]
+    for _, slave in pairs:
+        os.close(slave)
+    with PortLock.acquire(names[0]), PortLock.acquire(names[1]):
+        for master, _ in pairs:
+            look = select.poll()
+            look.register(master, 0)
+            assert look.poll(0) == [(master, select.POLLHUP)]
+        for name in names:
+            with pytest.raises(BlockingIOError):
+                hold_node(name)
+    for name in names:
+        held = hold_node(name)
+        assert held is not None
+        os.close(held)
+    for master, _ in pairs:
+        os.close(master)
+
+
+def test_what_is_no_device_has_no_lock_on_its_node(tmp_path: Path) -> None:
+    assert hold_node(str(tmp_path)) is hold_node(str(tmp_path / "missing")) is None
+
+
+def test_long_names_are_told_apart_and_fit() -> None:
+    ports = [f"socket://{'h' * 90}.example:{port}" for port in (2001, 2002)]
+    ports += ["/missing/" + "\u00fc" * 60, "/missing/" + "\u00fc" * 61]
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            stack.enter_context(PortLock.acquire(port))
+        for port in ports:
+            with pytest.raises(LinkError, match=f"in use by process {os.getpid()} "):
+                PortLock.acquire(port)
+
+
+def test_a_holder_that_does_not_listen_yet_is_waited_for_and_named(
+    slave: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX) as holder:
+        holder.bind(port_lock._name(slave))
+        monkeypatch.setattr(time, "sleep", lambda _: holder.listen())
+        with pytest.raises(LinkError, match=f"in use by process {os.getpid()} "):
+            PortLock.acquire(slave)
 
 
 def test_a_killed_holder_leaves_nothing(slave: str) -> None:
