@@ -20,6 +20,7 @@ from tests.conftest import cli_in
 
 SEED = 137
 OURS = "sinehil"
+NOTHING = "nothing: it had ended"
 VICTIMS = {"flash": (OURS, OURS, "arduino-cli", "avrdude"), "verify": (OURS,)}
 
 
@@ -69,7 +70,7 @@ def strike(bench: Bench, kill: Kill, usual_s: float, cwd: Path) -> str:
     for command in dict.fromkeys((kill.command, "flash", "verify")):
         if command == "verify" or kill.command == "flash":
             _must_work(bench, command)
-    return hit or "nothing: it had ended"
+    return hit or NOTHING
 
 
 def _hit(run: Run, victim: str) -> str:
