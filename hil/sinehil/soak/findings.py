@@ -15,9 +15,7 @@ PERCENTILES = 50, 95, 99, 100
 WARM_UP = 0.2  # of a process's time: caches fill, and the allocator finds its size
 MOST_POINTS = 600  # of which every pair gives a slope
 MOST_GROWTH_BYTES_PER_HOUR = 2 << 20
-MOST_STEP_BYTES = (
-    8 << 20
-)  # beside what that slope allows: one step is no slope, and an hour's noise is below 1 MB
+MOST_STEP_BYTES = 8 << 20  # beside what that slope allows; an hour's noise is below 1 MB
 MOST_WARM_UP_BYTES = 128 << 20  # what the interpreter and its caches may take, of which they use 17 MB
 LEVEL_SAMPLES = 9  # whose median is a level
 LEAST_JUDGED_S = 120.0  # a slope over less is noise, and less need not be time enough for every action
@@ -235,4 +233,5 @@ def _too_short(at_s: Values) -> bool:
 
 
 def _is_warm(at_s: Values) -> NDArray[np.bool_]:
-    return at_s >= at_s[0] + WARM_UP * (at_s[-1] - at_s[0])
+    warm: NDArray[np.bool_] = at_s >= at_s[0] + WARM_UP * (at_s[-1] - at_s[0])
+    return warm
