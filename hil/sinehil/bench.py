@@ -1,10 +1,10 @@
-"""What an inference costs on the board, by the board's own cycle counter."""
+"""What an inference costs on the board, and what it cost the board, by the board's own counters."""
 
 from collections.abc import Iterator
 
 from sinehil.device import Device
 from sinehil.protocol import BenchReply
-from sinehil.verify.result import Cycles
+from sinehil.verify.result import BoardCounters, Cycles
 from sinehil.verify.wide import bench_codes
 
 CODES_PER_REQUEST = 32  # bounds the time a board is silent
@@ -21,6 +21,14 @@ def measure_cycles(device: Device) -> Cycles | None:
             return None
         total, worst, count = total + reply.sum_cycles, max(worst, reply.max_cycles), count + reply.count
     return Cycles(total / count, worst, device.clock_hz, count)
+
+
+def read_counters(device: Device) -> BoardCounters:
+    """Return what a connected board counted since its reset; after the work, so that its deepest stack is in it."""
+    stats = device.stats()
+    return BoardCounters(
+        stats.least_free_ram_bytes, stats.ring_overruns, stats.uart_overruns, stats.uart_framing_errors
+    )
 
 
 def _replies(device: Device) -> Iterator[BenchReply]:

@@ -55,12 +55,28 @@ def test_samples_are_shown_one_by_one(flashed: Bench) -> None:
     assert len(lines) == 7 and "DIFFERS" not in done.stdout
 
 
+def holds_what_the_board_counted(counters: dict[str, int]) -> bool:
+    """The Uno has 2048 bytes of RAM."""
+    none_lost = {"ring_overruns": 0, "uart_overruns": 0, "framing_errors": 0}
+    return counters == none_lost | {"least_free_ram_bytes": counters["least_free_ram_bytes"]} and (
+        500 < counters["least_free_ram_bytes"] < 2048
+    )
+
+
 def test_bench_measures_cycles_and_wire(flashed: Bench) -> None:
     done = flashed.cli("bench", "--port", flashed.port, "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert 100 < document["cycles_per_inference"] <= document["cycles_max"] < 60_000
     assert document["wire"]["codes"]["bytes_per_value"] < document["wire"]["floats"]["bytes_per_value"] < 40
+    assert holds_what_the_board_counted(document["counters"])
+    done = flashed.cli("bench", "--port", flashed.port)
+    assert "counted by the board: " in done.stdout and "0 overruns, 0 framing errors" in done.stdout
+
+
+def test_verify_reports_what_the_board_counted(flashed: Bench) -> None:
+    done = flashed.cli("verify", "--port", flashed.port, "--json", *flashed.words())
+    assert holds_what_the_board_counted(json.loads(done.stdout)["counters"]), done.stderr
 
 
 def test_firmware_fits_its_budget(flashed: Bench) -> None:

@@ -20,6 +20,8 @@ def test_a_soak_passes_and_leaves_log_and_page(virtual: Bench, tmp_path: Path) -
     found = json.loads(done.stdout)
     assert (found["verdict"], found["failures"], found["against"]) == ("PASS", [], [])
     assert found["latency_s"]["flash"]["times"] >= 1
+    undone = {clause.rpartition(" ")[2] for clause in found["remarks"]}
+    assert undone == {"flash", "verify", "reset", "stream"} - found["latency_s"].keys()
     assert len(read_log(tmp_path / "soak" / "soak.jsonl")) > 4
     assert "PASS" in (tmp_path / "soak" / "soak.html").read_text()
 

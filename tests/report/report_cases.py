@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sinehil.targets import FROM_A_FILE, NO_MANIFEST, TARGETS, Aim
 from sinehil.verify.mode import Mode
 from sinehil.verify.result import (
+    BoardCounters,
     CodeComparison,
     Cycles,
     DeviceIdentity,
@@ -77,7 +78,7 @@ def exhaustive(device=net) -> VerifyResult:  # type: ignore[no-untyped-def]
 
 def samples(count: int = 12, device=net) -> VerifyResult:  # type: ignore[no-untyped-def]
     x = np.linspace(0, 2 * np.pi, count, dtype=np.float32)
-    return replace(_result(Mode.SAMPLES, x, device, None), cycles=None, firmware=None)
+    return replace(_result(Mode.SAMPLES, x, device, None), cycles=None, counters=None, firmware=None)
 
 
 def mixed(codes: Codes, outputs: int = 3) -> Codes:
@@ -184,5 +185,6 @@ def _result(mode: Mode, x: Floats, device, codes: CodeComparison | None) -> Veri
         link=LinkStatistics(frames=61, retries=0, crc_errors=0),
         elapsed_s=0.871,
         firmware=FirmwareSize(7412, 32256, 412, 2048),
+        counters=BoardCounters(least_free_ram_bytes=1013, ring_overruns=2, uart_overruns=3, framing_errors=1),
         cycles=Cycles(mean=45857.3, max=47210, clock_hz=16_000_000),
     )

@@ -10,7 +10,7 @@ import report_cases as cases
 from tests.html_page import HOSTILE, PHONE_WIDTH, Page, chromium, on_a_phone
 
 from sinehil.report.page import page_html
-from sinehil.verify.result import Cycles, Distance, FirmwareSize, LinkStatistics, VerifyResult
+from sinehil.verify.result import BoardCounters, Cycles, Distance, FirmwareSize, LinkStatistics, VerifyResult
 
 RESULTS = {
     "pass": cases.exhaustive(),
@@ -65,6 +65,7 @@ CHANGES: dict[str, tuple[VerifyResult, str]] = {
     "crc errors": (replace(RESULTS["pass"], link=LinkStatistics(61, 0, 978)), "978"),
     "elapsed": (replace(RESULTS["pass"], elapsed_s=9.876), "9.876 s"),
     "cycles": (replace(RESULTS["pass"], cycles=Cycles(1600.0, 3201, 16_000_000)), "100.0 \u00b5s"),
+    "counters": (replace(RESULTS["pass"], counters=BoardCounters(1234, 0, 0, 0)), "1,234 bytes"),
     "flash": (replace(RESULTS["pass"], firmware=FirmwareSize(16128, 32256, 9, 2048)), "50.0 %"),
     "sine": (replace(RESULTS["pass"], distance=Distance(0.4321, 0.01, 0.01)), "0.4321"),
     "port": (replace(RESULTS["pass"], port="socket://rig7:3333"), "socket://rig7:3333"),

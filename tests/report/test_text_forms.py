@@ -21,7 +21,7 @@ from sinehil.visible import visible
 
 PUBLIC_KEYS = {
     "verdict", "oracle", "oracle_version", "mode", "port", "compared", "mismatches", "max_error_lsb", "sine", "target",
-    "device", "link", "elapsed_s", "firmware", "cycles", "seed", "proof", "coverage",
+    "device", "link", "elapsed_s", "firmware", "cycles", "counters", "seed", "proof", "coverage",
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>\x00\x1b[31m\u202e\udc80\ufffe]]>&amp;'\n"
 
@@ -48,9 +48,15 @@ def test_public_keys() -> None:
     assert document["verdict"] == "PASS"
     assert document["sine"].keys() == {"max_abs_error", "rmse", "mae"}
     assert document["link"] == {"frames": 61, "retries": 0, "crc_errors": 0}
+    assert document["counters"] == {
+        "least_free_ram_bytes": 1013, "ring_overruns": 2, "uart_overruns": 3, "framing_errors": 1
+    }  # fmt: skip
+    assert "counted 1,013 bytes of RAM free at the least, 5 overruns, 1 framing error" in "\n".join(
+        summary_lines(cases.exhaustive())
+    )
     assert document["device"]["weights_crc32"] == "1234abcd"
     assert document["cycles"]["mean_us"] == pytest.approx(2866.08, abs=0.01)
-    assert result_json(cases.samples()).keys() == PUBLIC_KEYS - {"firmware", "cycles"}
+    assert result_json(cases.samples()).keys() == PUBLIC_KEYS - {"firmware", "cycles", "counters"}
 
 
 def test_json_names_the_target_and_its_errors() -> None:

@@ -11,7 +11,7 @@ from tests.conftest import MountTmpfs
 
 from sinehil.errors import ArtefactError
 from sinehil.soak.actions import actions
-from sinehil.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, findings_of, slope_bytes_per_hour
+from sinehil.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, Counted, findings_of, slope_bytes_per_hour
 from sinehil.soak.log import Log, read_log
 from sinehil.soak.page import page_html
 from sinehil.verify.mode import Verdict
@@ -98,6 +98,19 @@ def test_what_is_wrong_is_a_fail_and_on_the_page(records: Records, words: str) -
     assert found.verdict is Verdict.FAIL
     page = page_html(found, "soak.jsonl", [])
     assert words in page and "<script>" not in page and "<b>uno" not in page
+
+
+def test_what_boards_counted_is_on_the_page() -> None:
+    records = soak()
+    silent = findings_of(records)
+    done = [record for record in records if record["kind"] == "action"]
+    for number, record in enumerate(done):
+        record |= {"least_free_ram_bytes": 1300 - number % 7, "overruns": number % 5}
+    done[0] |= {"least_free_ram_bytes": None, "overruns": None}
+    assert findings_of(records).counted == {0: Counted(1294, 4)} and silent.counted == {
+        0: Counted(None, None)
+    }
+    assert "1,294" in page_html(findings_of(records), "x", []) and "not asked" in page_html(silent, "x", [])
 
 
 def test_a_soak_too_short_for_a_round_says_what_it_left_undone() -> None:

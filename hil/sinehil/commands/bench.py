@@ -86,8 +86,9 @@ def _comparison_document(found: "Comparison") -> dict[str, Any]:
 
 def bench_board(port: str, as_json: bool) -> None:
     """Measure the board on ``port``."""
-    from sinehil.bench import measure_cycles
+    from sinehil.bench import measure_cycles, read_counters
     from sinehil.device import Device
+    from sinehil.report.text import counters_text
     from sinehil.transport import SerialTransport
 
     console = Console(as_json)
@@ -96,6 +97,7 @@ def bench_board(port: str, as_json: bool) -> None:
         identity = device.connect()
         cycles = measure_cycles(device)
         wire = _wire_costs(device)
+        counters = read_counters(device)
     console.say(f"{identity.engine} kernel on {identity.board} at {identity.clock_hz / 1e6:g} MHz, {port}")
     if cycles is None:
         console.say("this board has no cycle counter")
@@ -109,6 +111,7 @@ def bench_board(port: str, as_json: bool) -> None:
         console.say(
             f"{name}: {cost['bytes_per_value']:.1f} bytes and {cost['us_per_value']:.0f} us per value on the wire"
         )
+    console.say(f"counted by the board: {counters_text(counters)}")
     console.result(
         {
             "port": port,
@@ -120,6 +123,7 @@ def bench_board(port: str, as_json: bool) -> None:
             "cycles_samples": None if cycles is None else cycles.samples,
             "clock_hz": identity.clock_hz,
             "wire": wire,
+            "counters": asdict(counters),
         }
     )
 

@@ -1,6 +1,6 @@
 """``sinehil soak``: boards at work for a long time, and what it does to the host."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -163,12 +163,19 @@ def _say(console: Console, findings: "Findings", log: "Log", page: Path) -> int:
     return ExitCode.OK if passed else ExitCode.FAIL
 
 
+def _board(board: "Record", findings: "Findings") -> dict[str, Any]:
+    from sinehil.soak.findings import NOT_ASKED
+
+    counted = findings.counted.get(board["board"], NOT_ASKED)
+    return {key: board[key] for key in ("board", "port", "seed")} | asdict(counted)
+
+
 def _json(findings: "Findings", verdict: str, log: "Log", page: Path) -> dict[str, Any]:
     names = ("p50", "p95", "p99", "max")
     return {
         "verdict": verdict,
         "elapsed_s": findings.elapsed_s,
-        "boards": [{key: board[key] for key in ("board", "port", "seed")} for board in findings.boards],
+        "boards": [_board(board, findings) for board in findings.boards],
         "compared": findings.compared,
         "link": {"retries": findings.retries, "crc_errors": findings.crc_errors},
         "latency_s": {

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sinehil import manifest
-from sinehil.bench import measure_cycles
+from sinehil.bench import measure_cycles, read_counters
 from sinehil.commands.firmware import recorded_size
 from sinehil.console import Console, Stage
 from sinehil.device import Device
@@ -88,7 +88,7 @@ def verify_port(
     on_sample: Callable[[Sample], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> VerifyResult:
-    """Verify the board on ``port``, let it count its cycles, and add the size of the image built for its engine.
+    """Verify the board on ``port``, ask it for cycles and counters, and add the size of its engine's image.
 
     ``folder_of`` says where an image with the named engine was built.
     """
@@ -96,8 +96,9 @@ def verify_port(
     with SerialTransport(port) as transport:
         device = Device(transport)
         result = verify(device, expected, interpreter, inputs, on_sample, progress)
-        cycles = measure_cycles(device)
-    return replace(result, cycles=cycles, firmware=recorded_size(folder_of(result.identity.engine)))
+        cycles, counters = measure_cycles(device), read_counters(device)
+    size = recorded_size(folder_of(result.identity.engine))
+    return replace(result, cycles=cycles, counters=counters, firmware=size)
 
 
 def shown_progress(stage: Stage, samples: int) -> Callable[[int], None]:

@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 def result_json(result: VerifyResult) -> dict[str, Any]:
-    """Return the public keys of ``verify --json``; ``firmware`` and ``cycles`` only when known.
+    """Return the public keys of ``verify --json``; ``firmware``, ``cycles`` and ``counters`` only when known.
 
     ``target`` is null where no function is known, ``sine`` where it is another one than sin. Numbers that JSON has
     no form for are the strings ``"NaN"``, ``"+inf"`` and ``"-inf"``.
@@ -46,6 +46,8 @@ def result_json(result: VerifyResult) -> dict[str, Any]:
         document["firmware"] = asdict(result.firmware)
     if result.cycles is not None:
         document["cycles"] = _cycles(result.cycles)
+    if result.counters is not None:
+        document["counters"] = asdict(result.counters)
     strict = _strict(document)
     assert isinstance(strict, dict)
     return strict

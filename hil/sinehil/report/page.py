@@ -13,7 +13,7 @@ from sinehil.report.outputs import output_rows
 from sinehil.report.plots import plots_of
 from sinehil.report.text import number_text, oracle_label
 from sinehil.verify.mode import Verdict
-from sinehil.verify.result import VerifyResult
+from sinehil.verify.result import BoardCounters, VerifyResult
 
 LISTED = 50
 SHORT_SHA = 12
@@ -141,6 +141,15 @@ def identity_facts(result: VerifyResult) -> Facts:
     ]
 
 
+def _counter_facts(counters: BoardCounters) -> Facts:
+    return [
+        ("RAM that the board's deepest stack left", f"{counters.least_free_ram_bytes:,} bytes"),
+        ("bytes that found the board's receive ring full", f"{counters.ring_overruns:,}"),
+        ("times that the board's UART lost bytes", f"{counters.uart_overruns:,}"),
+        ("bytes that came to the board without a stop bit", f"{counters.framing_errors:,}"),
+    ]
+
+
 def run_facts(result: VerifyResult) -> Facts:
     """Return timings, link statistics and the distance from the target."""
     link = result.link
@@ -156,6 +165,7 @@ def run_facts(result: VerifyResult) -> Facts:
         ("frames on the link", f"{link.frames:,}"),
         ("retries", f"{link.retries:,}"),
         ("CRC errors", f"{link.crc_errors:,}"),
+        *([] if result.counters is None else _counter_facts(result.counters)),
         *_distance_facts(result),
     ]
 

@@ -3,7 +3,7 @@
 from sinehil.report.claims import TABLE, headline, scope
 from sinehil.report.coverage import coverage_of
 from sinehil.report.mismatches import first_mismatches
-from sinehil.report.text import number_text
+from sinehil.report.text import counters_text, number_text
 from sinehil.verify.result import VerifyResult
 from sinehil.visible import visible
 
@@ -32,6 +32,7 @@ def _facts(result: VerifyResult) -> list[tuple[str, str]]:
         ("target", _distance(result)),
         *_size_and_cycles(result),
         ("link", f"{link.frames} frames, {link.retries} retries, {link.crc_errors} crc errors"),
+        *([] if result.counters is None else [("counted", counters_text(result.counters))]),
         ("time", f"{result.elapsed_s:.2f} s"),
     ]
 

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from sinehil.verify.result import BoardCounters
+
 _ORACLE_NAMES = {
     "litert": "LiteRT",
     "litert-ref": "LiteRT (reference kernels)",
@@ -37,6 +39,12 @@ def number_text(value: float, digits: int = 4) -> str:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{decimals}f}" if decimals < 10 else f"{value:.{digits - 1}e}"
+
+
+def counters_text(counters: BoardCounters) -> str:
+    """Return what the board counted itself: ``1,013 bytes of RAM free at the least, 0 overruns, 0 framing errors``."""
+    ram = f"{counters.least_free_ram_bytes:,} bytes of RAM free at the least"
+    return f"{ram}, {count_text(counters.overruns, 'overrun')}, {count_text(counters.framing_errors, 'framing error')}"
 
 
 def count_text(count: int, noun: str) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, upload
+from sinehil.bench import read_counters
 from sinehil.device import Device
 from sinehil.errors import ExitCode, SinehilError
 from sinehil.oracle import Oracle
@@ -36,13 +37,18 @@ class Bench:
 
 @dataclass(frozen=True)
 class Done:
-    """What an action cost; ``round_trips_ms`` only where each request was timed."""
+    """What an action cost; ``round_trips_ms`` only where each request was timed.
+
+    The last two are the board's own counters since its reset, None where it was not asked.
+    """
 
     frames: int = 0
     retries: int = 0
     crc_errors: int = 0
     compared: int = 0
     round_trips_ms: tuple[float, ...] = ()
+    least_free_ram_bytes: int | None = None
+    overruns: int | None = None
 
 
 Action = Callable[[Bench, Oracle, str, np.random.Generator], Done]
@@ -94,8 +100,16 @@ def flash(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -
 
 
 def _done(device: Device, compared: int, trips_ms: tuple[float, ...] = ()) -> Done:
-    counters = device.counters
-    return Done(counters.frames, counters.retries, device.crc_errors, compared, trips_ms)
+    counted, link = read_counters(device), device.counters
+    return Done(
+        frames=link.frames,
+        retries=link.retries,
+        crc_errors=device.crc_errors,
+        compared=compared,
+        round_trips_ms=trips_ms,
+        least_free_ram_bytes=counted.least_free_ram_bytes,
+        overruns=counted.overruns,
+    )
 
 
 ACTIONS: dict[str, Action] = {"flash": flash, "verify": verify_all, "reset": reset, "stream": stream}

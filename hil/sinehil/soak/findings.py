@@ -76,6 +76,20 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What a board counted itself: the least RAM it had free and the most overruns, None if it never said.
+
+    Most, not all: a board that an open port does not reset goes on counting.
+    """
+
+    least_free_ram_bytes: int | None
+    most_overruns: int | None
+
+
+NOT_ASKED = Counted(None, None)
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that a soak showed."""
 
@@ -89,6 +103,7 @@ class Findings:
     compared: int
     actions: int
     worked: Mapping[int, frozenset[str]]  # the kinds of action that each board did
+    counted: Mapping[int, Counted]
 
     @property
     def leaks(self) -> list[str]:
@@ -151,7 +166,14 @@ def findings_of(records: Sequence[Record]) -> Findings:
         compared=sum(record["compared"] for record in done),
         actions=len(done),
         worked=_kinds_by_board(done),
+        counted={record["board"]: _counted(record["board"], done) for record in done},
     )
+
+
+def _counted(board: int, done: Sequence[Record]) -> Counted:
+    asked = [record for record in done if record["board"] == board and record.get("overruns") is not None]
+    least = min((record["least_free_ram_bytes"] for record in asked), default=None)
+    return Counted(least, max((record["overruns"] for record in asked), default=None))
 
 
 def _kinds_by_board(done: Sequence[Record]) -> dict[int, frozenset[str]]:

@@ -14,12 +14,14 @@ from sinehil.soak.findings import (
     MOST_GROWTH_BYTES_PER_HOUR,
     MOST_STEP_BYTES,
     MOST_WARM_UP_BYTES,
+    NOT_ASKED,
     ROUND_TRIP,
     WORKER,
     Findings,
     Growth,
     Latency,
 )
+from sinehil.soak.log import Record
 from sinehil.verify.mode import Verdict
 
 BINS = 60
@@ -51,6 +53,7 @@ def page_html(findings: Findings, log_name: str, notes: list[str]) -> str:
         tiles=_tiles(findings),
         latency_rows=[_latency_row(latency) for latency in findings.latencies],
         process_rows=[_process_row(growth) for growth in findings.growths],
+        board_rows=[_board_row(board, findings) for board in findings.boards],
         plots=[*map(latency_plot, findings.latencies), *_process_plots(findings)],
         bound_mb=f"{MOST_GROWTH_BYTES_PER_HOUR / 1e6:.1f}",
         step_mb=f"{MOST_STEP_BYTES / 1e6:.1f}",
@@ -73,6 +76,12 @@ def _tiles(findings: Findings) -> list[Tile]:
 
 def _latency_row(latency: Latency) -> list[str]:
     return [latency.action, f"{len(latency.took_s):,}", *(f"{1e3 * s:,.1f}" for s in latency.percentiles_s())]
+
+
+def _board_row(board: Record, findings: Findings) -> list[str]:
+    counted = findings.counted.get(board["board"], NOT_ASKED)
+    figures = (counted.least_free_ram_bytes, counted.most_overruns)
+    return [f"board {board['board']}", *("not asked" if value is None else f"{value:,}" for value in figures)]
 
 
 def _process_row(growth: Growth) -> list[str]:

@@ -99,6 +99,25 @@ class LinkStatistics:
 
 
 @dataclass(frozen=True)
+class BoardCounters:
+    """What the board counted itself since its reset; 0 where it cannot tell. Those of the line stop at 255.
+
+    ``least_free_ram_bytes`` is what the deepest stack left. ``ring_overruns`` are bytes that found the receive ring
+    full, ``uart_overruns`` times that the UART itself lost bytes, ``framing_errors`` bytes without a stop bit.
+    """
+
+    least_free_ram_bytes: int
+    ring_overruns: int
+    uart_overruns: int
+    framing_errors: int
+
+    @property
+    def overruns(self) -> int:
+        """How often the board lost bytes for want of time or room."""
+        return self.ring_overruns + self.uart_overruns
+
+
+@dataclass(frozen=True)
 class FirmwareSize:
     """What the compiler said of the image, where this machine compiled it."""
 
@@ -153,6 +172,7 @@ class VerifyResult:
     elapsed_s: float
     firmware: FirmwareSize | None = None
     cycles: Cycles | None = None
+    counters: BoardCounters | None = None
     seed: int | None = None
     proof: Proof | None = None
 
