@@ -1,14 +1,19 @@
 """Models that are not supported: each is refused with the operator, the tensor and the reason, exit code 6."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from spoiling import named, operator, parse_spoiled, scale
+from models import Net, model_object, pack
+from nets import random_net
+from spoiling import CODE, named, operator, parse_spoiled, scale
+from test_tflite_forms import MORE
 
 from sinehil.errors import ArtefactError
+from sinehil.tflite_model import parse_quantized_model
 
 
 def _two_subgraphs(root: Any) -> None:
@@ -21,6 +26,30 @@ def _no_subgraphs(root: Any) -> None:
 
 def _two_inputs(root: Any) -> None:
     root.subgraphs[0].inputs = [0, 1]
+
+
+def _no_inputs(root: Any) -> None:
+    root.subgraphs[0].inputs = []
+
+
+def _two_outputs(root: Any) -> None:
+    root.subgraphs[0].outputs = [root.subgraphs[0].outputs[0], root.subgraphs[0].operators[1].outputs[0]]
+
+
+def _two_results(root: Any) -> None:
+    operator = root.subgraphs[0].operators[1]
+    operator.outputs = [operator.outputs[0], root.subgraphs[0].outputs[0]]
+
+
+def _end_shape(end: bytes, *signature: int) -> Callable[[Any], None]:
+    def spoil(root: Any) -> None:
+        named(root, end).shapeSignature = signature
+
+    return spoil
+
+
+def _wide_end(root: Any) -> None:
+    named(root, b"x").shape = [1, 65]
 
 
 def _dynamic_width(root: Any) -> None:
@@ -102,8 +131,15 @@ def _uint8_end(root: Any) -> None:
     named(root, b"x").type = schema.TensorType.UINT8
 
 
-def _tanh(root: Any) -> None:
-    root.subgraphs[0].operators[1].builtinOptions.fusedActivationFunction = 4
+def _uint8_output(root: Any) -> None:
+    named(root, b"y").type = schema.TensorType.UINT8
+
+
+def _fused(activation: int) -> Callable[[Any], None]:
+    def spoil(root: Any) -> None:
+        root.subgraphs[0].operators[1].builtinOptions.fusedActivationFunction = activation
+
+    return spoil
 
 
 def _shuffled(root: Any) -> None:
@@ -163,18 +199,38 @@ def _no_layers(root: Any) -> None:
     root.subgraphs[0].operators = []
 
 
+def _ends_alone(root: Any) -> None:
+    operators = root.subgraphs[0].operators
+    root.subgraphs[0].operators = [operators[0], operators[-1]]
+
+
 SPOILED: dict[str, tuple[Callable[[Any], None], str]] = {
     "conv": (operator("CONV_2D"), "operator CONV_2D is not supported"),
     "add": (operator("ADD"), "operator ADD is not supported"),
     "new operator": (operator("STABLEHLO_ADD"), "operator STABLEHLO_ADD is not supported"),
     "two subgraphs": (_two_subgraphs, "exactly one subgraph"),
     "no subgraphs": (_no_subgraphs, "exactly one subgraph"),
-    "two inputs": (_two_inputs, "exactly one input"),
+    "two inputs": (_two_inputs, "QUANTIZE x_q: .* not exactly one input tensor, but 2: x_q, x"),
+    "no inputs": (_no_inputs, "QUANTIZE x_q: .* not exactly one input tensor, but 0"),
+    "two outputs": (
+        _two_outputs,
+        "FULLY_CONNECTED dense_0: .* not exactly one output tensor, but 2: y, dense_0",
+    ),
+    "two results": (_two_results, "FULLY_CONNECTED dense_0: it makes 2 tensors: .* not one chain"),
+    "dynamic input": (_end_shape(b"x", -1, -1), r"QUANTIZE x_q: tensor x has shape \[-1, -1\]"),
+    "dynamic output": (_end_shape(b"y", -1, -1), r"DEQUANTIZE y: tensor y has shape \[-1, -1\]"),
+    "wide input": (_wide_end, r"QUANTIZE x_q: tensor x has shape \[1, 65\]"),
     "dynamic width": (_dynamic_width, "dense_0 has shape"),
     "batch of two": (_batch_of_two, r"weights dense_0/w are \(16, 1\), expected \(32, 1\)"),
     "negative index": (_negative_index, "spoiled.tflite"),
-    "not a chain": (_not_a_chain, "not one chain"),
-    "another end": (_other_end, "do not end in its output"),
+    "not a chain": (
+        _not_a_chain,
+        "FULLY_CONNECTED dense_1: it takes tensor x_q, expected dense_0: .* not one chain",
+    ),
+    "another end": (
+        _other_end,
+        "DEQUANTIZE y: it makes tensor y, expected dense_1: .* do not end in its output",
+    ),
     "scale 0": (scale(b"dense_0", 0), "dense_0 has scale 0"),
     "scale NaN": (scale(b"dense_0", np.nan), "dense_0 has scale nan"),
     "scale infinite": (scale(b"dense_0", np.inf), "dense_0 has scale inf"),
@@ -197,7 +253,10 @@ SPOILED: dict[str, tuple[Callable[[Any], None], str]] = {
     "constant activations": (_constant_activation, "FULLY_CONNECTED dense_0: tensor dense_0 is a constant"),
     "a variable": (_variable, "FULLY_CONNECTED dense_0: tensor dense_0 is a constant or a variable"),
     "numbers outside": (_outside, "dense_1/w has its numbers outside"),
-    "written twice": (_written_twice, "not one chain"),
+    "written twice": (
+        _written_twice,
+        "FULLY_CONNECTED dense_0: it makes tensor dense_0 once more: .* not one chain",
+    ),
     "too few zero points": (_few_zero_points, "dense_1/w has unusable scales"),
     "another quantisation": (_other_quantisation, "dense_1 has a quantisation of another kind"),
     "memory plan": (_metadata(b"OfflineMemoryAllocation"), "metadata say OfflineMemoryAllocation"),
@@ -209,12 +268,29 @@ SPOILED: dict[str, tuple[Callable[[Any], None], str]] = {
     "weights too wide": (_wide_weights, r"weights dense_1/w are \(1, 256\)"),
     "not quantised": (_not_quantised, "dense_1 is not quantised"),
     "int16 activations": (_int16_activations, "dense_1 is not int8"),
-    "uint8 input": (_uint8_end, "tensor x is neither float32 nor int8"),
-    "tanh": (_tanh, "FULLY_CONNECTED dense_0: its fused activation"),
+    "uint8 input": (_uint8_end, "QUANTIZE x_q: tensor x is neither float32 nor int8"),
+    "uint8 output": (_uint8_output, "DEQUANTIZE y: tensor y is neither float32 nor int8"),
+    "fused tanh": (_fused(4), "FULLY_CONNECTED dense_0: its fused activation TANH is not supported"),
+    "fused sign bit": (_fused(5), "FULLY_CONNECTED dense_0: its fused activation SIGN_BIT is not supported"),
+    "fused nonsense": (
+        _fused(99),
+        "FULLY_CONNECTED dense_0: its fused activation number 99 is not supported",
+    ),
     "shuffled weights": (_shuffled, "FULLY_CONNECTED dense_0: its weights are in a shuffled format"),
-    "nine layers": (_nine_layers, "9 FULLY_CONNECTED layers"),
-    "no layers": (_no_layers, "0 FULLY_CONNECTED layers"),
+    "nine layers": (_nine_layers, "FULLY_CONNECTED dense_1: the model has 9 FULLY_CONNECTED layers; 1 to 8"),
+    "no layers": (_ends_alone, "DEQUANTIZE y: the model has 0 FULLY_CONNECTED layers; 1 to 8"),
+    "no operators": (_no_layers, "0 FULLY_CONNECTED layers"),
 }
+# These concern the file around the graph, or a graph without operators, or are no reading of a graph at all.
+OUTSIDE = (
+    "two subgraphs",
+    "no subgraphs",
+    "memory plan",
+    "compressed",
+    "no operators",
+    "negative index",
+    "buffer out of range",
+)
 
 
 @pytest.mark.parametrize("case", SPOILED, ids=[case.replace(" ", "-") for case in SPOILED])
@@ -224,6 +300,28 @@ def test_an_unsupported_model_is_refused_with_its_reason(case: str) -> None:
         parse_spoiled(spoil)
     assert caught.value.message.startswith("spoiled.tflite")
     assert caught.value.next_step
+
+
+INSIDE: dict[str, tuple[Net, Callable[[Any], None]]] = {
+    **{case: (random_net(1), spoil) for case, (spoil, _) in SPOILED.items() if case not in OUTSIDE},
+    **{case: (net, spoil) for case, (net, spoil, _) in MORE.items()},
+}
+
+
+@pytest.mark.parametrize("case", INSIDE, ids=[case.replace(" ", "-") for case in INSIDE])
+def test_what_is_inside_the_graph_is_refused_with_operator_tensor_and_reason(case: str) -> None:
+    net, spoil = INSIDE[case]
+    root = model_object(net)
+    spoil(root)
+    with pytest.raises(ArtefactError) as caught:
+        parse_quantized_model(pack(root), "spoiled.tflite")
+    tensors = "|".join(re.escape(tensor.name.decode()) for tensor in root.subgraphs[0].tensors)
+    operators = "|".join(CODE)
+    place = rf"(?:{operators}) (?:{tensors}): (.+)"
+    whole = rf"operator (?:{operators}) is not supported \(it makes tensor (?:{tensors})\); (.+)"
+    found = re.fullmatch(f"spoiled.tflite: (?:{place}|{whole})", caught.value.message)
+    assert found, caught.value.message
+    assert len((found[1] or found[2]).split()) >= 4
 
 
 def test_a_float_model_is_refused() -> None:

@@ -100,9 +100,13 @@ def _bias(tensors: Tensors, tensor: Any, outputs: int) -> NDArray[np.int32]:
 def _activation(tensors: Tensors, operator: Any) -> Activation:
     options = operator.builtinOptions
     kinds: dict[int, Activation] = {0: "NONE", 1: "RELU", 3: "RELU6"}
-    kind = kinds.get(int(options.fusedActivationFunction))
+    number = int(options.fusedActivationFunction)
+    kind = kinds.get(number)
     if kind is None:
-        raise tensors.refuse("its fused activation is not supported; NONE, RELU and RELU6 are")
+        names = {value: name for name, value in vars(tensors.schema.ActivationFunctionType).items()}
+        raise tensors.refuse(
+            f"its fused activation {names.get(number, f'number {number}')} is not supported; NONE, RELU and RELU6 are"
+        )
     if int(options.weightsFormat) != 0:
         raise tensors.refuse("its weights are in a shuffled format")
     return kind

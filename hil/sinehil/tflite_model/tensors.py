@@ -40,6 +40,10 @@ class Tensors:
             return None
         return self.schema.TensorT.InitFromObj(entry(self.root.Subgraphs(0), "Tensors", index))
 
+    def name(self, index: int) -> str:
+        """Return a tensor's name for messages."""
+        return text(getattr(self.get(index), "name", None))
+
     def width(self, tensor: Any) -> int:
         """Return how many numbers one sample has in this tensor; refuse what is no sample of fixed size."""
         shape = [int(size) for size in ([] if tensor.shape is None else tensor.shape)]
