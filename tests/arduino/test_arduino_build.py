@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sinehil.arduino import ArduinoEnvironment, compile_sketch
-from sinehil.arduino.build import errors_first, unfinished_mark
-from sinehil.errors import ToolError, UsageError
+from sinehil.arduino.build import errors_first, too_big, unfinished_mark
+from sinehil.errors import ArtefactError, ExitCode, ToolError, UsageError
 from sinehil.resources import resource
 
 UNO = "arduino:avr:uno"
@@ -128,18 +128,32 @@ def test_an_undefined_function_is_named(
     assert "undefined reference to `missing()'" in caught.value.output.splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    "setup",
-    [
-        "static const PROGMEM char big[32700] = {1}; Serial.write(pgm_read_byte(&big[millis()]));",
-        "static volatile char big[3000]; big[millis()] = 1;",
-    ],
-)
-def test_what_does_not_fit_is_said_so(
+TOO_BIG = {  # the linker's region, which ends behind the boot loader; arduino-cli's limit, before it; RAM
+    "static const PROGMEM char big[32700] = {1}; Serial.write(pgm_read_byte(&big[millis()]));": "flash",
+    "static const PROGMEM char big[31000] = {1}; Serial.write(pgm_read_byte(&big[millis()]));": "flash",
+    "static volatile char big[3000]; big[millis()] = 1;": "RAM",
+}
+
+
+@pytest.mark.parametrize("setup", TOO_BIG, ids=["region", "boot loader", "ram"])
+def test_what_does_not_fit_is_refused_with_the_bytes_needed_and_available(
     environment: ArduinoEnvironment, write_sketch: WriteSketch, tmp_path: Path, setup: str
 ) -> None:
-    with pytest.raises(ToolError, match=f"does not fit on {UNO}"):
+    (array,) = re.findall(r"big\[(\d{4,})\]", setup)
+    with pytest.raises(ArtefactError, match=f"does not fit on {UNO}: it takes") as caught:
         compile_sketch(environment, write_sketch(setup), UNO, tmp_path / "out")
+    found = re.findall(r"(\d+) of (\d+) bytes (\w+)", caught.value.message)
+    assert [(limit, kind) for _, limit, kind in found] == [("32256", "flash"), ("2048", "RAM")]
+    needed = {kind: int(needed) for needed, _, kind in found}
+    assert int(array) < needed[TOO_BIG[setup]] < int(array) + 2000
+    assert caught.value.exit_code == ExitCode.ARTEFACT
+
+
+def test_what_does_not_fit_and_cannot_be_measured_is_refused_with_the_linker_s_words() -> None:
+    document = {"builder_result": {"build_properties": ["upload.maximum_size=1000"]}}
+    error = too_big("a:b:c", "ld: note\nld: region `FLASH' overflowed by 12 bytes\n", document, None)
+    assert "1000 bytes flash" in error.message
+    assert "region `FLASH' overflowed by 12 bytes" in error.message
 
 
 @pytest.mark.parametrize("fqbn", ["arduino:avr:nope", "foo:bar:baz", "xyz", ""])
