@@ -1,25 +1,43 @@
-"""Writing that leaves earlier files whole: beside first, then renamed."""
+"""Reading that comes to an end whatever a name leads to; writing that leaves earlier files whole."""
 
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from sinehil.errors import ArtefactError
 
+# A pipe that nobody writes to would keep open() waiting for ever, and a terminal could become ours.
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
 
 def sha256_of(path: Path) -> str:
     """Return the lower-case hex SHA-256 of a file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading; raise OSError if it cannot be, or if it is a pipe, a device or a folder."""
+    descriptor = os.open(path, READ_FLAGS)
+    mode = os.fstat(descriptor).st_mode  # of what is open: the name may lead elsewhere by now
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb")  # noqa: PTH123 - a descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
 
 
 def bounded_bytes(path: Path, limit_bytes: int) -> bytes | None:
     """Return a file's content, or None if it is longer than the limit; raise ArtefactError if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(limit_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)

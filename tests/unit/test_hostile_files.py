@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.errors import ArtefactError
-from sinehil.files import write_atomically
+from sinehil.commands.firmware import BUILD_RECORD, recorded_size
+from sinehil.errors import ArtefactError, ExitCode
+from sinehil.files import sha256_of, write_atomically
 from sinehil.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -19,6 +20,7 @@ from sinehil.manifest import (
     read_manifest,
     read_manifest_file,
 )
+from sinehil.soak.log import Log, read_log
 from sinehil.tflite_model import load_quantized_model
 from sinehil.tflite_model.limits import MAX_FILE_BYTES
 from sinehil.verify.probes import test_set as x_of_test_set
@@ -98,6 +100,66 @@ def test_memory_that_is_not_bounded_would_be_noticed(tmp_path: Path) -> None:
     assert tracemalloc.get_traced_memory()[1] > 80 << 20
     tracemalloc.stop()
     assert len(content) > MAX_MANIFEST_BYTES + MAX_FILE_BYTES
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "terminal", "folder"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, name: str, kind: str) -> None:
+    path, ends = tmp_path / name, list[int]()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "terminal":
+        ends += os.openpty()
+        path.symlink_to(os.ttyname(ends[1]))
+    else:
+        pipe = path if kind == "pipe" else tmp_path / "pipe"
+        os.mkfifo(pipe)
+        if pipe != path:
+            path.symlink_to(pipe)
+    with pytest.raises(ArtefactError, match=r"cannot be read: (it is a pipe or a device|Is a directory)"):
+        READERS[name](path)
+    for end in ends:
+        os.close(end)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_place_of_a_file_of_ours_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / BUILD_RECORD)
+    assert recorded_size(tmp_path) is None
+    with pytest.raises(ArtefactError, match="cannot write"):
+        Log(tmp_path / BUILD_RECORD)
+    with pytest.raises(ArtefactError, match="cannot be read"):
+        read_log(tmp_path / BUILD_RECORD)
+    with pytest.raises(OSError, match="a pipe"):
+        sha256_of(tmp_path / BUILD_RECORD)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compile", "--artifacts", "a"],
+        ["verify", "--artifacts", "a", "--port", "none"],
+        ["train", "--recipe", "./pipe"],
+        ["train", "--data", "pipe"],
+        ["compile", "--model", "pipe"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_says_that_it_was_given_a_pipe(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a" / MANIFEST)
+    os.mkfifo(tmp_path / "pipe")
+    done = subprocess.run(
+        [sys.executable, "-m", "sinehil", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == ExitCode.ARTEFACT
+    assert "cannot be read: it is a pipe or a device, not a file" in done.stderr
 
 
 @pytest.mark.timeout(20)

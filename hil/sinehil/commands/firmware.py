@@ -15,7 +15,8 @@ from sinehil.arduino import (
 )
 from sinehil.arithmetic import ORACLES
 from sinehil.console import Console
-from sinehil.files import write_atomically
+from sinehil.errors import ArtefactError
+from sinehil.files import bounded_bytes, write_atomically
 from sinehil.oracle import open_oracle
 from sinehil.oracle_differences import Difference, oracle_differences
 from sinehil.tflite_model import QuantizedModel
@@ -26,6 +27,7 @@ from sinehil_pipeline.codegen.kernel import GENERATORS
 from sinehil_pipeline.codegen.reach import reach
 
 BUILD_RECORD = "firmware.json"
+MAX_RECORD_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def write_record(folder: Path, kernel: GeneratedKernel, firmware: Firmware) -> N
 def recorded_size(folder: Path) -> FirmwareSize | None:
     """Return the size of the image compiled in ``folder``, or None if this machine compiled none."""
     try:
-        record = json.loads((folder / BUILD_RECORD).read_bytes())
+        record = json.loads(bounded_bytes(folder / BUILD_RECORD, MAX_RECORD_BYTES) or b"")
         return FirmwareSize(*(int(record[name]) for name in FirmwareSize.__dataclass_fields__))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ArtefactError, ValueError, KeyError, TypeError):
         return None

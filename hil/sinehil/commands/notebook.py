@@ -15,7 +15,7 @@ import typer
 from sinehil.commands import options
 from sinehil.console import Console
 from sinehil.deadline import Deadline
-from sinehil.errors import ArtefactError, ExitCode, ToolError
+from sinehil.errors import ExitCode, ToolError
 
 END_TIMEOUT_S = 15.0  # JupyterLab gives a kernel that is busy some seconds to end
 # Of the lines with an address, only those of the banner are indented: it is the last thing before the server listens.
@@ -92,7 +92,7 @@ def _wait_until_listening(host: str, port: int) -> None:
 
 def _copied(console: Console, name: str, out: Path) -> Path:
     """Return the notebook's copy in ``out``, made unless one is there."""
-    from sinehil.files import write_atomically
+    from sinehil.files import bounded_bytes, write_atomically
     from sinehil.resources import resource
 
     shipped, path = resource(f"pipeline/notebooks/{name}").read_bytes(), out / name
@@ -100,9 +100,6 @@ def _copied(console: Console, name: str, out: Path) -> Path:
         write_atomically(path, shipped)
         console.say(f"notebook: {path}")
         return path
-    try:
-        changed = path.read_bytes() != shipped
-    except OSError as error:
-        raise ArtefactError(f"{path} cannot be read: {error.strerror}", "choose another --out") from error
+    changed = bounded_bytes(path, len(shipped)) != shipped
     console.say(f"notebook: {path}" + (" (yours, kept as it is; --out has a fresh one)" if changed else ""))
     return path

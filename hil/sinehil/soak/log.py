@@ -7,9 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from sinehil.errors import ArtefactError
-from sinehil.files import cannot_write
+from sinehil.files import cannot_write, open_regular
 
 Record = dict[str, Any]
+
+
+FLAGS = (
+    os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
+)  # a pipe would wait for its reader
 
 
 class Log:
@@ -25,7 +30,7 @@ class Log:
         self.trouble = ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            self._file = os.open(path, FLAGS, 0o644)
         except OSError as error:
             raise cannot_write(path, error) from error
         self._length = 0
@@ -59,7 +64,8 @@ class Log:
 def read_log(path: Path) -> list[Record]:
     """Return the records of a log; one whose writer was killed or that ran out of space is read as far as it goes."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        with open_regular(path) as file:
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError as error:
         raise ArtefactError(f"{path} cannot be read: {error.strerror}", "check the path") from error
     records = []
