@@ -46,8 +46,8 @@ class Met:
 
     @property
     def agrees(self) -> bool:
-        """Whether verdicts and every single answer are the same."""
-        return self.here is None or self.here == self.there
+        """Whether verdicts and every single answer are the same; one that breaks out must lose its identity at least."""
+        return self.there.honest == "IDENTITY" if self.here is None else self.here == self.there
 
 
 @dataclass(frozen=True)
