@@ -20,9 +20,11 @@ from sinehil.manifest import MANIFEST, Manifest, checked_file, read_manifest_fil
 from sinehil.protocol import (
     BenchReply,
     ErrorReply,
+    Frame,
     FrameDecoder,
     IdentifyReply,
     ProtocolError,
+    SentRequests,
     StatsReply,
 )
 from sinehil.targets import aim_of
@@ -50,31 +52,47 @@ def refused_well(error: SinehilError) -> None:
 # -- frames --------------------------------------------------------------------------------------------------
 
 
-def stream_of(script: bytes) -> bytes:
-    """A stream made of steps, each a byte that says which: below 128 so many bytes as they are, else a right frame
-    (type, seq, session, length, payload), from 192 on with one bit of it flipped, which the first byte says."""
-    stream, at = bytearray(), 0
+def steps_of(script: bytes) -> list[bytes | reference.Parts]:
+    """What is on the line and, as tuples, what the host sends meanwhile; each step begins with a byte that says which:
+
+    0 to 111    so many bytes as they are
+    112 to 127  a request of the host: type, seq, session, length, payload
+    128 to 191  a right frame on the line, the same way; from 160 on bound to the last request of its number
+    192 to 255  the same, one bit of it flipped, which the first byte says; from 224 on bound
+    """
+    steps, asked, at = list[bytes | reference.Parts](), list[reference.Parts](), 0
     while at < len(script):
         kind, at = script[at], at + 1
-        if kind < 128:
-            stream += script[at : at + kind]
+        if kind < 112:
+            steps.append(script[at : at + kind])
             at += kind
             continue
         head = script[at : at + 4].ljust(4, b"\0")
         payload = script[at + 4 : at + 4 + head[3]].ljust(head[3] + max(0, head[3] - 250) * 3, b"\0")
-        frame = bytearray(reference.sealed(head[0], head[1], head[2] * 0x01020301 & 0xFFFFFFFF, payload))
+        parts = (head[0], head[1], head[2] * 0x01020301 & 0xFFFFFFFF, payload)
+        at += 4 + head[3]
+        if kind < 128:
+            asked.append(parts)
+            steps.append(parts)
+            continue
+        before = reference.request_of(asked, head[0], head[1]) if kind & 32 else b""
+        frame = bytearray(reference.sealed(*parts, before))
         if kind >= 192:
             frame[(kind * 7 + head[1]) % len(frame)] ^= 1 << (kind & 7)
-        stream += frame
-        at += 4 + head[3]
-    return bytes(stream)
+        steps.append(bytes(frame))
+    return steps
 
 
 def check_frames(script: bytes) -> None:
-    stream = stream_of(script)
-    decoder, size = FrameDecoder(), 1 + len(script) % 97
-    frames = [frame for at in range(0, len(stream), size) for frame in decoder.feed(stream[at : at + size])]
-    wanted = reference.found_in(stream)
+    steps, size, sent = steps_of(script), 1 + len(script) % 97, SentRequests()
+    decoder, frames = FrameDecoder(sent.crc_before), list[Frame]()
+    for step in steps:
+        if isinstance(step, tuple):
+            sent.add(Frame(*step))
+            continue
+        for at in range(0, len(step), size):
+            frames += decoder.feed(step[at : at + size])
+    wanted = reference.heard(steps)
     assert [(frame.type, frame.seq, frame.session, frame.payload) for frame in frames] == wanted.frames
     assert (decoder.crc_errors, decoder.framing_errors) == (wanted.crc_errors, wanted.framing_errors)
     assert len(decoder.discarded) <= 256
@@ -235,12 +253,27 @@ def forbid(on: Callable[[str], None]) -> Callable[[], None]:
     return begin
 
 
+ASKED, ANSWERED, ALONE = b"\x70\x06\x05\x09\x00", b"\xa0\x86\x05\x09\x02ab", b"\x80\x86\x05\x09\x02ab"
+BOUND_SEEDS = [
+    ASKED + ANSWERED,
+    ANSWERED
+    + ASKED
+    + ALONE
+    + ANSWERED,  # of these a host takes the first, which it had not asked for, and the last
+    ASKED + b"\x70\x03\x05\x09\x04\0\1\2\3" + ANSWERED + ALONE,  # the later of two of one number
+    ASKED
+    + b"\x80\xff\x05\x09\x01\3"
+    + b"\x80\x81\x05\x09\x6c"
+    + bytes(108),  # an error and IDENTIFY's stand alone
+    ASKED + b"\x70\x06\x06\x09\x00" + ANSWERED + b"\xa1\x86\x06\x09\x00\xe3\x86\x06\x09\x00",
+]
+LINE_SEEDS = [b"\x81\x82\x05\x01\x03abc\xc1\x01\x02\x01\0", b"\5\0ab\0c", b"\x80\x81\1\2\x6c" + bytes(108)]
 MANIFEST_SEED = b"""{"schema": 1, "recipe": {"name": "book", "data": {"file": "data/input.csv"}}, "trainer": "portable",
  "init_seed": 137, "tries": [{"seed": 137, "val_mse": 0.01, "accepted": true}], "oracle": "litert",
  "input": {"scale": 0.5, "zero_point": -128}, "output": {"scale": 0.25, "zero_point": 3}, "versions": {"numpy": "2"},
  "files": {"data/input.csv": {"sha256": "00", "bytes": 3}, "../x": {"sha256": "", "bytes": 0}}}"""
 SEEDS: dict[str, list[bytes]] = {
-    "frames": [b"\x81\x82\x05\x01\x03abc\xc1\x01\x02\x01\0", b"\5\0ab\0c", b"\x80\x81\1\2\x6c" + bytes(108)],
+    "frames": [*BOUND_SEEDS, *LINE_SEEDS],
     "tflite": [bytes([number]) for number in range(len(TFLITE_SEEDS))],
     "manifest": [MANIFEST_SEED, MANIFEST_SEED.replace(b', "../x": {"sha256": "", "bytes": 0}', b"")],
     "recipe": [recipe_text("book").encode(), recipe_text("precise").encode()],

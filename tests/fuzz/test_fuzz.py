@@ -10,15 +10,17 @@ import readers
 import targets
 
 import firmware
+from sinehil.protocol import Frame, SentRequests
 
 # Executions, not seconds: equal on every machine. Compiling and starting takes longer than these.
-RUNS = {"firmware_one": 6000, "firmware_wide": 3000, "tflite": 300}
+RUNS = {"firmware_one": 6000, "firmware_wide": 3000, "firmware_odd": 1500, "tflite": 300}
 READER_RUNS = 800
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({*targets.NAMES} - {"firmware_odd"}))
+@pytest.mark.parametrize("name", sorted(targets.NAMES))
 def test_nothing_breaks_it(name: str, tmp_path: Path) -> None:
+    """Its corpus comes first, whole, before libFuzzer makes inputs of its own."""
     runs = RUNS.get(name, READER_RUNS)
     found = targets.run(targets.command(name, tmp_path), name, tmp_path, f"-runs={runs}")
     assert found.crash is None, f"{found.words[-3000:]}\ninput: {found.crash!r}"
@@ -29,6 +31,40 @@ def test_nothing_breaks_it(name: str, tmp_path: Path) -> None:
 def test_every_input_of_the_corpus_is_read_well(name: str) -> None:
     for data in targets.seeds(name):
         readers.CHECKS[name](data)
+
+
+class AllAlone(SentRequests):
+    def crc_before(self, *_: int) -> int:
+        return 0
+
+
+class NoneAlone(SentRequests):
+    def crc_before(self, _: int, seq: int) -> int:
+        return super().crc_before(0x86, seq)
+
+
+class FirstCounts(SentRequests):
+    def add(self, request: Frame) -> None:
+        if self.crc_before(0x86, request.seq) == 0:
+            super().add(request)
+
+
+class AnyNumber(SentRequests):
+    """The last request counts, whatever its number."""
+
+    def add(self, request: Frame) -> None:
+        super().add(request)
+        self._crcs = dict.fromkeys(range(256), self._crcs[request.seq])
+
+
+@pytest.mark.parametrize("wrong", [AllAlone, NoneAlone, FirstCounts, AnyNumber])
+def test_replies_that_are_bound_wrongly_are_noticed(
+    wrong: type[SentRequests], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "SentRequests", wrong)
+    with pytest.raises(AssertionError):
+        for data in readers.BOUND_SEEDS:
+            readers.check_frames(data)
 
 
 MUTANTS = {
