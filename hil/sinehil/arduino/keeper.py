@@ -62,9 +62,11 @@ def main(command: list[str]) -> int:
         return 127
     with contextlib.suppress(OSError):  # whoever started us has gone: the next line notices
         os.write(0, b"0\n")
-    _wait_for_an_end(tool)
-    while signal_session(os.getsid(0), signal.SIGKILL):
-        time.sleep(POLL_S)  # again, since one may have started another meanwhile
+    try:
+        _wait_for_an_end(tool)
+    finally:  # if the wait itself fails too, for want of descriptors perhaps
+        while signal_session(os.getsid(0), signal.SIGKILL):
+            time.sleep(POLL_S)  # again, since one may have started another meanwhile
     code = os.waitstatus_to_exitcode(os.waitpid(tool, 0)[1])
     return code if code >= 0 else 128 - code
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from sinehil.deadline import Deadline
 from sinehil.errors import ToolError
 
 OUTPUT_LINES = 40
+TIMEOUT_S = 600.0  # no compiler takes as long; what does hangs
+START_TIMEOUT_S = 60.0  # of the keeper, which is there in a twentieth of a second
 END_TIMEOUT_S = 2.0
 END_POLL_S = 0.01
 WATCH_S = 0.2
@@ -40,19 +43,19 @@ def run(
     command: Command,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    timeout_s: float | None = None,
+    timeout_s: float = TIMEOUT_S,
     watch: Callable[[int], None] | None = None,
 ) -> Finished:
     """Run ``command`` to its end; raise ToolError if it cannot be started or takes longer than ``timeout_s``.
 
     ``watch`` is called every ``WATCH_S`` meanwhile with the tool's session; what it raises ends the tool.
     """
-    deadline = Deadline.after(math.inf if timeout_s is None else timeout_s)
+    deadline = Deadline.after(timeout_s)
     with _started(command, env, cwd, stderr=subprocess.PIPE) as process:
         while True:
             wait_s = min(deadline.remaining_s, WATCH_S if watch else math.inf)
             try:
-                stdout, stderr = process.communicate(timeout=None if wait_s == math.inf else wait_s)
+                stdout, stderr = process.communicate(timeout=wait_s)
                 return Finished(process.returncode, stdout, stderr)
             except subprocess.TimeoutExpired:
                 if deadline.expired:
@@ -67,22 +70,50 @@ def follow(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     end_timeout_s: float = END_TIMEOUT_S,
+    timeout_s: float | None = None,
 ) -> Finished:
     """Run ``command`` to its end and hand over each line of its talk at once; it is kept as ``stderr`` too.
 
-    When an exception passes through, the tool gets ``end_timeout_s`` to end by itself.
+    When an exception passes through, the tool gets ``end_timeout_s`` to end by itself. Raises ToolError if it cannot
+    be started or takes longer than ``timeout_s``; None is for what a person ends.
     """
     lines: list[str] = []
-    with _started(command, env, cwd, stderr=subprocess.STDOUT, end_timeout_s=end_timeout_s) as process:
+    with (
+        _started(command, env, cwd, stderr=subprocess.STDOUT, end_timeout_s=end_timeout_s) as process,
+        _killed_after(timeout_s, process.pid) as late,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
             on_line(line.rstrip())
         process.wait()
+    if timeout_s is not None and late.is_set():
+        raise _too_slow(command, timeout_s)
     return Finished(process.returncode, "", "".join(lines))
 
 
-def _too_slow(command: Command, timeout_s: float | None) -> ToolError:
+@contextlib.contextmanager
+def _killed_after(timeout_s: float | None, session: int) -> Iterator[threading.Event]:
+    """Kill a session when the time is up, which ends the reading of its words too; the event says that it was."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        signal_session(session, signal.SIGKILL)
+
+    if timeout_s is None:
+        yield late
+        return
+    timer = threading.Timer(timeout_s, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+def _too_slow(command: Command, timeout_s: float) -> ToolError:
     return ToolError(f"{command[0]} did not finish within {timeout_s:g} s", "run the command again")
 
 
@@ -154,7 +185,11 @@ def _popen(
 
 
 def _require_start(command: Command, keeper_says: socket.socket) -> None:
-    errno = keeper_says.recv(16).strip()
+    keeper_says.settimeout(START_TIMEOUT_S)
+    try:
+        errno = keeper_says.recv(16).strip()
+    except TimeoutError:
+        raise _not_run(command, f"its keeper did not start it within {START_TIMEOUT_S:g} s") from None
     if errno != b"0":
         raise _not_run(command, os.strerror(int(errno)) if errno else "its keeper ended")
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from sinehil.arduino.golang import GO_MODULE, Go, Progress, go_for_build, numbers
+from sinehil.arduino.golang import BUILD_TIMEOUT_S, GO_MODULE, Go, Progress, go_for_build, numbers
 from sinehil.arduino.process import Finished, follow, run, tail
 from sinehil.errors import ToolError
 from sinehil.folders import cache_dir
@@ -93,7 +93,7 @@ def _go_build(output: Path, go: Go, progress: Progress) -> Finished:
             progress(f"building arduino-cli: {number} modules and packages done")
 
     command: list[str | Path] = ["sh", resource(GO_MODULE) / "build.sh", go.program, output]
-    return follow(command, on_line, env={**os.environ, **go.variables})
+    return follow(command, on_line, env={**os.environ, **go.variables}, timeout_s=BUILD_TIMEOUT_S)
 
 
 @contextlib.contextmanager
