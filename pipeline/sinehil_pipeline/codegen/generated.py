@@ -25,11 +25,21 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """What a compiler for AVRs makes of a kernel in C, estimated: code beside the constants, and stack."""
+
+    code_bytes: int
+    tolerance_bytes: int  # of the code
+    stack_bytes: int
+
+
+@dataclass(frozen=True)
 class GeneratedKernel:
     """``sources``: the files to put into the sketch, by name.
 
     ``weights_crc32`` is what the board must say of the constants in its flash, ``constant_bytes`` how many those
-    are. ``program`` is the assembled ``sinehil_infer`` where it is written in assembly, ``figures`` its costs.
+    are. ``program`` is the assembled ``sinehil_infer`` where it is written in assembly, ``figures`` its costs;
+    ``compiled`` is the estimate where it is in C.
     """
 
     engine: str
@@ -40,6 +50,7 @@ class GeneratedKernel:
     constant_bytes: int
     program: Program | None = None
     figures: Figures | None = None
+    compiled: Compiled | None = None
 
     @property
     def source(self) -> str:
@@ -48,5 +59,14 @@ class GeneratedKernel:
 
     @property
     def core_bytes(self) -> int:
-        """Bytes of flash that the layers take: code and constants in assembly; the constants alone in C."""
-        return self.constant_bytes if self.program is None else len(self.program.image)
+        """Bytes of flash that the layers take, code and constants; in C the code is estimated."""
+        if self.program is not None:
+            return len(self.program.image)
+        return self.constant_bytes + (self.compiled.code_bytes if self.compiled else 0)
+
+    @property
+    def stack_bytes(self) -> int:
+        """Bytes of stack that the layers take; in C estimated."""
+        if self.figures is not None:
+            return self.figures.stack_bytes
+        return self.compiled.stack_bytes if self.compiled else 0

@@ -6,6 +6,7 @@ from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen.c_parts import shape
 from sinehil_pipeline.codegen.generated import C_FILE, GeneratedKernel
 from sinehil_pipeline.codegen.identity import float_constants, identity_bytes
+from sinehil_pipeline.codegen.portable.cost import compiled
 from sinehil_pipeline.codegen.portable.emit import emit_c
 from sinehil_pipeline.codegen.portable.plan import plan_layers
 from sinehil_pipeline.codegen.portable.tables import kernel_tables
@@ -30,4 +31,5 @@ def generate_portable(model: QuantizedModel, oracle: str) -> GeneratedKernel:
         sources={**shape(model), C_FILE: emit_c(model, oracle, ENGINE, plans)},
         weights_crc32=zlib.crc32(identity_bytes(model, oracle, ENGINE) + content),
         constant_bytes=sum(table.nbytes for table in tables),
+        compiled=compiled(plans, oracle),
     )
