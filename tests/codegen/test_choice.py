@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from nets import deep_net, random_net, variety
+from chains import chain_net
+from nets import deep_net, random_net
 
 from sinehil.arduino import Board
 from sinehil.errors import ArtefactError, ExitCode, UsageError
@@ -80,12 +81,13 @@ def test_a_model_that_needs_too_much_ram_is_refused(kind: str | None, wide: Quan
 
 
 def test_the_limit_of_unrolled_code_is_not_taken_for_the_board_s() -> None:
+    model = chain_net(1, (64, 64, 64, 64, 1)).model()
     with pytest.raises(ArtefactError, match=r"30720 that there are$"):
-        choose_kernel(variety()["wide 50"].model(), "litert", "speed", replace(UNO, flash_max_bytes=30720))
+        choose_kernel(model, "litert", "speed", replace(UNO, flash_max_bytes=30720))
     with pytest.raises(
         ArtefactError, match=r"on the ATmega328P, which .*; the 253952 of arduino:avr:mega do not"
     ):
-        choose_kernel(variety()["wide 50"].model(), "litert", "speed", MEGA)
+        choose_kernel(model, "litert", "speed", MEGA)
 
 
 def test_an_unknown_kernel_is_refused() -> None:

@@ -14,7 +14,7 @@ from sinehil_pipeline.codegen.room import Room, room_of
 UNO = Board("arduino:avr:uno", "AVR", "atmega328p", 32256, 2048)
 MEGA = Board("arduino:avr:mega", "AVR", "atmega2560", 253952, 8192)
 LEONARDO = Board("arduino:avr:leonardo", "AVR", "atmega32u4", 28672, 2560)
-NEAR = deep_net(1, (*[64] * 6, 48))  # as a loop it takes all but some bytes of an Uno
+NEAR = deep_net(1, (*[64] * 6, 49))  # as a loop it takes all but some bytes of an Uno
 
 COMPILED: dict[str, tuple[Net, str, str, Board]] = {
     "one-in-one-out": (random_net(1), "litert", "size", UNO),
