@@ -32,7 +32,7 @@ from tests.bench.test_audit_link import believe_every_checksum, compare_nothing,
 
 SEED = 11
 ROUNDS = 8
-OPENS = 5  # reset, exchanged, port gone, bit error rates
+OPENS = 7  # all that end a life, and two bit error rates
 ON_BOARD, ON_BOARD_SEED = 60, 7  # with boards of all three kinds
 
 

@@ -1,7 +1,6 @@
 """Tests that need a mount: skipped where a container forbids it, failed in CI where it is broken."""
 
 import pytest
-
 from tests.conftest import not_mounted
 
 REFUSED = "mount: /x: permission denied."  # as mount(8) says to root without CAP_SYS_ADMIN
