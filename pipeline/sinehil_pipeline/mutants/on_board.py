@@ -46,7 +46,7 @@ class Met:
 
     @property
     def agrees(self) -> bool:
-        """Whether verdicts and every single answer are the same; one that breaks out must lose its identity at least."""
+        """Whether verdicts and all answers are the same; one that breaks out must lose its identity at least."""
         return self.there.honest == "IDENTITY" if self.here is None else self.here == self.there
 
 
