@@ -31,6 +31,7 @@ MAX_COUNTS = {
     "ExternalBuffers": 64,
 }
 MAX_SIGNATURE_COUNTS = {"Inputs": 64, "Outputs": 64}
+MAX_NAME_BYTES = 60  # in a message
 # With these TFLM takes where tensors lie in memory, or what weights mean, from the file.
 FOREIGN_METADATA = (b"OfflineMemoryAllocation", b"COMPRESSION_METADATA")
 MAX_GRAPH_COUNTS = {"Tensors": 256, "Operators": 64, "Inputs": 64, "Outputs": 64}
@@ -54,7 +55,8 @@ def excess(root: Any) -> str | None:
             return found
         for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength())):
             if tensor.VariantTensorsLength() or tensor.Sparsity() is not None:
-                return "a tensor is sparse or a variant"
+                name = (tensor.Name() or b"")[:MAX_NAME_BYTES].decode(errors="replace")
+                return f"tensor {name} is sparse or a variant"
     return None
 
 
