@@ -21,6 +21,7 @@ from sinehil_pipeline.codegen.portable.requantization import (
     Steps,
     find_line,
     find_steps,
+    is_exact,
 )
 from sinehil_pipeline.codegen.reach import NeuronReach, reach
 
@@ -93,6 +94,26 @@ def test_every_accumulator_of_an_interval_comes_out_right_though_only_the_steps_
     assert listed > 5_000_000
     assert kinds >= {(16, 16), (32, 0), (32, 8), (32, 16)}
     assert ("own" in kinds) == (oracle != "litert-ref")  # a product rounded once has a line
+
+
+def test_one_changed_constant_is_noticed_by_the_proof() -> None:
+    """Negative control: a multiplier 3 % off, or an offset that is worth a code, is not exact any more."""
+    busy = 0
+    for layer in interval_plans(range(300, 320), "litert"):
+        lowest, highest, scheme = layer.reach.lowest, layer.reach.highest, layer.scheme
+        for neuron, form in zip(layer.neurons, layer.forms, strict=True):
+            points = layer.reach.neurons[neuron]
+            if not isinstance(form, Line) or np.ptp(points.codes) < 100:
+                continue
+            busy += 1
+            assert is_exact(form, points, lowest, highest, scheme)
+            for spoilt in (
+                replace(form, multiplier=form.multiplier * 33 // 32),
+                replace(form, offset=form.offset + (1 << scheme.shift)),
+                replace(form, base=form.base + np.ptp(points.accumulators) // 64),
+            ):
+                assert not is_exact(spoilt, points, lowest, highest, scheme)
+    assert busy > 30
 
 
 def test_narrow_sums_tell_what_is_below_zero_though_they_have_16_bits() -> None:

@@ -28,7 +28,9 @@ from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
 from sinehil_pipeline.codegen.speed.line import FirstByte, find_first_byte
 from sinehil_pipeline.codegen.speed.network import restricted, stages
+from sinehil_pipeline.codegen.speed.plan import plan
 from sinehil_pipeline.codegen.speed.products import product_cycles, products
+from sinehil_pipeline.codegen.speed.requantization import right
 from sinehil_pipeline.codegen.speed.steps import Steps
 
 Codes = NDArray[np.int64]
@@ -318,6 +320,22 @@ def test_one_changed_constant_is_noticed_by_the_trial_and_by_the_checksum() -> N
             noticed += 1
     assert changed > 30
     assert noticed > 0.7 * changed  # a constant may have room: those of lines are not the only right ones
+
+
+def test_one_changed_constant_is_noticed_by_the_proof() -> None:
+    """Negative control: an offset that is worth four codes is not right any more."""
+    busy = 0
+    for name in ("plain 0", "plain 1", "narrow 41"):
+        for stage in plan(reach(variety()[name].model(), "litert")).stages:
+            for made in stage.neurons:
+                neuron, form, offset = made.neuron, made.form.form, made.form.offset
+                if isinstance(form, Steps) or made.form.limit is not None or np.ptp(neuron.wanted) < 60:
+                    continue
+                busy += 1
+                far = int(np.ceil(4 / neuron.slope))
+                assert right(neuron, form, np.array([offset]), 1).all()
+                assert not right(neuron, form, np.array([offset - far, offset + far]), 1).any()
+    assert busy > 20
 
 
 def _constants(program: Program) -> list[int]:

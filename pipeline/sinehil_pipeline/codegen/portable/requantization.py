@@ -99,8 +99,12 @@ def find_line(reach: NeuronReach, lowest: int, highest: int, scheme: Scheme, *, 
     if found is None:
         return None
     line = Line(base, limit if limited else None, *found)
-    exact = np.array_equal(line(reach.accumulators, scheme, highest - lowest), reach.codes - lowest)
-    return line if exact else None
+    return line if is_exact(line, reach, lowest, highest, scheme) else None
+
+
+def is_exact(line: Line, reach: NeuronReach, lowest: int, highest: int, scheme: Scheme) -> bool:
+    """Return whether the line is right at every point of the reach."""
+    return np.array_equal(line(reach.accumulators, scheme, highest - lowest), reach.codes - lowest)
 
 
 def find_steps(reach: NeuronReach, lowest: int) -> Steps:

@@ -133,7 +133,7 @@ def _with_offset(neuron: Neuron, form: Form, wide: bool) -> Requantization | Non
     for sieve in (SIEVE, 1):
         if not offsets.size:
             return None
-        offsets = offsets[_right(neuron, form, offsets, sieve)]
+        offsets = offsets[right(neuron, form, offsets, sieve)]
     made = (_tested(neuron, form, offset, wide) for offset in offsets[:BEST_OF].tolist())
     return min(made, key=lambda plan: plan.cycles(neuron.top), default=None)
 
@@ -149,7 +149,7 @@ def _with_constant(neuron: Neuron, form: Form, wide: bool) -> Requantization | N
     low = int((neuron.wanted * form.unit - p)[neuron.wanted > 0].max())
     high = int(((neuron.wanted + 1) * form.unit - 1 - p)[below_top].min()) if below_top.any() else low
     fitted = replace(form, constant=max(0, min((low + high) // 2, form.most_constant)))
-    return _tested(neuron, fitted, int(offset[0]), wide) if _right(neuron, fitted, offset, 1).all() else None
+    return _tested(neuron, fitted, int(offset[0]), wide) if right(neuron, fitted, offset, 1).all() else None
 
 
 def _window(neuron: Neuron, form: Form) -> tuple[float, float]:
@@ -193,7 +193,7 @@ def _two_bytes_can_do(neuron: Neuron) -> bool:
     return bool(_representable(neuron, near, wide=False).any())
 
 
-def _right(neuron: Neuron, form: Form, offsets: Int64s, sieve: int) -> Bools:
+def right(neuron: Neuron, form: Form, offsets: Int64s, sieve: int) -> Bools:
     """Say for which offsets every ``sieve``-th point comes out right."""
     wanted = neuron.wanted[::sieve]
     u = neuron.accumulators[::sieve] - offsets[:, None]
