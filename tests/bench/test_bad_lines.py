@@ -127,13 +127,31 @@ def test_no_false_verdict_on_boards(
     boards = json.loads(done.stdout)["on_boards"]
     assert done.returncode == ExitCode.OK, boards["violations"]
     assert boards["total"]["faulted"] >= ON_BOARD and boards["total"]["passes"] > 0
-    if not real:
+    if real:  # as it was, for the other tests
+        assert flashed.cli("flash", "--port", flashed.port, *flashed.words()).returncode == ExitCode.OK
+    else:
         assert min(boards["total"]["fails"], boards["total"]["identities"]) > 0
 
 
-def test_ports_without_boards_are_a_usage_error(flashed: Bench, trained: Path) -> None:
-    done = flashed.cli("audit", "link", "--artifacts", trained, "--port", flashed.port)
-    assert done.returncode == ExitCode.USAGE and "--on-board" in done.stderr
+@pytest.mark.board
+@pytest.mark.slow
+def test_a_case_can_be_had_again_on_a_board(virtual: Bench, trained: Path, build: Path) -> None:
+    case = ROWS.index(Kind.LOST)
+    words = ["--port", virtual.port, "--on-board", 1, "--replay", f"{SEED}:{case}", "--json"]
+    done = virtual.cli("audit", "link", "--artifacts", trained, "--build", build, *words)
+    told = json.loads(done.stdout)
+    assert done.returncode == ExitCode.OK, told
+    assert (told["row"], told["violations"]) == (Kind.LOST, []) and told["requests"] > 0
+
+
+def test_ports_that_cannot_be_meant_are_a_usage_error(flashed: Bench, trained: Path) -> None:
+    for words, told in (
+        (["--port", flashed.port], "--on-board"),
+        (["--on-board", 1, *["--port", flashed.port] * 2], "each once"),
+        (["--on-board", 1, *(word for name in "abcd" for word in ("--port", name))], "3 at most"),
+    ):
+        done = flashed.cli("audit", "link", "--artifacts", trained, *words)
+        assert done.returncode == ExitCode.USAGE and told in done.stderr, done.stderr
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """``sinehil audit link``: verify over lines and boards that fail on purpose, judged by who knows the truth."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from sinehil.console import Console, Stage
 from sinehil.errors import ArtefactError, ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from sinehil.commands.audit_boards import Boards
     from sinehil.faults.bench import Bench
     from sinehil.faults.tally import Audited, Tally
     from sinehil.tflite_model import QuantizedModel
@@ -64,9 +66,9 @@ def audit_link(
     are the real ones, the line between them is simulated, with its time. A request counts as faulted when what
     arrived of it or of its reply, or when, was not what had been sent. Exit code 1 if anything was not as it must be;
     `--replay` shows such a case again. With `--on-board` the same cases go on over real ports, in front of which the
-    same faults are made; `sinehil audit proxy` makes them for any program.
+    same faults are made, one case again with `--replay` too; `sinehil audit proxy` makes them for any program.
     """
-    from sinehil.commands.audit_boards import audit_on_boards
+    from sinehil.commands.audit_boards import MOST_BOARDS, audit_on_boards, flashed_boards
     from sinehil.commands.steps import load_model
     from sinehil.faults.page import table
     from sinehil.faults.tally import Audited
@@ -78,10 +80,17 @@ def audit_link(
             f"{loaded.name} has {loaded.inputs} inputs and {loaded.outputs} outputs",
             "the audit of the link needs a model with one input and one output, whose every answer it can know",
         )
-    if port and not on_board:
+    ports = port or []
+    if ports and not on_board:
         raise UsageError("--port is for lines in front of boards", "add --on-board N")
+    if len(set(ports)) < len(ports) or len(ports) > MOST_BOARDS:
+        raise UsageError(f"--port names boards, each once, {MOST_BOARDS} at most", "leave some of them out")
+
+    def boards() -> "contextlib.AbstractContextManager[Boards]":
+        return flashed_boards(console, make_link_bench(loaded, oracle), ports, fqbn, build)
+
     if replay is not None:
-        return _replay(console, loaded, oracle, replay)
+        return _replay(console, loaded, oracle, _seed_and_case(replay), boards if on_board else None)
     started = time.monotonic()
     with console.stage("audit link", with_eta=True) as stage:
         tally = _counted(loaded, oracle, seed, transactions, processes, stage)
@@ -89,12 +98,12 @@ def audit_link(
         stage.note = total.sentence
     console.say(f"\n{table(tally)}\n")
     console.say(f"{total.faulted / (time.monotonic() - started):,.0f} faulted requests a second")
-    boards = None
+    on_boards = None
     if on_board:
-        bench = make_link_bench(loaded, oracle)
-        boards = audit_on_boards(console, bench, seed, on_board, port or (), fqbn, build)
-        console.say(f"\n{table(boards)}\n")
-    return _reported(console, Audited(seed, tally, boards), loaded, oracle, out)
+        with boards() as flashed:
+            on_boards = audit_on_boards(console, flashed, seed, on_board)
+        console.say(f"\n{table(on_boards)}\n")
+    return _reported(console, Audited(seed, tally, on_boards), loaded, oracle, out)
 
 
 def _counted(
@@ -169,18 +178,34 @@ def _reported(
     return ExitCode.FAIL if found else ExitCode.OK
 
 
-def _replay(console: Console, model: "QuantizedModel", oracle: str, name: str) -> int:
-    """Run one case and tell its faults, what came of it, and what is wrong with that."""
-    from sinehil.faults.case import run_case
-    from sinehil.faults.judge import violations
-
+def _seed_and_case(name: str) -> tuple[int, int]:
     try:
         seed, case = (int(part) for part in name.split(":"))
     except ValueError as error:
         raise UsageError(f"--replay {name} is no SEED:CASE", "write it as in `--replay 7:123`") from error
-    bench = make_link_bench(model, oracle)
-    seen = run_case(bench, seed, case)
-    found = violations(bench, seen)
+    return seed, case
+
+
+def _replay(
+    console: Console,
+    model: "QuantizedModel",
+    oracle: str,
+    case: tuple[int, int],
+    boards: "Callable[[], contextlib.AbstractContextManager[Boards]] | None",
+) -> int:
+    """Run one case, on boards if there are any, and tell its faults, what came of it, and what is wrong with that."""
+    from sinehil.faults.boards import SLACK_S, run_on_boards
+    from sinehil.faults.case import run_case
+    from sinehil.faults.judge import violations
+
+    if boards is None:
+        bench = make_link_bench(model, oracle)
+        seen = run_case(bench, *case)
+        found = violations(bench, seen)
+    else:
+        with boards() as flashed:
+            seen = run_on_boards(flashed.bench, flashed.ports, *case)
+            found = violations(flashed.bench, seen, SLACK_S)
     document = dict(_told(seen, found))
     for key, value in document.items():
         console.say(f"{key}: {value}")
