@@ -50,7 +50,7 @@ def test_every_code_is_the_oracles_in_as_many_cycles(name: str) -> None:
     model = variety()[name].model()
     _, program, figures = generated(model)
     assert_equal_and_constant(model, program, "litert")
-    assert figures.flash_bytes <= 760  # relu6 23: cycles beyond the goal are bought off with bytes
+    assert figures.flash_bytes <= 790  # relu6 23: cycles beyond the goal are bought off with bytes
     assert figures.worst_cycles <= 8000
     assert figures.stack_bytes <= 40
 

@@ -80,10 +80,10 @@ def _stream_kinds(model: QuantizedModel, oracle: str) -> list[Kind]:
     assert loop is not None
     kinds: list[Kind] = []
     rows = iter(stream_rows(loop))
-    for layer in loop.layers:
+    for number, layer in enumerate(loop.layers):
         kinds += [Kind.COUNTS] * len(next(rows)[1])
         for neuron in layer.neurons:
-            weights = len(padded(loop, neuron.neuron.weights))
+            weights = len(padded(loop, number, neuron.neuron.weights))
             rest = len(next(rows)[1]) - loop.bias_bytes - weights
             kinds += [Kind.BIASES] * loop.bias_bytes + [Kind.WEIGHTS] * weights + [Kind.REQUANTISATION] * rest
     for _, table in rows:

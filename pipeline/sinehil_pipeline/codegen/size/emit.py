@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sinehil_pipeline.codegen.avr.assembly import Assembly, Instruction, Program
 from sinehil_pipeline.codegen.size.forms import FIRST, LAST_CARRY, Long, Steps
 from sinehil_pipeline.codegen.size.loop import Loop
-from sinehil_pipeline.codegen.size.requantize import Registers, requantize, subroutines
+from sinehil_pipeline.codegen.size.requantize import Registers, requantize, short_parts, subroutines
 from sinehil_pipeline.codegen.size.stream import stream_rows
 
 FREE = ("r18", "r19", "r20", "r21", "r22", "r23")
@@ -47,6 +47,8 @@ def _code(loop: Loop) -> Assembly:
     if loop.has_tables:
         kernel.op("bst", r.end, 7, note="T: its codes go through a table")
         kernel.op("andi", r.end, 0x7F)
+    if loop.enters_late:
+        kernel.op("bst", r.end, 0, note="T: it is one input")
     kernel.op("add", r.end, INPUTS, note="where they end")
     kernel.op("lpm", r.count, "Z+", note="neurons of this layer")
     kernel.label("neuron")
@@ -78,7 +80,7 @@ def _result(loop: Loop, weight: str, stored: str) -> str:
         return stored
     if isinstance(form, Long):
         return "r26" if form.after == FIRST else "r27"
-    parts = ("r26", "r27") if form.exact else ("r26", "r27", weight)
+    parts = short_parts(loop, weight)
     return parts[-1 if form.after <= LAST_CARRY else -2]
 
 
@@ -101,8 +103,12 @@ def _neuron(kernel: Assembly, loop: Loop, r: Registers) -> None:
         kernel.op("mov", high[0], middle, note="its sign")
         kernel.op("lsl", high[0])
         kernel.op("sbc", high[0], high[0])
+    if loop.enters_late:
+        kernel.op("brts", "last_product")
     kernel.label("product")
-    for _ in range(loop.unroll):
+    for left in reversed(range(loop.unroll)):
+        if left == 0 and loop.enters_late:
+            kernel.label("last_product")
         kernel.op("ld", r.stored, "X+")
         kernel.op("lpm", r.weight, "Z+")
         kernel.op("fmuls" if loop.form.doubled else "muls", r.stored, r.weight)

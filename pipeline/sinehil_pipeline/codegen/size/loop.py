@@ -24,12 +24,31 @@ class LoopLayer:
 
 @dataclass(frozen=True)
 class Loop:
-    """A whole kernel. ``unroll``: products between two looks at the end of the inputs."""
+    """A whole kernel, and what of it takes bytes to spare cycles.
+
+    ``unroll``: products between two looks at the end of the inputs. ``flat_shifts``: shifts without a loop.
+    ``inlined``: multiplication by the multiplier's bytes without a subroutine.
+    """
 
     form: Form
     layers: tuple[LoopLayer, ...]
     outputs: int
     unroll: int = 1
+    flat_shifts: bool = False
+    inlined: bool = False
+
+    @property
+    def enters_late(self) -> bool:
+        """Whether the one input of the first layer is multiplied by the last of the unrolled products.
+
+        An odd number of inputs says so, which no other layer has then.
+        """
+        return (
+            self.unroll > 1
+            and len(self.layers) > 1
+            and len(self.layers[0].inputs) == 1
+            and not self.has_tables
+        )
 
     @cached_property
     def constants(self) -> tuple[Constants, ...]:
@@ -89,6 +108,8 @@ class Loop:
         return len(self.constants)
 
 
-def padded(loop: Loop, weights: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[int]:
-    """Return the weights, filled up with zeros to a multiple of what is unrolled."""
+def padded(loop: Loop, number: int, weights: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[int]:
+    """Return the weights in layer ``number``, filled up with zeros to a multiple of what is unrolled."""
+    if number == 0 and loop.enters_late:
+        return [int(weight) for weight in weights]
     return [*weights.tolist(), *[0] * (-len(weights) % loop.unroll)]

@@ -11,6 +11,7 @@ from sinehil_pipeline.codegen.size.emit import code_bytes, loop_program
 from sinehil_pipeline.codegen.size.forms import Constants, Form, Long, Short, Steps
 from sinehil_pipeline.codegen.size.loop import Loop, LoopLayer
 from sinehil_pipeline.codegen.size.network import Layer
+from sinehil_pipeline.codegen.size.requantize import has_looped_shifts
 from sinehil_pipeline.codegen.size.search import LONGEST, find
 from sinehil_pipeline.codegen.size.stream import stream_rows
 
@@ -30,13 +31,19 @@ def smallest_loop(network: Sequence[Layer]) -> Loop | None:
         if least >= smallest:
             break
         loop = plan_with(form, network, hardest, smallest - least)
-        for unroll in UNROLL if loop is not None else ():
-            assert loop is not None
-            candidate = replace(loop, unroll=unroll)
+        for candidate in () if loop is None else _variants(loop):
             cost = _cost(candidate, wanted, smallest)
             if cost < smallest:
                 best, smallest = candidate, cost
     return best
+
+
+def _variants(loop: Loop) -> Iterator[Loop]:
+    """Yield the loop, the smallest first, and what takes more bytes and fewer cycles."""
+    shifts = (False, True) if has_looped_shifts(loop) else (False,)
+    inlined = (False, True) if isinstance(loop.form, Short) and loop.form.exact else (False,)
+    for unroll, inline, flat in product(UNROLL, inlined, shifts):
+        yield replace(loop, unroll=unroll, flat_shifts=flat, inlined=inline)
 
 
 def _cost(loop: Loop, wanted: int, most: int) -> int:
@@ -45,8 +52,8 @@ def _cost(loop: Loop, wanted: int, most: int) -> int:
     size = len(program.image)
     if size >= most:
         return size
-    cycles = Machine(program).call([0] * len(loop.layers[0].inputs), loop.outputs).cycles
-    return size + max(0, cycles - wanted) // CYCLES_PER_BYTE
+    excess = Machine(program).call([0] * len(loop.layers[0].inputs), loop.outputs).cycles - wanted
+    return size + (LATE + excess // CYCLES_PER_BYTE if excess > 0 else 0)
 
 
 def _products(network: Sequence[Layer]) -> int:
@@ -121,7 +128,7 @@ def _long_forms() -> Iterator[Long]:
 
 CYCLES, CYCLES_PER_PRODUCT = 6600, 13  # the larger of the two is kept to
 ROOM = 1.1  # how far a multiplier may be from the slope
-CYCLES_PER_BYTE = 16  # beyond what is wanted
+CYCLES_PER_BYTE, LATE = 16, 40  # beyond what is wanted; and bytes for being beyond it at all
 CORRECTION_BYTES = 3  # at least
 UNROLL = (1, 2, 4)
 SHORT = ((1, False), (2, False), (2, True), (3, True))

@@ -1,5 +1,6 @@
 """The part of the loop that turns a sum into a stored byte, by form."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -22,6 +23,18 @@ class Registers:
     stored: str
     spare: str
     result: str
+
+
+def has_looped_shifts(loop: Loop) -> bool:
+    """Whether the shifts to the left are a loop, unless they are ``flat_shifts``."""
+    form = loop.form
+    if isinstance(form, Short):
+        return form.after <= LAST_CARRY and form.after > _most_flat(short_parts(loop, ""))
+    return isinstance(form, Long) and UNROLLED_SHIFTS < form.after < FIRST
+
+
+def _most_flat(registers: Sequence[str]) -> int:
+    return UNROLLED_SHIFTS if registers[2:] else UNROLLED_SHORT_SHIFTS
 
 
 def requantize(kernel: Assembly, loop: Loop, r: Registers) -> None:
@@ -58,13 +71,18 @@ def _(form: Short, kernel: Assembly, loop: Loop, r: Registers) -> None:
             kernel.op("lpm", "r27", "Z+", note="addend")
         else:
             kernel.op("clr", "r27")
-        for _ in range(form.multiplier_bytes):
-            kernel.op("rcall", "times_byte")
+        for left in reversed(range(form.multiplier_bytes)):
+            if not loop.inlined:
+                kernel.op("rcall", "times_byte")
+                continue
+            _times_byte(kernel, r)
+            if left:
+                _next_byte(kernel, r)
     else:
         _products(kernel, form, r)
-    parts = ("r26", "r27") if form.exact else ("r26", "r27", r.weight)
+    parts = short_parts(loop, r.weight)
     if form.after <= LAST_CARRY:
-        _shift_left(kernel, form.after, parts, r.stored)
+        _shift_left(kernel, form.after, parts, r.stored, flat=loop.flat_shifts)
     else:
         _shift_right(kernel, 8 - form.after, parts[-2:])
     if loop.needs_ceiling and form.after <= LAST_CARRY:
@@ -77,6 +95,14 @@ def _(form: Short, kernel: Assembly, loop: Loop, r: Registers) -> None:
         _skip(kernel, "brlt", "ldi", r.result, 255, note=CEILING)
     if form.corrections:
         _corrections(kernel, r, count="r27" if r.result == "r26" else "r26")
+
+
+def short_parts(loop: Loop, weight: str) -> tuple[str, ...]:
+    """Return where a short form's sum of products lies, lowest byte first."""
+    assert isinstance(loop.form, Short)
+    if not loop.form.exact:
+        return "r26", "r27", weight
+    return ("r27", weight) if loop.inlined else ("r26", "r27")
 
 
 def _products(kernel: Assembly, form: Short, r: Registers) -> None:
@@ -102,9 +128,11 @@ def _products(kernel: Assembly, form: Short, r: Registers) -> None:
     kernel.op("adc", r.weight, "r1")
 
 
-def _shift_left(kernel: Assembly, count: int, registers: tuple[str, ...], counter: str) -> None:
+def _shift_left(
+    kernel: Assembly, count: int, registers: tuple[str, ...], counter: str, *, flat: bool
+) -> None:
     first, *others = registers
-    looped = count > (UNROLLED_SHIFTS if others[1:] else UNROLLED_SHORT_SHIFTS)
+    looped = not flat and count > _most_flat(registers)
     label = kernel.new_label("shift")
     if looped:
         kernel.op("ldi", counter, count)
@@ -137,7 +165,7 @@ def _(form: Long, kernel: Assembly, loop: Loop, r: Registers) -> None:
     for _ in range(form.multiplier_bytes):
         kernel.op("rcall", "times_byte")
     if form.after != FIRST:
-        _shift_left(kernel, form.after, parts[:3], r.stored)
+        _shift_left(kernel, form.after, parts[:3], r.stored, flat=loop.flat_shifts)
     if loop.needs_ceiling:
         if form.after == FIRST:
             kernel.op("or", r.weight, "r27")
@@ -152,13 +180,15 @@ def subroutines(kernel: Assembly, loop: Loop, r: Registers) -> None:
     """Add, behind the function's end, what it calls: sum = sum + v * (next byte of the stream) >> 8."""
     if isinstance(loop.form, Long):
         _times_byte_long(kernel, r)
-    elif isinstance(loop.form, Short) and loop.form.exact:
+    elif isinstance(loop.form, Short) and loop.form.exact and not loop.inlined:
+        kernel.label("times_byte")
         _times_byte(kernel, r)
+        _next_byte(kernel, r)
+        kernel.op("ret")
 
 
 def _times_byte(kernel: Assembly, r: Registers) -> None:
     low, middle, *_ = r.sums
-    kernel.label("times_byte")
     kernel.op("lpm", r.stored, "Z+", note="multiplier")
     kernel.op("mul", low, r.stored)
     kernel.op("add", "r26", "r0")
@@ -168,9 +198,11 @@ def _times_byte(kernel: Assembly, r: Registers) -> None:
     kernel.op("mul", middle, r.stored)
     kernel.op("add", "r27", "r0")
     kernel.op("adc", r.weight, "r1")
+
+
+def _next_byte(kernel: Assembly, r: Registers) -> None:
     kernel.op("mov", "r26", "r27")
     kernel.op("mov", "r27", r.weight)
-    kernel.op("ret")
 
 
 def _times_byte_long(kernel: Assembly, r: Registers) -> None:

@@ -55,7 +55,7 @@ def _table_bytes(table: tuple[int, ...]) -> bytes:
 def _layer_row(loop: Loop, number: int) -> Row:
     layer = loop.layers[number]
     is_last = number == len(loop.layers) - 1 and number > 0
-    inputs = len(padded(loop, layer.neurons[0].neuron.weights))
+    inputs = len(padded(loop, number, layer.neurons[0].neuron.weights))
     count = len(layer.neurons) + LAST_LAYER * is_last
     flag = THROUGH_A_TABLE if layer.table is not None else 0
     living = "" if number == 0 else f" (living: {', '.join(map(str, layer.inputs))})"
@@ -67,7 +67,9 @@ def _layer_row(loop: Loop, number: int) -> Row:
 
 def _neuron_bytes(loop: Loop, number: int, constants: Constants) -> bytes:
     bias = constants.bias & (1 << 8 * loop.bias_bytes) - 1
-    weights = padded(loop, constants.neuron.weights if number == 0 else constants.neuron.weights[::-1])
+    weights = padded(
+        loop, number, constants.neuron.weights if number == 0 else constants.neuron.weights[::-1]
+    )
     values = bias.to_bytes(loop.bias_bytes, "little") + bytes(weight & 0xFF for weight in weights)
     values += _form_bytes(loop.form, constants)
     if loop.needs_top:
