@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from sinehil_pipeline.codegen.avr.isa import INVERSE, Operand, encode
 
 NOTE_COLUMN = 36
+NEAR = 56  # words to a jump that a branch shares, with room for what comes between
 ADDRESS_BYTE = re.compile(r"(lo8|hi8)\((\w+)\)")
 JUMPS = {*INVERSE, "rjmp", "rcall"}
 
@@ -104,8 +105,27 @@ class Assembly:
             ]
             if not far:
                 return Program(tuple(items), tuple(_words(items, addresses, labels)), labels)
-            for index in reversed(far):
-                items[index : index + 1] = self._over_a_jump(items[index])
+            self._make_longer(items, addresses, far[0])
+
+    def _make_longer(self, items: list[Item], addresses: Sequence[int], index: int) -> None:
+        """Let the branch reach an RJMP to its label that is near enough, or else go over one of its own."""
+        branch = items[index]
+        assert isinstance(branch, Instruction)
+        jump = Instruction("rjmp", branch.operands, branch.note)
+        near = (
+            at
+            for at, item in enumerate(items)
+            if isinstance(item, Instruction)
+            and (item.mnemonic, item.operands) == (jump.mnemonic, jump.operands)
+            and abs(addresses[at] - addresses[index]) <= NEAR
+        )
+        island = next(near, None)
+        if island is None:
+            items[index : index + 1] = self._over_a_jump(branch)
+            return
+        label = self.new_label("far")
+        items[index] = replace(branch, operands=(label,))
+        items.insert(island, Label(label))
 
     def _over_a_jump(self, item: Item) -> list[Item]:
         assert isinstance(item, Instruction)
