@@ -14,8 +14,9 @@ layer, where u tells. On one input such a kernel has at least to
   step leads to it from another, once for all neurons with the same factor.
 
 More comparisons, jumps, saved registers, third bytes and longer lines are not counted: a kernel might do without
-them. A neuron is at rest where it has the lowest code of the region. More regions would be faster still, and larger,
-down to the table of all answers.
+them. Nor is it counted that a product can be spared where the factor is the sum of two others. A neuron is at rest
+where it has the lowest code of the region. More regions would be faster still, and larger, down to the table of all
+answers.
 """
 
 from collections.abc import Sequence

@@ -8,6 +8,7 @@ from sinehil_pipeline.codegen.avr.assembly import Assembly
 from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
 from sinehil_pipeline.codegen.speed.frame import Frame
+from sinehil_pipeline.codegen.speed.grouping import grouped
 from sinehil_pipeline.codegen.speed.lookup import Lookup
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, PlannedStage
 from sinehil_pipeline.codegen.speed.products import multiply_add
@@ -22,7 +23,7 @@ from sinehil_pipeline.codegen.speed.registers import (
     load,
 )
 from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte, emit_rest
-from sinehil_pipeline.codegen.speed.sources import FromInput, FromMemory, Source
+from sinehil_pipeline.codegen.speed.sources import FromInput, FromMemory, Pass, Source
 from sinehil_pipeline.codegen.speed.words import neuron_words, stage_words
 
 FEW = 6  # registers of accumulators that are kept through all passes of the stage before
@@ -36,6 +37,7 @@ class Body:
     inputs: Lookup | None
     assembly: Assembly
     frame: Frame = field(init=False)
+    _source: Source | None = None
 
     def __post_init__(self) -> None:
         self.frame = Frame(self.assembly, self._has_tables)
@@ -63,6 +65,10 @@ class Body:
         self._title(0)
         return 1, FromInput(first)
 
+    @property
+    def _mirrored(self) -> bool:
+        return isinstance(self._source, FromInput) and self._source.mirrored
+
     def _pushed(self, index: int) -> Source:
         """Return the source that reads what a stage has pushed, last first."""
         neurons = [made.neuron for made in self.planned[index].neurons]
@@ -79,13 +85,15 @@ class Body:
     def _stage(self, index: int, source: Source) -> int:
         """Write a stage, and those whose accumulators fit beside it; return which comes next."""
         self._title(index)
+        self._source = source
         neurons = self.planned[index].neurons
         layout = self._layout(index, set(source.taken))
         if index == len(self.planned) - 1 and neurons:
             self.frame.find_outputs()
         for number, group in enumerate(layout.groups):
             self._load(index, group)
-            source.emit(self.assembly, self._multiply(index, group), number == len(layout.groups) - 1)
+            at = Pass(number, len(layout.groups), keeps=bool(layout.carried))
+            source.emit(self.assembly, self._multiply(index, group), at)
             if number == 0 and layout.carried:
                 self._load(index + 1, layout.carried)
             for which, registers in group:
@@ -128,12 +136,27 @@ class Body:
                 continue
             if not after:
                 return Layout(groups, [])
-            carried = self._next_registers(index, _registers(groups) | (taken if passes > 1 else set()))
+            held = taken if passes > 1 or self._looks_at_input(index) else set()
+            carried = self._next_registers(index, _registers(groups) | held)
             if carried:
-                return Layout(groups, carried)
+                return self._regrouped(index, pool, taken, Layout(groups, carried))
             if sum(after) > FEW:
                 return Layout(groups, [])
         return Layout([], [])
+
+    def _regrouped(self, index: int, pool: Pool, taken: set[str], layout: "Layout") -> "Layout":
+        """Return the layout with the neurons in passes, and in registers, where they take fewer cycles if there are."""
+        planned, before = self.planned[index].neurons, self.planned[index - 1].first if index else None
+        weights = [made.neuron.weights for made in planned]
+        often = [int(first.active.sum()) for first in before] if before else [1] * len(weights[0])
+        groups: list[Group] = []
+        for numbers in grouped(weights, often, [len(group) for group in layout.groups]):
+            order = sorted(numbers, key=lambda which: planned[which].form.rest != "compare")
+            registers = pool.take([planned[which].form.width for which in order])
+            groups.append(list(zip(order, registers or [], strict=False)))
+        held = _registers(groups) | (taken if len(groups) > 1 or self._looks_at_input(index) else set())
+        carried = self._next_registers(index, held) if all(groups) else []
+        return Layout(groups, carried) if carried else layout
 
     def _next_registers(self, index: int, held: set[str]) -> "Group":
         """Return registers for the next stage's accumulators that nothing else holds; empty if there are too few."""
@@ -141,6 +164,9 @@ class Body:
             return []
         pool = Pool.of(held | self._reserved(index + 1), (THIRD, INPUT))
         return _numbered(pool.take(self._widths(index + 1)), 0)
+
+    def _looks_at_input(self, index: int) -> bool:
+        return any(made.form.rest == "codes" for made in self.planned[index].neurons)
 
     def _widths(self, index: int) -> list[int]:
         """Return how many bytes each accumulator of a stage has."""
@@ -165,7 +191,7 @@ class Body:
             self.assembly.comment(line)
         done = self.assembly.new_label("done")
         if ahead and lookup is None:
-            emit_rest(self.assembly, made.form, registers, done)
+            emit_rest(self.assembly, made.form, registers, done, self._mirrored)
             byte = emit_byte(self.assembly, made.form, registers, made.neuron.top)
             self._multiply(index + 1, ahead)(byte, which)
             self.assembly.label(done)
@@ -183,7 +209,7 @@ class Body:
     def _byte_even_at_rest(self, made: PlannedNeuron, registers: Registers, done: str) -> str:
         if made.form.rest:
             self.assembly.op("mov", byte_register(made.form), ZERO)
-            emit_rest(self.assembly, made.form, registers, done)
+            emit_rest(self.assembly, made.form, registers, done, self._mirrored)
         byte = emit_byte(self.assembly, made.form, registers, made.neuron.top)
         self.assembly.label(done)
         return byte

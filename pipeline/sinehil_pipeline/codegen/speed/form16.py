@@ -3,6 +3,7 @@
 With u = accumulator - offset in two bytes (uh, ul) and a multiplier (mh, ml), the byte is the high byte of
 
     p = uh mh + (ul mh >> 8)                        "one": ml = 0
+    p = uh mh + (ul mh >> 8) + (uh mh >> 8)         "plus"; "minus" with the last taken off; only for listed points
     p = uh mh + (ul mh >> 8) + (uh ml >> 8)         "two"
     p = uh mh + ((ul mh + uh ml) >> 8)              "all"
 
@@ -20,10 +21,17 @@ from sinehil_pipeline.codegen.reach import Int64s
 from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, LOW, ZERO
 
 WORD = 1 << 16
-KIND_CYCLES = {"one": 8, "two": 13, "all": 15}
-KIND_ERROR = {"one": 1, "two": 3, "all": 3}  # how much p can lie below the exact product, in its own units
+KIND_CYCLES = {"one": 8, "plus": 10, "minus": 10, "two": 13, "all": 15}
+KIND_ERROR = {
+    "one": 1,
+    "plus": 2,
+    "minus": 3,
+    "two": 3,
+    "all": 3,
+}  # how much p can lie below the exact product, in its own units
 NEAREST_BYTES, NEAREST_WORDS = 4, 40
 NEAREST_FEW = 3  # where every accumulator of an interval counts, others come out wrong anyway
+SIGNS = {"plus": 1, "minus": -1}
 MAX_LEFT, MAX_RIGHT, MAX_EXTRA = 7, 6, 2
 SOME = 1  # a constant that the search has yet to fit
 MOST_CONSTANT = 255
@@ -50,7 +58,8 @@ class Form16:
     @property
     def slope(self) -> float:
         """How much p grows with u."""
-        return (self.multiplier / WORD + self.extra) * 2.0**self.shift
+        multiplier = self.multiplier * (1 + SIGNS.get(self.kind, 0) / 256)
+        return (multiplier / WORD + self.extra) * 2.0**self.shift
 
     @property
     def error(self) -> float:
@@ -80,6 +89,8 @@ class Form16:
         high, low = v >> 8, v & 0xFF
         mh, ml = self.multiplier >> 8, self.multiplier & 0xFF
         p = high * mh
+        if self.kind in SIGNS:
+            p = p + SIGNS[self.kind] * (p >> 8)
         p = p + (low * mh + high * ml >> 8) if self.kind == "all" else p + (low * mh >> 8) + (high * ml >> 8)
         total: Int64s = p + self.extra * v + self.constant
         return total
@@ -94,6 +105,7 @@ class Form16:
         parts = [f"{v} * {self.multiplier}"]
         parts += [f"{self.extra} * 65536 * {v}"] if self.extra else []
         parts += [f"{self.constant * WORD}"] if self.constant else []
+        parts[0] += f" * {256 + SIGNS[self.kind]}/256" if self.kind in SIGNS else ""
         return f"{' + '.join(parts)} >> {23 if self.half else 24} ({self.kind})"
 
     def emit(self, assembly: Assembly, u: Sequence[str]) -> str:
@@ -103,6 +115,9 @@ class Form16:
         assembly.op("ldi", FACTOR, self.multiplier >> 8, note=f"multiplier {self.multiplier}")
         assembly.op("mul", high, FACTOR)
         assembly.op("movw", LOW, "r0")
+        if self.kind in SIGNS:
+            assembly.op("add" if SIGNS[self.kind] > 0 else "sub", LOW, BYTE)
+            assembly.op("adc" if SIGNS[self.kind] > 0 else "sbc", BYTE, ZERO)
         assembly.op("mul", low, FACTOR)
         _add(assembly, "r1", ZERO)
         for _ in range(self.extra):
@@ -112,7 +127,7 @@ class Form16:
         if self.constant:
             assembly.op("subi", LOW, 256 - self.constant)
             assembly.op("sbci", BYTE, 255)
-        if self.kind != "one":
+        if self.kind in ("two", "all"):
             self._emit_low_products(assembly, low, high)
         if self.half:
             assembly.op("lsl", LOW)
@@ -165,7 +180,10 @@ def forms16(slope: float, highest: int, wide: bool, few: bool) -> Iterator[list[
 def _groups(exact: float, shift: int, extra: int, half: bool, few: bool) -> Iterator[list[Form16]]:
     high = [256 * (int(exact / 256) + by) for by in _outwards(1 if few else NEAREST_BYTES)]
     word = [int(exact) + by for by in _outwards(NEAREST_FEW if few else NEAREST_WORDS)]
-    for kind, multipliers in (("one", high), ("two", word), ("all", word)):
+    lists = [("one", high), ("two", word), ("all", word)]
+    if not few:
+        lists += [(kind, high) for kind in SIGNS]
+    for kind, multipliers in lists:
         fitting = [multiplier for multiplier in multipliers if 0 < multiplier < WORD]
         for constant in (0, SOME):
             forms = [Form16(kind, shift, extra, half, m, constant) for m in fitting]

@@ -25,7 +25,7 @@ MOST_FLASH = 30 * 1024  # an Uno's, less boot loader and sketch
 WHOLE = (0, 256)
 LEAST_BYTES_A_PRODUCT = 4  # ADD and ADC
 ABOUT = (
-    "r0:1 products; r18:19 and r22 what is requantised; r23 factor; r24 u = x + 128; r25 zero; others accumulators.",
+    "r0:1 products; r18:19 and r22 what is requantised; r23 factor; r24 u = x + 128 or 255 - u; r25 zero; others sums.",
     "Bytes are codes less the neuron's lowest: a neuron at rest is 0. Constants are proven by the whole domain named.",
 )
 

@@ -19,9 +19,11 @@ from sinehil_pipeline.codegen.speed.steps import Steps
 
 Bools = NDArray[np.bool_]
 BYTE_VALUES, WORD = 256, 1 << 16
+MIRROR = 255
 ALWAYS = 0.05  # a neuron that rests on fewer of the codes is computed on all of them
 MAX_WHOLE, MAX_SHIFT, NEAREST_BYTES, NEAREST_WORDS = 4, 3, 6, 200
 CLAMP_CYCLES = 3
+SIGNS = {"plus": 1, "minus": -1}
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Line:
     """byte = (constant +- product +- 256 whole u) >> 8, then >> shift, all modulo 2^16.
 
     ``kind``: "bare" product = u factor, constant 0, rising; "high" only its high byte counts; "word" all of it;
-    "two" factor has 16 bits: product = u fh + (u fl >> 8).
+    "plus" and "minus", rising, with product >> 8 besides; "two" factor has 16 bits: product = u fh + (u fl >> 8).
     """
 
     kind: str
@@ -42,8 +44,8 @@ class Line:
     @property
     def cycles(self) -> int:
         """What it costs."""
-        carries = self.kind == "two" and self._low_sum_carries()
-        base = {"bare": 4, "high": 5, "word": 7, "two": 11}[self.kind]
+        carries = self.kind == "two" and self.falling and self._low_sum_carries()
+        base = {"bare": 4, "high": 5, "word": 6 + self.falling, "plus": 8, "minus": 8, "two": 11}[self.kind]
         return base + carries + self.whole + self.shift
 
     def __call__(self, u: Int64s) -> Int64s:
@@ -57,6 +59,8 @@ class Line:
         if self.kind == "two":
             return u * (self.factor >> 8) + (u * (self.factor & 0xFF) >> 8)
         product = u * self.factor
+        if self.kind in SIGNS:
+            return product + SIGNS[self.kind] * (product >> 8)
         return product & 0xFF00 if self.kind in ("bare", "high") else product
 
     def _low_sum_carries(self) -> bool:
@@ -67,19 +71,24 @@ class Line:
         """Return the form for a reader of the assembly."""
         sign = "-" if self.falling else "+"
         factor = f"{self.whole} + {self.factor}/{WORD if self.kind == 'two' else BYTE_VALUES}"
+        if self.kind in SIGNS:
+            factor += f" * {BYTE_VALUES + SIGNS[self.kind]}/{BYTE_VALUES}"
         return f"({self.constant}/256 {sign} u * ({factor})) >> {self.shift} ({self.kind})"
 
     def emit(self, assembly: Assembly) -> str:
         """Write it; return the register of the byte."""
         first, then = ("sub", "sbc") if self.falling else ("add", "adc")
         low, high = self.constant & 0xFF, self.constant >> 8
-        assembly.op("ldi", FACTOR, self.factor & 0xFF)
+        in_two = self.kind == "two" and not self.falling
+        assembly.op("ldi", FACTOR, self.factor >> 8 if in_two else self.factor & 0xFF)
         assembly.op("mul", INPUT, FACTOR)
         if self.kind == "bare":
             assembly.op("mov", BYTE, "r1")
         elif self.kind == "high":
             assembly.op("ldi", BYTE, high)
             assembly.op(first, BYTE, "r1")
+        elif not self.falling:
+            self._emit_rising(assembly)
         else:
             assembly.op("ldi", LOW, low)
             assembly.op("ldi", BYTE, high)
@@ -97,12 +106,26 @@ class Line:
             assembly.op("lsr", BYTE)
         return BYTE
 
+    def _emit_rising(self, assembly: Assembly) -> None:
+        assembly.op("movw", LOW, "r0")
+        if self.kind in SIGNS:
+            assembly.op("add" if SIGNS[self.kind] > 0 else "sub", LOW, "r1")
+            assembly.op("adc" if SIGNS[self.kind] > 0 else "sbc", BYTE, ZERO)
+        assembly.op("subi", LOW, -self.constant & 0xFF)
+        assembly.op("sbci", BYTE, -self.constant >> 8 & 0xFF)
+        if self.kind == "two":
+            assembly.op("ldi", FACTOR, self.factor & 0xFF)
+            assembly.op("mul", INPUT, FACTOR)
+            assembly.op("add", LOW, "r1")
+            assembly.op("adc", BYTE, ZERO)
+
 
 @dataclass(frozen=True)
 class FirstByte:
     """A first-layer neuron on the codes ``u`` [n]: where it is ``active`` [n], its form there, its clamp.
 
     ``clamp``: None, or the first u that is clamped to ``top`` (rising) or the first that is not (falling).
+    ``mirrored``: all that is in 255 - u instead of u, so that a neuron which rests on high codes rises as well.
     """
 
     form: Line | Steps
@@ -111,17 +134,17 @@ class FirstByte:
     rising: bool
     clamp: int | None
     top: int
+    mirrored: bool = False
 
     @property
     def kind(self) -> str:
         """Say whether it is "always" active, or from a threshold ``up``, or ``down`` from it."""
-        return "always" if self.active.all() else "up" if self.active[-1] else "down"
+        return "always" if self.active.all() else "down" if self.mirrored else "up"
 
     @property
     def threshold(self) -> int:
-        """The first active u (up), or the first that is not (down)."""
-        codes = self.u[self.active]
-        return int(codes[0]) if self.kind == "up" else int(codes[-1]) + 1
+        """The first active u, or 255 - u where ``mirrored``."""
+        return int(self.u[self.active][0])
 
     @property
     def cycles(self) -> int:
@@ -161,7 +184,11 @@ def find_first_byte(neuron: Neuron, u: Int64s, can_rest: bool) -> FirstByte:
 
 def _on(neuron: Neuron, u: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
     rising = neuron.weights[0] > 0
-    found = FirstByte(Steps.through(u[active], wanted[active]), u, active, rising, None, neuron.top)
+    mirrored = not rising and not active.all()
+    if mirrored:
+        u, wanted, active, rising = MIRROR - u[::-1], wanted[::-1], active[::-1], True
+    steps = Steps.through(u[active], wanted[active])
+    found = FirstByte(steps, u, active, rising, None, neuron.top, mirrored)
     whole = _first_line(neuron, u[active], wanted[active], rising)
     if whole is not None:
         found = replace(found, form=whole)
@@ -193,7 +220,7 @@ def _one_product(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Itera
             for factor in range(max(0, exact - NEAREST_BYTES), min(256, exact + NEAREST_BYTES + 1)):
                 if rising:
                     yield Line("bare", False, whole, factor, shift, 0)
-                for kind in ("high", "word"):
+                for kind in ("high", "word", *(SIGNS if rising else ())):
                     yield from _with_constant(Line(kind, not rising, whole, factor, shift, 0), u, wanted)
 
 

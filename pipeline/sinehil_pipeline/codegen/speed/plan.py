@@ -51,26 +51,27 @@ def plan(layers: Sequence[LayerReach], first: int = 0, end: int = 256) -> Plan:
     return Plan(
         first,
         end,
-        tuple(_planned(stage, u if stage.number == 1 else None) for stage in found),
+        tuple(_planned(stage, u if stage.number <= 2 else None) for stage in found),
         input_lookup(layers),
     )
 
 
 def _planned(stage: Stage, u: Int64s | None) -> PlannedStage:
-    if u is not None:
+    """Return a stage; ``u``: the input's codes, where they are at hand while it is computed."""
+    if u is not None and stage.number == 1:
         can_rest = stage.lookup is None
         return PlannedStage(
             stage, (), tuple(find_first_byte(neuron, u, can_rest) for neuron in stage.neurons)
         )
-    return PlannedStage(stage, tuple(plan_neuron(neuron) for neuron in stage.neurons), None)
+    return PlannedStage(stage, tuple(plan_neuron(neuron, u) for neuron in stage.neurons), None)
 
 
-def plan_neuron(neuron: Neuron) -> PlannedNeuron:
+def plan_neuron(neuron: Neuron, u: Int64s | None = None) -> PlannedNeuron:
     """Return the neuron with the cheapest form at any scale that its weights have room for."""
     largest = max(abs(weight) for weight in neuron.weights)
     scales = range(1, min(MOST_SCALES, LARGEST_FACTOR // largest) + 1)
     plans = [
-        PlannedNeuron(scaled, k, find_requantization(scaled))
+        PlannedNeuron(scaled, k, find_requantization(scaled, u))
         for k in scales
         for scaled in [_scaled(neuron, k)]
     ]

@@ -1,15 +1,20 @@
 """One byte times many weights, added to many accumulators.
 
 ``ldi t, |w|; mul h, t; add; adc`` is 5 cycles, the sign being in ADD or SUB. Neurons with the same |w| share the
-product; |w| + 1, |w| - 1, 2 |w| and |w| / 2 follow from the product at hand in 2 cycles instead of 3.
+product; |w| + 1, |w| - 1, 2 |w| and |w| / 2 follow from the product at hand in 2 cycles instead of 3. Where |w| is the
+sum or the difference of two others, adding both products takes 2 cycles more and spares the product; 256 times the
+byte is the byte itself, one place higher.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
 from sinehil_pipeline.codegen.speed.registers import FACTOR, ZERO, Registers
+
+PAST = 256  # the factor whose product is the byte in the next place
+SUM_CYCLES, NEVER = 2, 1000
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,16 @@ STEPS: Mapping[str, tuple[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Sum:
+    """A factor that is ``first`` + ``second`` (or the difference): both products are added, and it needs none."""
+
+    factor: int
+    first: int
+    second: int
+    minus: bool
+
+
 def multiply_add(
     assembly: Assembly, byte: str, terms: Iterable[tuple[int, Registers]], note: str = ""
 ) -> None:
@@ -36,12 +51,60 @@ def multiply_add(
     for weight, registers in terms:
         if weight:
             by_factor.setdefault(abs(weight), []).append((weight < 0, registers))
-    for negative, registers in by_factor.pop(1, []):
+    made, found = shared(tuple(sorted((factor, _extra(users)) for factor, users in by_factor.items())))
+    addends: dict[int, list[tuple[bool, Registers]]] = {}
+    for factor in sorted(set(by_factor) - {each.factor for each in found}):
+        addends[factor] = list(by_factor[factor])
+    for each in found:
+        for negative, registers in by_factor[each.factor]:
+            addends.setdefault(each.first, []).append((negative, registers))
+            addends.setdefault(each.second, []).append((negative ^ each.minus, registers))
+    for negative, registers in addends.pop(1, []):
         _accumulate(assembly, negative, registers, (byte, ZERO))
-    for product in products(frozenset(by_factor)):
+    for negative, registers in addends.pop(PAST, []):
+        assembly.op("sub" if negative else "add", registers[1], byte)
+    for product in products(made):
         _emit_product(assembly, product, byte, note)
-        for negative, registers in by_factor[product.factor]:
+        for negative, registers in addends[product.factor]:
             _accumulate(assembly, negative, registers, ("r0", "r1"))
+
+
+def _extra(users: Sequence[tuple[bool, Registers]]) -> int:
+    """Return what a second addition to all users of a factor costs; NEVER if one of them has a third byte."""
+    return NEVER if any(len(registers) > 2 for _, registers in users) else SUM_CYCLES * len(users)
+
+
+@cache
+def shared(factors: tuple[tuple[int, int], ...]) -> tuple[frozenset[int], tuple[Sum, ...]]:
+    """Return which factors get a product, and which are sums of two others; each comes with what a sum costs more."""
+    made = frozenset(factor for factor, _ in factors) - {1}
+    found: list[Sum] = []
+    while True:
+        used = {addend for each in found for addend in (each.first, each.second)}
+        cycles = product_cycles(made)
+        best: tuple[int, Sum] | None = None
+        for factor, extra in factors:
+            if factor not in made or factor in used or extra >= NEVER:
+                continue
+            gain = cycles - product_cycles(made - {factor})
+            for each in _sums(factor, made - {factor}):
+                more = gain - (extra // 2 if PAST in (each.first, each.second) else extra)
+                if more > (best[0] if best else 0):
+                    best = more, each
+        if best is None:
+            return made, tuple(found)
+        found.append(best[1])
+        made -= {best[1].factor}
+
+
+def _sums(factor: int, made: frozenset[int]) -> Iterator[Sum]:
+    """Yield how a factor can come about from two of those made, from 1 and from PAST, which need no product."""
+    at_hand = made | {1, PAST}
+    for first in sorted(at_hand):
+        if factor - first in at_hand and factor - first <= first:
+            yield Sum(factor, first, factor - first, minus=False)
+        if first - factor in at_hand:
+            yield Sum(factor, first, first - factor, minus=True)
 
 
 def _accumulate(assembly: Assembly, negative: bool, registers: Registers, addend: tuple[str, str]) -> None:

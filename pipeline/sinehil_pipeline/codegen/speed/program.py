@@ -23,7 +23,7 @@ def speed_program(plans: Sequence[Plan]) -> Program | None:
         whole.op("subi", INPUT, 128)
     labels = tuple(whole.new_label("region") for _ in plans)
     sizes = tuple(plan.end - plan.first for plan in plans)
-    Dispatch(labels, tuple(plan.first for plan in plans[1:]), sizes, "up").emit(whole)
+    Dispatch(labels, tuple(plan.first for plan in plans[1:]), sizes).emit(whole)
     for plan, label in reversed(list(zip(plans, labels, strict=True))):
         if len(plans) > 1:
             whole.comment("")

@@ -26,7 +26,7 @@ MOST_OFFSETS, BEST_OF = 96, 8
 CUT = 256
 SIEVE = 8  # first every 8th point, since most candidates fail early
 LIMIT_CYCLES, EXCEPTION_CYCLES = 6, 8
-CLAMP_CYCLES, SIGN_CYCLES, COMPARE_CYCLES, WIDE_CYCLES = 3, 2, 3, 8
+CLAMP_CYCLES, SIGN_CYCLES, COMPARE_CYCLES, BETWEEN_CYCLES, WIDE_CYCLES = 3, 2, 3, 4, 8
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Requantization:
     """u = accumulator - offset, in ``width`` bytes; negative u rest at 0.
 
     ``rest``: how a resting neuron is told: "" (none rests, or its byte comes out as 0), "sign", or the high byte
-    from which on it rests. ``largest``: the largest byte before the clamp. ``limit``: u >> 8 from which on the
+    from which on it rests; or "codes": it is active from u = ``codes[0]`` to ``codes[1]`` - 1 of the input, None if
+    that is an end of the region. ``largest``: the largest byte before the clamp. ``limit``: u >> 8 from which on the
     byte is the top, where the form does not go so far. ``exceptions``: accumulators with bytes of their own.
     """
 
@@ -46,12 +47,14 @@ class Requantization:
     largest: int
     limit: int | None = None
     exceptions: Exceptions = ()
+    codes: tuple[int | None, int | None] = (None, None)
 
     def cycles(self, top: int) -> int:
         """Return what it costs an active neuron."""
         if isinstance(self.form, Steps):
             return 8 * len(self.form.starts).bit_length()
-        test = {"": 0, "sign": SIGN_CYCLES, "compare": COMPARE_CYCLES}[self.rest]
+        between = BETWEEN_CYCLES if None not in self.codes else SIGN_CYCLES
+        test = {"": 0, "sign": SIGN_CYCLES, "compare": COMPARE_CYCLES, "codes": between}[self.rest]
         return (
             self.form.cycles
             + test
@@ -61,10 +64,17 @@ class Requantization:
         )
 
 
-def find_requantization(neuron: Neuron) -> Requantization:
-    """Return the cheapest form that is right on every point of the neuron; comparisons if there is no other."""
+def find_requantization(neuron: Neuron, codes: Int64s | None = None) -> Requantization:
+    """Return the cheapest form that is right on every point of the neuron; comparisons if there is no other.
+
+    ``codes``: those of the input that the trace is of, if they are still at hand where the neuron is computed.
+    """
     if neuron.trace is not None:
-        return _cheapest(neuron) or _with_limit(neuron) or _comparisons(neuron)
+        found = _cheapest(neuron)
+        by_codes = None if codes is None else _where_active(neuron, codes)
+        plans = [plan for plan in (found, by_codes) if plan is not None]
+        best = min(plans, key=lambda plan: (plan.width, plan.cycles(neuron.top)), default=None)
+        return best or _with_limit(neuron) or _comparisons(neuron)
     served = serve_interval(neuron)
     if served is None:
         return _comparisons(neuron)
@@ -85,6 +95,21 @@ def _cheapest(neuron: Neuron) -> Requantization | None:
             if found is not None and (best is None or found.cycles(neuron.top) < best.cycles(neuron.top)):
                 best = found
     return best
+
+
+def _where_active(neuron: Neuron, codes: Int64s) -> Requantization | None:
+    """Return the cheapest form if the input code tells whether the neuron rests: only active points count then."""
+    assert neuron.trace is not None
+    at = np.flatnonzero(neuron.wanted[np.searchsorted(neuron.accumulators, neuron.trace)])
+    if not at.size or at.size == len(codes) or at[-1] - at[0] + 1 > at.size:
+        return None
+    active = neuron.wanted > 0
+    found = _cheapest(replace(neuron, accumulators=neuron.accumulators[active], wanted=neuron.wanted[active]))
+    if found is None or found.rest:
+        return None
+    first, last = int(codes[at[0]]), int(codes[at[-1]])
+    ends = (None if first == codes[0] else first, None if last == codes[-1] else last + 1)
+    return replace(found, rest="codes", codes=ends)
 
 
 def _with_limit(neuron: Neuron) -> Requantization | None:

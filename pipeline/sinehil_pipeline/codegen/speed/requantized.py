@@ -5,14 +5,21 @@ from collections.abc import Sequence
 from sinehil_pipeline.codegen.avr.assembly import Assembly
 from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
-from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, THIRD, ZERO, is_upper
+from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, INPUT, THIRD, ZERO, is_upper
 from sinehil_pipeline.codegen.speed.requantization import Requantization
 from sinehil_pipeline.codegen.speed.steps import Steps
 
 
-def emit_rest(assembly: Assembly, plan: Requantization, u: Sequence[str], resting: str) -> None:
-    """Branch to ``resting`` if the neuron rests."""
-    if plan.rest == "sign":
+def emit_rest(
+    assembly: Assembly, plan: Requantization, u: Sequence[str], resting: str, mirrored: bool = False
+) -> None:
+    """Branch to ``resting`` if the neuron rests; ``mirrored``: INPUT is 255 - u of the input."""
+    if plan.rest == "codes":
+        first, end = plan.codes
+        if mirrored:
+            first, end = (None if bound is None else 256 - bound for bound in (end, first))
+        _rest_outside(assembly, first, end, resting)
+    elif plan.rest == "sign":
         assembly.op("tst", u[-1])
         assembly.op("brmi", resting)
     elif plan.rest == "compare":
@@ -22,6 +29,20 @@ def emit_rest(assembly: Assembly, plan: Requantization, u: Sequence[str], restin
             assembly.op("ldi", FACTOR, plan.from_high_byte)
             assembly.op("cp", u[1], FACTOR)
         assembly.op("brsh", resting)
+
+
+def _rest_outside(assembly: Assembly, first: int | None, end: int | None, resting: str) -> None:
+    if end is None:
+        assembly.op("cpi", INPUT, first or 0, note="rests by the input")
+        assembly.op("brlo", resting)
+        return
+    compared = INPUT
+    if first is not None:
+        compared = FACTOR
+        assembly.op("mov", FACTOR, INPUT)
+        assembly.op("subi", FACTOR, first)
+    assembly.op("cpi", compared, end - (first or 0), note="rests by the input")
+    assembly.op("brsh", resting)
 
 
 def emit_byte(assembly: Assembly, plan: Requantization, u: Sequence[str], top: int) -> str:

@@ -23,6 +23,21 @@ REACH, WORDS, WORDS_A_STEP = (
     80,
     4,
 )  # words behind one dispatch, so that its jumps reach; words of a neuron
+MOST_KEPT = 10  # bytes on the stack between two passes
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The ``number``-th of ``count`` passes; ``keeps``: the stack stays as it is left until the next one."""
+
+    number: int
+    count: int
+    keeps: bool
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other follows."""
+        return self.number == self.count - 1
 
 
 class Source(Protocol):
@@ -32,47 +47,73 @@ class Source(Protocol):
     def taken(self) -> tuple[str, ...]:
         """The registers that it needs."""
 
-    def emit(self, assembly: Assembly, consume: Consume, last_pass: bool) -> None:
+    def emit(self, assembly: Assembly, consume: Consume, which: Pass) -> None:
         """Write one pass over the sources."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class FromInput:
     """First-layer neurons of a one-input model, computed where they are used.
 
     Those that rest over a part of the codes are sorted by their thresholds, so that a few comparisons of u find the
-    first active one, behind which all are active: no more tests.
+    first active one, behind which all are active: no more tests. Where the stack allows, every other pass pops what
+    the one before it has pushed, in reverse, up to the first neuron that rests.
     """
 
     planned: PlannedStage
+    mirrored: bool = False  # whether INPUT is 255 - u
 
     @property
     def taken(self) -> tuple[str, ...]:
         """The register of u."""
         return (INPUT,)
 
-    def emit(self, assembly: Assembly, consume: Consume, last_pass: bool) -> None:  # noqa: ARG002
-        """Write one pass: always active neurons, then the two chains."""
-        every = list(enumerate(self.planned.first or ()))
-        for number, first in every:
-            if first.kind == "always":
-                self._emit_neuron(assembly, consume, number, first)
-        for kind, sign in (("up", -1), ("down", 1)):
-            chain = [pair for pair in every if pair[1].kind == kind]
-            chain.sort(key=lambda pair: (sign * pair[1].threshold, pair[0]))
-            for part in _in_reach(chain):
-                self._emit_chain(assembly, consume, part, kind)
+    def emit(self, assembly: Assembly, consume: Consume, which: Pass) -> None:
+        """Write one pass: always active neurons, then the two chains; or all that in reverse."""
+        kept = which.keeps and self._most_active() <= MOST_KEPT
+        if kept and which.number % 2:
+            self._emit_reverse(assembly, consume)
+            return
+        if kept and not which.is_last:
+            consume = _pushing(assembly, consume)
+        for part in self._parts():
+            self._turn(assembly, part)
+            if part[0][1].kind == "always":
+                self._emit_neuron(assembly, consume, *part[0])
+            else:
+                self._emit_chain(assembly, consume, part)
 
-    def _emit_chain(self, assembly: Assembly, consume: Consume, chain: Sequence[Numbered], kind: str) -> None:
+    def _parts(self) -> list[list[Numbered]]:
+        """Return single neurons that are always active, and chains."""
+        every = list(enumerate(self.planned.first or ()))
+        parts = [[pair] for pair in every if pair[1].kind == "always"]
+        for kind in ("up", "down"):
+            chain = [pair for pair in every if pair[1].kind == kind]
+            chain.sort(key=lambda pair: (-pair[1].threshold, pair[0]))
+            parts += _in_reach(chain)
+        return parts
+
+    def _most_active(self) -> int:
+        """Return how many bytes there are at most."""
+        active = [
+            first.active[::-1] if first.mirrored else first.active for first in self.planned.first or ()
+        ]
+        return int(np.sum(active, axis=0).max()) if active else 0
+
+    def _turn(self, assembly: Assembly, part: Sequence[Numbered]) -> None:
+        """Let INPUT be what the neurons need."""
+        if part[0][1].mirrored != self.mirrored:
+            assembly.op("com", INPUT, note="u" if self.mirrored else "255 - u")
+            self.mirrored = not self.mirrored
+
+    def _emit_chain(self, assembly: Assembly, consume: Consume, chain: Sequence[Numbered]) -> None:
         """Enter at the first active neuron; those before it rest."""
         entries = [assembly.new_label("first") for _ in chain]
         end = assembly.new_label("rest")
         bounds = [first.threshold for _, first in chain]
         lowest, highest = int(chain[0][1].u[0]), int(chain[0][1].u[-1]) + 1
-        edges = [highest, *bounds, lowest] if kind == "up" else [lowest, *bounds, highest]
-        weights = [abs(b - a) for a, b in pairwise(edges)]
-        tree = Dispatch((end, *entries[::-1]), tuple(bounds[::-1]), tuple(weights[::-1]), kind)
-        tree.emit(assembly)
+        weights = [a - b for a, b in pairwise([highest, *bounds, lowest])]
+        Dispatch((end, *entries[::-1]), tuple(bounds[::-1]), tuple(weights[::-1])).emit(assembly)
         for entry, (number, first) in zip(entries, chain, strict=True):
             assembly.label(entry)
             self._emit_neuron(assembly, consume, number, first)
@@ -86,18 +127,38 @@ class FromInput:
             self.planned.stage.lookup.emit(assembly, byte, self.planned.stage.neurons[number].base)
         consume(byte, number)
 
+    def _emit_reverse(self, assembly: Assembly, consume: Consume) -> None:
+        """Write the pass that pops what was pushed last first; a chain ends where the first neuron rests."""
+        for part in reversed(self._parts()):
+            end = assembly.new_label("rest")
+            if part[0][1].kind != "always":
+                self._turn(assembly, part)
+            for number, first in reversed(part):
+                if first.kind != "always":
+                    assembly.op("cpi", INPUT, first.threshold)
+                    assembly.op("brlo", end)
+                assembly.op("pop", BYTE, note=f"neuron {self.planned.stage.neurons[number].number}")
+                consume(BYTE, number)
+            assembly.label(end)
+
+
+def _pushing(assembly: Assembly, consume: Consume) -> Consume:
+    """Return what keeps a byte before it is consumed."""
+
+    def both(byte: str, number: int) -> None:
+        assembly.op("push", byte, note="for the next pass")
+        consume(byte, number)
+
+    return both
+
 
 @dataclass(frozen=True)
 class Dispatch:
-    """Jumps to one of ``labels`` by comparing u with the ``bounds`` between them; falls through to the last.
-
-    ``kind`` "up": the labels are in ascending order of u; "down": in descending order.
-    """
+    """Jumps to one of ``labels`` by comparing INPUT with the ``bounds`` between them; falls through to the last."""
 
     labels: tuple[str, ...]
     bounds: tuple[int, ...]
     weights: tuple[int, ...]
-    kind: str
 
     def emit(self, assembly: Assembly) -> None:
         """Write the comparisons, halving by how many codes go where."""
@@ -111,7 +172,7 @@ class Dispatch:
         middle = self._middle(first, end)
         beyond = assembly.new_label("u")
         assembly.op("cpi", INPUT, self.bounds[middle - 1])
-        assembly.op("brsh" if self.kind == "up" else "brlo", beyond)
+        assembly.op("brsh", beyond)
         self._between(assembly, first, middle)
         assembly.label(beyond)
         self._between(assembly, middle, end)
@@ -139,7 +200,7 @@ class FromMemory:
         """The pointer."""
         return X
 
-    def emit(self, assembly: Assembly, consume: Consume, last_pass: bool) -> None:
+    def emit(self, assembly: Assembly, consume: Consume, which: Pass) -> None:
         """Write one pass; X is set back unless it is the last."""
         for number in self.numbers:
             assembly.op("ld", BYTE, "X+", note=f"source {number}")
@@ -153,7 +214,7 @@ class FromMemory:
                 assembly.op("breq", skip)
             consume(BYTE, number)
             assembly.label(skip)
-        if not last_pass:
+        if not which.is_last:
             for step in _steps_back(len(self.numbers)):
                 assembly.op("sbiw", X[0], step)
 

@@ -21,7 +21,9 @@ def first_words(planned: PlannedStage, index: int) -> Iterator[str]:
     """Return what a first-layer neuron of a one-input model is."""
     assert planned.first is not None
     neuron, first = planned.stage.neurons[index], planned.first[index]
-    when = {"always": "always", "up": "from u = {}", "down": "below u = {}"}[first.kind]
+    when = {"always": "always", "up": "from u = {}", "down": "from 255 - u = {}, which is u below"}[
+        first.kind
+    ]
     threshold = when if first.kind == "always" else when.format(first.threshold)
     yield f"layer {planned.stage.number} neuron {neuron.number}: weight {neuron.weights[0]}, {threshold};"
     yield f"  code - {neuron.base} = {first.form.words()}, proven on its {int(first.active.sum())} codes"
