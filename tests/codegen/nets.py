@@ -48,6 +48,33 @@ def random_net(
     return Net(x_quantization, tuple(layers), float_ends)
 
 
+def dense_net(seed: int) -> Net:
+    """Return a 1-16-16-1 sine net in which hardly a neuron is dead: knots all over the range, the last layer fitted."""
+    random, x = np.random.default_rng(seed), np.linspace(0, 2 * np.pi, 256)[:, None]
+    slopes = np.where(np.arange(16) % 2, 1, -1) * random.uniform(0.4, 1.2, 16)
+    first, first_bias = slopes[:, None], -slopes * np.linspace(0.2, 5.9, 16)
+    first_values = np.maximum(x @ first.T + first_bias, 0)
+    second = random.normal(0, 0.35, (16, 16))
+    sums = first_values @ second.T
+    second_bias = -np.quantile(sums, random.uniform(0.1, 0.8, 16), axis=0).diagonal()
+    second_values = np.maximum(sums + second_bias, 0)
+    ends = np.c_[second_values, np.ones(256)]
+    fitted = np.linalg.solve(ends.T @ ends + 0.02 * np.eye(17), ends.T @ np.sin(x))
+    last, last_bias = fitted[:16].T, fitted[16]
+    parts = (
+        (first, first_bias, first_values, "RELU"),
+        (second, second_bias, second_values, "RELU"),
+        (last, last_bias, second_values @ last.T + last_bias, "NONE"),
+    )
+    before = x_quantization = Quantization(np.float32(2 * np.pi / 255), -128)
+    layers = []
+    for weights, bias, values, activation in parts:
+        output = fit_quantization(values, 1)
+        layers.append(quantise_layer(weights, bias, before, output, activation, per_tensor=False))
+        before = output
+    return Net(x_quantization, tuple(layers), float_input=False, float_output=False)
+
+
 def largest_weights() -> Net:
     """Return a net whose second layer multiplies up to -128 by 255, the most that 16 bits must hold."""
     net = random_net(7)
