@@ -1,5 +1,6 @@
 """The kernel unrolled for one model's weights: exact on every code, and as fast as it is said to be."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -310,7 +311,8 @@ def _run_products(weights: list[int], byte: int) -> list[int]:
         for register in pair:
             assembly.op("mov", register, "r25")
     assembly.op("ldi", "r19", byte)
-    multiply_add(assembly, "r19", zip(weights, registers, strict=True))
+    terms = [(weight, pair, "") for weight, pair in zip(weights, registers, strict=True)]
+    multiply_add(assembly, "r19", terms)
     for number, register in enumerate(register for pair in registers for register in pair):
         assembly.op("std", f"Z+{number}", register)
     assembly.op("clr", "r1")
@@ -319,6 +321,33 @@ def _run_products(weights: list[int], byte: int) -> list[int]:
     assembly.op("ret")
     bytes_ = [code & 0xFF for code in Machine(assembly.assemble()).call([0], 10).y_q]
     return [low + 256 * high for low, high in zip(bytes_[::2], bytes_[1::2], strict=True)]
+
+
+# -- what a reader sees ---------------------------------------------------------------------------------------------
+
+TITLE = re.compile(r"; layer (\d+) neuron (\d+):")
+POPPED = re.compile(r"pop r19 +; neuron (\d+)$")
+ADDED = re.compile(r"(add|sub) \w+, \w+ +; neuron (\d+): weight (-?\d+)(?: \* (\d+))?$")
+
+
+@pytest.mark.parametrize("name", ["plain 0", "narrow 41"])
+def test_a_weight_can_be_followed_to_its_instructions(name: str) -> None:
+    """Each addition says whose weight it is, as it stands in the .tflite, and with what it has been multiplied."""
+    model = variety()[name].model()
+    layers, seen = model.dense_layers, set[tuple[int, int, int]]()
+    layer = source = 0
+    for line in speed(model).sources["sinehil_infer.S"].splitlines():
+        if title := TITLE.match(line):
+            layer, source = int(title[1]), int(title[2])
+        elif popped := POPPED.search(line):
+            layer, source = 1, int(popped[1])
+        elif added := ADDED.search(line):
+            neuron, weight = int(added[2]), int(added[3])
+            assert weight == layers[layer].weights[neuron, source], line
+            seen.add((layer, neuron, source))
+    for number in (1, 2):
+        of_layer = {place for place in seen if place[0] == number}
+        assert len(of_layer) > 0.5 * np.count_nonzero(layers[number].weights) or (number == 1 and of_layer)
 
 
 # -- what is covered ------------------------------------------------------------------------------------------------

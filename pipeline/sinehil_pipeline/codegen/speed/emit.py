@@ -24,7 +24,7 @@ from sinehil_pipeline.codegen.speed.registers import (
 )
 from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte, emit_rest
 from sinehil_pipeline.codegen.speed.sources import FromInput, FromMemory, Pass, Source
-from sinehil_pipeline.codegen.speed.words import neuron_words, stage_words
+from sinehil_pipeline.codegen.speed.words import neuron_words, stage_words, weight_words
 
 FEW = 6  # registers of accumulators that are kept through all passes of the stage before
 
@@ -181,8 +181,9 @@ class Body:
             load(self.assembly, registers, value, f"layer {index + 1} neuron {made.neuron.number}: bias")
 
     def _multiply(self, index: int, group: "Group") -> "Multiply":
-        terms = [(self.planned[index].neurons[which].neuron.weights, registers) for which, registers in group]
-        return Multiply(self.assembly, terms)
+        return Multiply(
+            self.assembly, [(self.planned[index].neurons[which], registers) for which, registers in group]
+        )
 
     def _finish(self, index: int, which: int, registers: Registers, ahead: "Group") -> None:
         """Requantise a neuron and hand its byte on."""
@@ -236,14 +237,18 @@ class Layout:
 
 @dataclass(frozen=True)
 class Multiply:
-    """Consumes a byte: its products go to the accumulators of ``terms``."""
+    """Consumes a byte: its products go to the accumulators of neurons."""
 
     assembly: Assembly
-    terms: Sequence[tuple[tuple[int, ...], Registers]]
+    neurons: Sequence[tuple[PlannedNeuron, Registers]]
 
     def __call__(self, byte: str, source: int) -> None:
         """Write the products of one source."""
-        multiply_add(self.assembly, byte, [(weights[source], registers) for weights, registers in self.terms])
+        terms = [
+            (made.neuron.weights[source], registers, weight_words(made, source))
+            for made, registers in self.neurons
+        ]
+        multiply_add(self.assembly, byte, terms)
 
 
 def _numbered(taken: list[Registers] | None, start: int) -> Group:

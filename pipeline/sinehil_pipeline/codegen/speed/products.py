@@ -7,7 +7,7 @@ byte is the byte itself, one place higher.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
@@ -43,35 +43,43 @@ class Sum:
     minus: bool
 
 
-def multiply_add(
-    assembly: Assembly, byte: str, terms: Iterable[tuple[int, Registers]], note: str = ""
-) -> None:
-    """Add ``weight * byte`` to each accumulator; clobbers r0, r1 and FACTOR."""
-    by_factor: dict[int, list[tuple[bool, Registers]]] = {}
-    for weight, registers in terms:
+@dataclass(frozen=True)
+class Addend:
+    """A product on its way into an accumulator; ``note`` says for the reader whose weight it is."""
+
+    negative: bool
+    registers: Registers
+    note: str = ""
+
+
+def multiply_add(assembly: Assembly, byte: str, terms: Iterable[tuple[int, Registers, str]]) -> None:
+    """Add ``weight * byte`` to each accumulator, with a note for the reader; clobbers r0, r1 and FACTOR."""
+    by_factor: dict[int, list[Addend]] = {}
+    for weight, registers, note in terms:
         if weight:
-            by_factor.setdefault(abs(weight), []).append((weight < 0, registers))
+            by_factor.setdefault(abs(weight), []).append(Addend(weight < 0, registers, note))
     made, found = shared(tuple(sorted((factor, _extra(users)) for factor, users in by_factor.items())))
-    addends: dict[int, list[tuple[bool, Registers]]] = {}
+    addends: dict[int, list[Addend]] = {}
     for factor in sorted(set(by_factor) - {each.factor for each in found}):
         addends[factor] = list(by_factor[factor])
     for each in found:
-        for negative, registers in by_factor[each.factor]:
-            addends.setdefault(each.first, []).append((negative, registers))
-            addends.setdefault(each.second, []).append((negative ^ each.minus, registers))
-    for negative, registers in addends.pop(1, []):
-        _accumulate(assembly, negative, registers, (byte, ZERO))
-    for negative, registers in addends.pop(PAST, []):
-        assembly.op("sub" if negative else "add", registers[1], byte)
+        for user in by_factor[each.factor]:
+            addends.setdefault(each.first, []).append(user)
+            second = replace(user, negative=user.negative ^ each.minus)
+            addends.setdefault(each.second, []).append(second)
+    for addend in addends.pop(1, []):
+        _accumulate(assembly, addend, (byte, ZERO))
+    for addend in addends.pop(PAST, []):
+        assembly.op("sub" if addend.negative else "add", addend.registers[1], byte, note=addend.note)
     for product in products(made):
-        _emit_product(assembly, product, byte, note)
-        for negative, registers in addends[product.factor]:
-            _accumulate(assembly, negative, registers, ("r0", "r1"))
+        _emit_product(assembly, product, byte)
+        for addend in addends[product.factor]:
+            _accumulate(assembly, addend, ("r0", "r1"))
 
 
-def _extra(users: Sequence[tuple[bool, Registers]]) -> int:
+def _extra(users: Sequence[Addend]) -> int:
     """Return what a second addition to all users of a factor costs; NEVER if one of them has a third byte."""
-    return NEVER if any(len(registers) > 2 for _, registers in users) else SUM_CYCLES * len(users)
+    return NEVER if any(len(user.registers) > 2 for user in users) else SUM_CYCLES * len(users)
 
 
 @cache
@@ -107,28 +115,29 @@ def _sums(factor: int, made: frozenset[int]) -> Iterator[Sum]:
             yield Sum(factor, first, first - factor, minus=True)
 
 
-def _accumulate(assembly: Assembly, negative: bool, registers: Registers, addend: tuple[str, str]) -> None:
-    first, then = ("sub", "sbc") if negative else ("add", "adc")
-    assembly.op(first, registers[0], addend[0])
-    assembly.op(then, registers[1], addend[1])
-    for register in registers[2:]:
+def _accumulate(assembly: Assembly, addend: Addend, product: tuple[str, str]) -> None:
+    first, then = ("sub", "sbc") if addend.negative else ("add", "adc")
+    assembly.op(first, addend.registers[0], product[0], note=addend.note)
+    assembly.op(then, addend.registers[1], product[1])
+    for register in addend.registers[2:]:
         assembly.op(then, register, ZERO)
 
 
-def _emit_product(assembly: Assembly, product: Product, byte: str, note: str) -> None:
+def _emit_product(assembly: Assembly, product: Product, byte: str) -> None:
+    note = f"|w| = {product.factor}"
     if product.step == "mul":
-        assembly.op("ldi", FACTOR, product.factor, note=note)
+        assembly.op("ldi", FACTOR, product.factor)
         assembly.op("mul", byte, FACTOR)
         return
     first, then = STEPS[product.step]
     if product.step == "*2":
-        assembly.op(first, "r0", note=f"{note} |w| = {product.factor}".strip())
+        assembly.op(first, "r0", note=note)
         assembly.op(then, "r1")
     elif product.step == "/2":
-        assembly.op(first, "r1", note=f"{note} |w| = {product.factor}".strip())
+        assembly.op(first, "r1", note=note)
         assembly.op(then, "r0")
     else:
-        assembly.op(first, "r0", byte, note=f"{note} |w| = {product.factor}".strip())
+        assembly.op(first, "r0", byte, note=note)
         assembly.op(then, "r1", ZERO)
 
 

@@ -42,3 +42,9 @@ def neuron_words(planned: PlannedStage, made: PlannedNeuron) -> Iterator[str]:
     if form.exceptions:
         apart = ", ".join(f"{accumulator} ({byte})" for accumulator, byte in form.exceptions)
         yield f"  but for accumulators that no line serves, told apart with their bytes: {apart}"
+
+
+def weight_words(made: PlannedNeuron, source: int) -> str:
+    """Return whose weight it is, and how it stands in the .tflite."""
+    scaled = f" * {made.scale}" if made.scale > 1 else ""
+    return f"neuron {made.neuron.number}: weight {made.neuron.weights[source] // made.scale}{scaled}"
