@@ -221,10 +221,13 @@ def test_one_kind_of_fault_and_the_proxys_end(flashed: Bench, tmp_path: Path) ->
 def test_what_the_proxy_refuses(flashed: Bench, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
+    (tmp_path / "port").symlink_to(flashed.port)
     for words, told in (
         (("--port", tmp_path / "none"), "there is no port"),
         (("--port", flashed.port, "--fault", "rust"), "bits flipped"),
         (("--port", flashed.port, "--link", file), "choose another --link"),
+        (("--port", flashed.port, "--link", tmp_path / "port"), "choose another --link"),
+        (("--port", flashed.port, "--link", tmp_path / "no" / "port"), "No such file"),
     ):
         done = flashed.cli("audit", "proxy", *words)
         assert done.returncode in (ExitCode.USAGE, ExitCode.LINK) and told in done.stderr, done.stderr

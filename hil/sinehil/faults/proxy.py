@@ -29,8 +29,8 @@ class ProxyPort:
     """The end that programs open: a PTY behind a link. Linux tells the master whether anybody has it open."""
 
     def __init__(self, link: Path) -> None:
-        if link.exists() and not link.is_symlink():
-            raise UsageError(f"{link} exists and is no port", "choose another --link")
+        if link.exists():  # a link that leads nowhere was left by somebody who was killed
+            raise UsageError(f"{link} exists", "choose another --link, or remove it")
         self.link = link
         self._master, slave = pty.openpty()
         self._slave = os.ttyname(slave)
@@ -38,8 +38,12 @@ class ProxyPort:
         os.close(slave)
         os.set_blocking(self._master, False)
         beside = link.with_name(f".{link.name}.{os.getpid()}")
-        beside.symlink_to(self._slave)
-        beside.replace(link)
+        try:
+            beside.symlink_to(self._slave)
+            beside.replace(link)
+        except OSError as error:
+            os.close(self._master)
+            raise UsageError(f"cannot make {link}: {error.strerror}", "choose another --link") from error
 
     @property
     def is_open(self) -> bool:
