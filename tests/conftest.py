@@ -52,6 +52,13 @@ def cli_in(home: Path) -> Cli:
     return run
 
 
+def need_namespaces(*flags: str) -> None:
+    """Skip where we may not have namespaces of our own, as in a container, even as root."""
+    done = subprocess.run(["unshare", *flags, "true"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no namespaces here: {done.stderr.strip()}")
+
+
 @pytest.fixture(scope="session")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     return cli_in(tmp_path_factory.mktemp("bench"))

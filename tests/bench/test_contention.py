@@ -1,7 +1,6 @@
 """Two commands on one port: the second says who holds it and changes nothing, whichever they are."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from tests.bench.conftest import DEADLINE_S, Bench, until
 from tests.bench.marked_run import Run, started
+from tests.conftest import need_namespaces
 from tests.serial_over_tcp import bridged
 
 pytestmark = pytest.mark.board
@@ -83,10 +83,10 @@ def test_during_a_flash(victim: Bench, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="namespaces take root")
 def test_during_a_flash_from_a_container(victim: Bench, tmp_path: Path) -> None:
     """One that shares no network with the holder, sees none of its processes, and has the host's /dev."""
     assert victim.control is not None
+    need_namespaces("--net", "--mount", "--pid", "--fork")
     control = victim.control
     received = control.stats().received
     inside = [

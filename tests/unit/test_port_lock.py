@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.conftest import MountTmpfs
+from tests.conftest import MountTmpfs, need_namespaces
 
 from sinehil import port_lock
 from sinehil.deadline import Deadline
@@ -119,10 +119,10 @@ def test_a_url_is_a_port_too() -> None:
         PortLock.acquire("socket://127.0.0.1:10").release()
 
 
-@as_root
 @pytest.mark.parametrize("flags", ["-n", "-nm", "-nmpf"])
 def test_a_port_held_in_another_network_namespace_is_held(slave: str, flags: str) -> None:
     """As by `docker run --network none --volume /dev:/dev`, whose processes cannot see ours."""
+    need_namespaces(flags)
     with (
         Holder(slave, f"{LOCK}(port)", ["unshare", flags]),
         pytest.raises(LinkError, match=f"{slave} is in use by another program"),
