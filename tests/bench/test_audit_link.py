@@ -13,6 +13,7 @@ from cobs import cobs
 
 from sinehil import device, exchange, link
 from sinehil.commands.audit_link import make_link_bench
+from sinehil.commands.audit_proxy import PIECES
 from sinehil.commands.steps import load_model
 from sinehil.errors import ExitCode, IdentityError
 from sinehil.faults import judge
@@ -55,7 +56,7 @@ def test_no_fault_brings_a_false_verdict(trained: Path) -> None:
     document = json.loads(done.stdout)
     assert done.returncode == ExitCode.OK, document["violations"]
     total = document["total"]
-    assert total["faulted"] >= TRANSACTIONS
+    assert total["faulted"] >= TRANSACTIONS and document["elapsed_s"] > 0
     assert (total["wrong_accepts"], total["violations"], document["violations"]) == (0, 0, [])
     assert list(document["rows"]) == list(ROWS)
     assert all(row["faulted"] > 0 for row in document["rows"].values())
@@ -185,6 +186,7 @@ def test_the_judges_limits_are_the_protocols(bench: Bench) -> None:
         codes = 0 if plan.inputs.codes is None else -(-256 // judge.CODES_A_REQUEST)
         floats = -(-len(plan.inputs.x) // (1 if plan.streamed else judge.FLOATS_A_REQUEST))
         assert plan.pieces == 1 + codes + floats + 1, "two identifications and what is between them"
+    assert bench.plans[0].pieces == PIECES
     text = (Path(__file__).parents[2] / "hil/PROTOCOL.md").read_text()
     for mode, plan in zip(("exhaustive", "streamed"), (bench.plans[0], bench.plans[2]), strict=True):
         assert f"{longest_s(plan):.1f} s" in text, mode

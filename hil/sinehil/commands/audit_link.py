@@ -103,7 +103,8 @@ def audit_link(
         with boards() as flashed:
             on_boards = audit_on_boards(console, flashed, seed, on_board)
         console.say(f"\n{table(on_boards)}\n")
-    return _reported(console, Audited(seed, tally, on_boards), loaded, oracle, out)
+    audited = Audited(seed, tally, on_boards, time.monotonic() - started)
+    return _reported(console, audited, loaded, oracle, out)
 
 
 def _counted(

@@ -43,9 +43,8 @@ class FaultyTransport:
         self._replies = Cutter()
         self._heard_at_s = -math.inf
         self._ahead_s = 0.0
-        self._numbers: dict[
-            tuple[int, int], int
-        ] = {}  # of the last request with this sequence number and session
+        # of the last request with this sequence number and session
+        self._numbers: dict[tuple[int, int], int] = {}
 
     @property
     def requests(self) -> int:

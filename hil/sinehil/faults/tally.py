@@ -101,6 +101,7 @@ class Audited:
     seed: int
     simulated: Tally
     on_boards: Tally | None = None
+    elapsed_s: float = 0.0
 
     @property
     def found(self) -> list[str]:
@@ -110,7 +111,12 @@ class Audited:
     def document(self) -> dict[str, Any]:
         """Return the plain data for JSON."""
         boards = self.on_boards.document() if self.on_boards else None
-        return {"seed": self.seed, **self.simulated.document(), "on_boards": boards}
+        return {
+            "seed": self.seed,
+            "elapsed_s": self.elapsed_s,
+            **self.simulated.document(),
+            "on_boards": boards,
+        }
 
 
 def blocks(bench: Bench, seed: int, first: int, step: int) -> Iterator[Tally]:

@@ -12,9 +12,8 @@ from sinehil.files import cannot_write, open_regular
 Record = dict[str, Any]
 
 
-FLAGS = (
-    os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
-)  # a pipe would wait for its reader
+# A pipe would wait for its reader.
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Log:

@@ -22,13 +22,8 @@ from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, LOW, ZERO
 
 WORD = 1 << 16
 KIND_CYCLES = {"one": 8, "plus": 10, "minus": 10, "two": 13, "all": 15}
-KIND_ERROR = {
-    "one": 1,
-    "plus": 2,
-    "minus": 3,
-    "two": 3,
-    "all": 3,
-}  # how much p can lie below the exact product, in its own units
+# How much p can lie below the exact product, in its own units.
+KIND_ERROR = {"one": 1, "plus": 2, "minus": 3, "two": 3, "all": 3}
 NEAREST_BYTES, NEAREST_WORDS = 4, 40
 NEAREST_FEW = 3  # where every accumulator of an interval counts, others come out wrong anyway
 SIGNS = {"plus": 1, "minus": -1}

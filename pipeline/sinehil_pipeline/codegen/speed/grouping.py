@@ -12,10 +12,8 @@ from sinehil_pipeline.codegen.speed.products import PAST
 Groups = list[list[int]]
 SAME, COMPLEMENT, STEP, SUM = 3, 2, 1, 1  # cycles that a product spares another neuron's
 MOST_NEURONS = 40
-STARTS, PRIME = (
-    (83, 151, 199, 227, 31, 59, 109, 173),
-    257,
-)  # orders to start from: whole numbers, the same anywhere
+# Orders to start from, by whole numbers, so that they are the same anywhere.
+STARTS, PRIME = (83, 151, 199, 227, 31, 59, 109, 173), 257
 
 
 def grouped(weights: Sequence[Sequence[int]], often: Sequence[int], sizes: Sequence[int]) -> Groups:
