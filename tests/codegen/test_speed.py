@@ -23,7 +23,8 @@ from sinehil_pipeline.codegen.avr.machine import Machine
 from sinehil_pipeline.codegen.avr.sources import code_spans
 from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
 from sinehil_pipeline.codegen.reach import reach
-from sinehil_pipeline.codegen.speed import requantization
+from sinehil_pipeline.codegen.speed import exact
+from sinehil_pipeline.codegen.speed.exact import right
 from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
@@ -31,7 +32,7 @@ from sinehil_pipeline.codegen.speed.line import FirstByte, find_first_byte
 from sinehil_pipeline.codegen.speed.network import restricted, stages
 from sinehil_pipeline.codegen.speed.plan import plan
 from sinehil_pipeline.codegen.speed.products import NEVER, multiply_add, product_cycles, products, shared
-from sinehil_pipeline.codegen.speed.requantization import right
+from sinehil_pipeline.codegen.speed.requantization import Form
 from sinehil_pipeline.codegen.speed.steps import Steps
 
 Codes = NDArray[np.int64]
@@ -174,7 +175,7 @@ def test_every_form_gives_what_its_assembly_gives() -> None:
         assert checked > 20, form
 
 
-def _run_form(form: requantization.Form, u: int, width: int) -> int:
+def _run_form(form: Form, u: int, width: int) -> int:
     assembly = Assembly()
     for register in ("r16", "r17", "r28", "r29"):
         assembly.op("push", register)
@@ -222,7 +223,7 @@ def test_accumulators_that_no_line_serves_are_told_apart() -> None:
     model = chain_net(1, (64, 16, 10)).model()
     layers = reach(model, "litert")
     neuron = stages(layers, (None, None))[0].neurons[0]
-    found = requantization.find_requantization(neuron)
+    found = exact.find_requantization(neuron)
     assert 1 <= len(found.exceptions) <= 3
     assert not isinstance(found.form, Steps)
     low, high = neuron.span
@@ -253,7 +254,7 @@ def test_every_form_grows_with_u() -> None:
 
 
 def test_comparisons_stand_in_where_no_line_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requantization, "_cheapest", lambda _neuron: None)
+    monkeypatch.setattr(exact, "_cheapest", lambda _neuron: None)
     for net in (variety()["narrow 40"], chain_net(5, (2, 4, 1))):
         model = net.model()
         kernel = speed(model)

@@ -1,23 +1,17 @@
 """The whole function: stages in their order, accumulators in registers, bytes handed on as soon as they are there."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
-from sinehil_pipeline.codegen.speed.form24 import Form24
-from sinehil_pipeline.codegen.speed.form32 import Form32
 from sinehil_pipeline.codegen.speed.frame import Frame
-from sinehil_pipeline.codegen.speed.grouping import grouped
+from sinehil_pipeline.codegen.speed.layout import Group, Registrar, Singly, registers_of
 from sinehil_pipeline.codegen.speed.lookup import Lookup
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, PlannedStage
 from sinehil_pipeline.codegen.speed.products import multiply_add
 from sinehil_pipeline.codegen.speed.registers import (
     BYTE,
-    INPUT,
-    THIRD,
     ZERO,
-    Pool,
     Registers,
     X,
     load,
@@ -26,21 +20,25 @@ from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte,
 from sinehil_pipeline.codegen.speed.sources import FromInput, FromMemory, Pass, Source
 from sinehil_pipeline.codegen.speed.words import neuron_words, stage_words, weight_words
 
-FEW = 6  # registers of accumulators that are kept through all passes of the stage before
-
 
 @dataclass
 class Body:
-    """All layers for one region, with frame and return; X is x_q, or u is in INPUT."""
+    """All layers for one region, with frame and return; X is x_q, or u is in INPUT.
+
+    ``singly``: the inputs are kept in registers, if they are few, and the first neurons computed one by one.
+    """
 
     planned: tuple[PlannedStage, ...]
     inputs: Lookup | None
     assembly: Assembly
+    singly: bool = False
     frame: Frame = field(init=False)
+    _registrar: Registrar = field(init=False)
     _source: Source | None = None
 
     def __post_init__(self) -> None:
         self.frame = Frame(self.assembly, self._has_tables)
+        self._registrar = Registrar(self.planned, self.frame.reserved, self._has_tables)
 
     @property
     def _has_tables(self) -> bool:
@@ -87,7 +85,11 @@ class Body:
         self._title(index)
         self._source = source
         neurons = self.planned[index].neurons
-        layout = self._layout(index, set(source.taken))
+        if self.singly and index == 0 and neurons and isinstance(source, FromMemory):
+            kept = self._registrar.singly(index, len(source.numbers))
+            if kept is not None:
+                return self._one_by_one(index, source, kept)
+        layout = self._registrar.of(index, set(source.taken))
         if index == len(self.planned) - 1 and neurons:
             self.frame.find_outputs()
         for number, group in enumerate(layout.groups):
@@ -102,90 +104,51 @@ class Body:
             return index + 1
         return self._carried(index + 1, layout.carried)
 
-    def _carried(self, index: int, group: "Group") -> int:
+    def _one_by_one(self, index: int, source: FromMemory, kept: Singly) -> int:
+        """Write a stage whose sources never rest, each neuron after the other; return which comes next."""
+
+        def keep(byte: str, number: int) -> None:
+            self.assembly.op("mov", kept.sources[number], byte)
+
+        source.emit(self.assembly, keep, Pass(0, 1, keeps=False))
+        if index == len(self.planned) - 1:
+            self.frame.find_outputs()
+        ahead = self._registrar.ahead(index, {*kept.sources, *kept.accumulator})
+        self._load(index + 1, ahead)
+        for which, made in enumerate(self.planned[index].neurons):
+            registers = kept.accumulator[: made.form.width]
+            self._load(index, [(which, registers)])
+            for number, byte in enumerate(kept.sources):
+                self._multiply(index, [(which, registers)])(byte, number)
+            self._finish(index, which, registers, ahead)
+        return self._carried(index + 1, ahead) if ahead else index + 1
+
+    def _carried(self, index: int, group: Group) -> int:
         """Finish a stage that the one before it has accumulated; likewise what follows, as long as there is room."""
         self._title(index)
         if index == len(self.planned) - 1:
             self.frame.find_outputs()
-        ahead = self._next_registers(index, _registers([group]))
+        ahead = self._registrar.ahead(index, registers_of([group]))
         if ahead:
             self._load(index + 1, ahead)
         for which, registers in group:
             self._finish(index, which, registers, ahead)
         return self._carried(index + 1, ahead) if ahead else index + 1
 
-    def _reserved(self, index: int) -> set[str]:
-        """Return the registers that the accumulators of a stage leave alone."""
-        near = self.planned[max(0, index - 1) : index + 2]
-        forms = [made.form.form for stage in near for made in stage.neurons]
-        reserved = {THIRD for form in forms if isinstance(form, Form24 | Form32)}
-        reserved |= {INPUT for form in forms if isinstance(form, Form32)}
-        return reserved | (
-            set(self.frame.reserved) if index == len(self.planned) - 1 or self._has_tables else set()
-        )
-
-    def _layout(self, index: int, taken: set[str]) -> "Layout":
-        """Return the fewest passes in which the accumulators fit, with room for the next stage's where they are few."""
-        widths = self._widths(index)
-        after = self._widths(index + 1) if index + 1 < len(self.planned) else []
-        pool = Pool.of(taken | self._reserved(index), (THIRD, INPUT))
-        for passes in range(1, len(widths) + 1):
-            bounds = [len(widths) * number // passes for number in range(passes + 1)]
-            groups = [_numbered(pool.take(widths[a:b]), a) for a, b in itertools.pairwise(bounds)]
-            if not all(groups):
-                continue
-            if not after:
-                return Layout(groups, [])
-            held = taken if passes > 1 or self._looks_at_input(index) else set()
-            carried = self._next_registers(index, _registers(groups) | held)
-            if carried:
-                return self._regrouped(index, pool, taken, Layout(groups, carried))
-            if sum(after) > FEW:
-                return Layout(groups, [])
-        return Layout([], [])
-
-    def _regrouped(self, index: int, pool: Pool, taken: set[str], layout: "Layout") -> "Layout":
-        """Return the layout with the neurons in passes, and in registers, where they take fewer cycles if there are."""
-        planned, before = self.planned[index].neurons, self.planned[index - 1].first if index else None
-        weights = [made.neuron.weights for made in planned]
-        often = [int(first.active.sum()) for first in before] if before else [1] * len(weights[0])
-        groups: list[Group] = []
-        for numbers in grouped(weights, often, [len(group) for group in layout.groups]):
-            order = sorted(numbers, key=lambda which: planned[which].form.rest != "compare")
-            registers = pool.take([planned[which].form.width for which in order])
-            groups.append(list(zip(order, registers or [], strict=False)))
-        held = _registers(groups) | (taken if len(groups) > 1 or self._looks_at_input(index) else set())
-        carried = self._next_registers(index, held) if all(groups) else []
-        return Layout(groups, carried) if carried else layout
-
-    def _next_registers(self, index: int, held: set[str]) -> "Group":
-        """Return registers for the next stage's accumulators that nothing else holds; empty if there are too few."""
-        if index + 1 >= len(self.planned):
-            return []
-        pool = Pool.of(held | self._reserved(index + 1), (THIRD, INPUT))
-        return _numbered(pool.take(self._widths(index + 1)), 0)
-
-    def _looks_at_input(self, index: int) -> bool:
-        return any(made.form.rest == "codes" for made in self.planned[index].neurons)
-
-    def _widths(self, index: int) -> list[int]:
-        """Return how many bytes each accumulator of a stage has."""
-        return [made.form.width for made in self.planned[index].neurons]
-
     # -- its parts --------------------------------------------------------------------------------------------
 
-    def _load(self, index: int, group: "Group") -> None:
+    def _load(self, index: int, group: Group) -> None:
         for which, registers in group:
             made = self.planned[index].neurons[which]
             value = made.neuron.bias - made.form.offset
             load(self.assembly, registers, value, f"layer {index + 1} neuron {made.neuron.number}: bias")
 
-    def _multiply(self, index: int, group: "Group") -> "Multiply":
+    def _multiply(self, index: int, group: Group) -> "Multiply":
         return Multiply(
             self.assembly, [(self.planned[index].neurons[which], registers) for which, registers in group]
         )
 
-    def _finish(self, index: int, which: int, registers: Registers, ahead: "Group") -> None:
+    def _finish(self, index: int, which: int, registers: Registers, ahead: Group) -> None:
         """Requantise a neuron and hand its byte on."""
         made, lookup = self.planned[index].neurons[which], self.planned[index].stage.lookup
         for line in neuron_words(self.planned[index], made):
@@ -224,17 +187,6 @@ class Body:
             self.frame.output(BYTE, number, 0)
 
 
-Group = list[tuple[int, Registers]]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The passes of a stage, each with its neurons' registers, and those of the next stage if it is carried along."""
-
-    groups: list[Group]
-    carried: Group
-
-
 @dataclass(frozen=True)
 class Multiply:
     """Consumes a byte: its products go to the accumulators of neurons."""
@@ -249,11 +201,3 @@ class Multiply:
             for made, registers in self.neurons
         ]
         multiply_add(self.assembly, byte, terms)
-
-
-def _numbered(taken: list[Registers] | None, start: int) -> Group:
-    return [] if taken is None else list(enumerate(taken, start))
-
-
-def _registers(groups: Sequence[Group]) -> set[str]:
-    return {register for group in groups for _, registers in group for register in registers}

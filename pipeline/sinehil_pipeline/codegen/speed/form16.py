@@ -7,8 +7,9 @@ With u = accumulator - offset in two bytes (uh, ul) and a multiplier (mh, ml), t
     p = uh mh + (ul mh >> 8) + (uh ml >> 8)         "two"
     p = uh mh + ((ul mh + uh ml) >> 8)              "all"
 
-and of p + extra u + constant. Every p grows with u: where ul goes from 255 to 0, uh mh gains mh and no other part
-loses more than mh. So where such a form is right on both sides of every step it is right between them.
+and of p + extra u + constant. With a third byte, uh is what both upper bytes make. Every p grows with u: where ul goes
+from 255 to 0, uh mh gains mh and no other part loses more than mh. So where such a form is right on both sides of every
+step it is right between them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,10 @@ MOST_CONSTANT = 255
 
 @dataclass(frozen=True)
 class Form16:
-    """``shift``: u << shift (or >> -shift) beforehand. ``half``: at half scale, doubled at the end: bit 8 is carry."""
+    """``shift``: u << shift (or >> -shift) beforehand. ``half``: at half scale, doubled at the end: bit 8 is carry.
+
+    ``third``: u has a third byte, and uh is then both upper ones.
+    """
 
     kind: str
     shift: int
@@ -42,13 +46,16 @@ class Form16:
     half: bool
     multiplier: int
     constant: int
+    third: bool = False
     most_constant = MOST_CONSTANT
 
     @property
     def cycles(self) -> int:
         """What it costs, without tests and clamps."""
         shifts = 2 * self.shift if self.shift > 0 else -3 * self.shift
-        return KIND_CYCLES[self.kind] + shifts + 2 * self.extra + 2 * self.half + 2 * (self.constant > 0)
+        third = (7 if self.kind == "two" else 3) * self.third
+        constant = 2 * (self.constant > 0)
+        return KIND_CYCLES[self.kind] + shifts + 2 * self.extra + 2 * self.half + constant + third
 
     @property
     def slope(self) -> float:
@@ -75,7 +82,7 @@ class Form16:
     def raw(self, u: Int64s) -> Int64s:
         """Return the bytes for u >= 0, before the clamp; ``capacity`` or more where 16 bits do not suffice."""
         v, p = self._shifted(u), self.p(u)
-        raw: Int64s = np.where((v < WORD) & (p < WORD), p // self.unit, self.capacity)
+        raw: Int64s = np.where((v < WORD << 8 * self.third) & (p < WORD), p // self.unit, self.capacity)
         return raw
 
     def p(self, u: Int64s) -> Int64s:
@@ -110,6 +117,9 @@ class Form16:
         assembly.op("ldi", FACTOR, self.multiplier >> 8, note=f"multiplier {self.multiplier}")
         assembly.op("mul", high, FACTOR)
         assembly.op("movw", LOW, "r0")
+        if self.third:
+            assembly.op("mul", u[2], FACTOR)
+            assembly.op("add", BYTE, "r0")
         if self.kind in SIGNS:
             assembly.op("add" if SIGNS[self.kind] > 0 else "sub", LOW, BYTE)
             assembly.op("adc" if SIGNS[self.kind] > 0 else "sbc", BYTE, ZERO)
@@ -123,17 +133,20 @@ class Form16:
             assembly.op("subi", LOW, 256 - self.constant)
             assembly.op("sbci", BYTE, 255)
         if self.kind in ("two", "all"):
-            self._emit_low_products(assembly, low, high)
+            self._emit_low_products(assembly, u)
         if self.half:
             assembly.op("lsl", LOW)
             assembly.op("rol", BYTE)
         return BYTE
 
-    def _emit_low_products(self, assembly: Assembly, low: str, high: str) -> None:
+    def _emit_low_products(self, assembly: Assembly, u: Sequence[str]) -> None:
         assembly.op("ldi", FACTOR, self.multiplier & 0xFF)
-        assembly.op("mul", high, FACTOR)
+        if self.third:
+            assembly.op("mul", u[2], FACTOR)
+            _add(assembly, "r0", "r1")
+        assembly.op("mul", u[1], FACTOR)
         if self.kind == "all":
-            assembly.op("add", low, "r0")
+            assembly.op("add", u[0], "r0")
             assembly.op("adc", LOW, "r1")
         else:
             assembly.op("add", LOW, "r1")
@@ -170,6 +183,27 @@ def forms16(slope: float, highest: int, wide: bool, few: bool) -> Iterator[list[
                 if 0 < exact < WORD and (exact > WORD / 4 or extra):
                     groups += _groups(exact, shift, extra, half, few)
     yield from sorted(groups, key=lambda group: (group[0].cycles, group[0].half))
+
+
+def guardable(slope: float, highest: int) -> list[Form16]:
+    """Return the forms next to that slope that leave u as it is but for a left shift, cheapest first."""
+    found: list[Form16] = []
+    third = highest >= WORD
+    for half in (False, True):
+        for shift in range(1 if third else MAX_LEFT + 1):
+            if highest << shift >= WORD and not third:
+                break
+            for extra in range(1 if third else MAX_EXTRA + 1):
+                exact = slope * 2.0 ** (24 - shift - half) - extra * WORD
+                kinds = ((kind, m) for kind in ("one", *SIGNS, "two") for m in _next_to(kind, exact))
+                found += [Form16(kind, shift, extra, half, m, 0, third) for kind, m in kinds]
+    return sorted(found, key=lambda form: form.cycles)
+
+
+def _next_to(kind: str, exact: float) -> Iterator[int]:
+    step = 1 if kind == "two" else 256
+    below = int(exact / (1 + SIGNS.get(kind, 0) / 256) / step) * step
+    yield from (multiplier for multiplier in (below, below + step) if 0 < multiplier < WORD)
 
 
 def _groups(exact: float, shift: int, extra: int, half: bool, few: bool) -> Iterator[list[Form16]]:

@@ -34,12 +34,17 @@ def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     """Return the kernel; ArtefactError if it cannot fit the flash of an ATmega328P, before much time is spent."""
     layers = reach(model, oracle)
     _check_room(model, _least_bytes(layers))
-    found = _fastest(layers)
-    _check_room(model, len(found.program.image))
+    found = _candidates(layers)
+    _check_room(model, min(len(each.program.image) for each in found))
     inputs = trial_inputs(model)
     codes = list(_codes(layers, inputs, oracle))
-    figures = try_program(found.program, inputs, codes[-1], _bound(layers, codes, found.division))
-    return assembly_kernel(model, oracle, ENGINE, found.program, figures, ABOUT)
+    tried = [
+        (each, try_program(each.program, inputs, codes[-1], _bound(layers, codes, each.division)))
+        for each in found
+        if len(each.program.image) <= MOST_FLASH
+    ]
+    fastest, figures = min(tried, key=lambda pair: pair[1].mean_cycles)
+    return assembly_kernel(model, oracle, ENGINE, fastest.program, figures, ABOUT)
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,25 @@ class Found:
     division: Division
 
 
-def _fastest(layers: Sequence[LayerReach]) -> Found:
+def _candidates(layers: Sequence[LayerReach]) -> Sequence[Found]:
+    """Return the programs of which the fastest that fits will do: at most three, or the one with the best regions."""
+    if layers[0].trace is not None and layers[0].input_table is None and len(layers) > 1:
+        return (_best_division(layers),)
+    guarded = plan(layers)
+    found = [_undivided(guarded, singly=False), _undivided(guarded, singly=True)]
+    if min(len(each.program.image) for each in found) > MOST_FLASH:
+        found.append(_undivided(plan(layers, guards=False), singly=False))
+    return found
+
+
+def _undivided(made: Plan, *, singly: bool) -> Found:
+    program = speed_program([made], singly)
+    assert program is not None
+    return Found(program, (WHOLE,))
+
+
+def _best_division(layers: Sequence[LayerReach]) -> Found:
     """Return the program with the regions that are fastest within MOST_BYTES, or else the smallest one."""
-    if layers[0].trace is None or layers[0].input_table is not None or len(layers) < 2:
-        program = speed_program([plan(layers)])
-        assert program is not None
-        return Found(program, (WHOLE,))
     made = Maker(layers)
     estimates = Estimates.made(layers)
     tried: list[Found] = []

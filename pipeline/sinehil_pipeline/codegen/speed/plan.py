@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sinehil_pipeline.codegen.reach import Int64s, LayerReach
+from sinehil_pipeline.codegen.speed.exact import find_requantization
+from sinehil_pipeline.codegen.speed.guarded import with_guard
 from sinehil_pipeline.codegen.speed.line import FirstByte, find_first_byte
 from sinehil_pipeline.codegen.speed.lookup import Lookup
 from sinehil_pipeline.codegen.speed.network import Neuron, Stage, input_lookup, lookups, restricted, stages
-from sinehil_pipeline.codegen.speed.requantization import Requantization, find_requantization
+from sinehil_pipeline.codegen.speed.requantization import Requantization
 
 LARGEST_FACTOR, MOST_SCALES = 255, 4
 
@@ -42,8 +44,11 @@ class Plan:
     inputs: Lookup | None  # the table before the first stage
 
 
-def plan(layers: Sequence[LayerReach], first: int = 0, end: int = 256) -> Plan:
-    """Return a proven form for every neuron that is computed; ``first`` and ``end`` are for one-input models."""
+def plan(layers: Sequence[LayerReach], first: int = 0, end: int = 256, *, guards: bool = True) -> Plan:
+    """Return a proven form for every neuron that is computed; ``first`` and ``end`` are for one-input models.
+
+    ``guards``: whether intervals may get lines with a second look, which are fast and long.
+    """
     one_input = layers[0].trace is not None
     part = restricted(layers, first, end) if one_input and (first, end) != (0, 256) else layers
     found = stages(part, lookups(layers))
@@ -51,31 +56,36 @@ def plan(layers: Sequence[LayerReach], first: int = 0, end: int = 256) -> Plan:
     return Plan(
         first,
         end,
-        tuple(_planned(stage, u if stage.number <= 2 else None) for stage in found),
+        tuple(_planned(stage, u if stage.number <= 2 else None, guards) for stage in found),
         input_lookup(layers),
     )
 
 
-def _planned(stage: Stage, u: Int64s | None) -> PlannedStage:
+def _planned(stage: Stage, u: Int64s | None, guards: bool) -> PlannedStage:
     """Return a stage; ``u``: the input's codes, where they are at hand while it is computed."""
     if u is not None and stage.number == 1:
         can_rest = stage.lookup is None
         return PlannedStage(
             stage, (), tuple(find_first_byte(neuron, u, can_rest) for neuron in stage.neurons)
         )
-    return PlannedStage(stage, tuple(plan_neuron(neuron, u) for neuron in stage.neurons), None)
+    return PlannedStage(stage, tuple(plan_neuron(neuron, u, guards) for neuron in stage.neurons), None)
 
 
-def plan_neuron(neuron: Neuron, u: Int64s | None = None) -> PlannedNeuron:
+def plan_neuron(neuron: Neuron, u: Int64s | None = None, guards: bool = True) -> PlannedNeuron:
     """Return the neuron with the cheapest form at any scale that its weights have room for."""
     largest = max(abs(weight) for weight in neuron.weights)
     scales = range(1, min(MOST_SCALES, LARGEST_FACTOR // largest) + 1)
     plans = [
-        PlannedNeuron(scaled, k, find_requantization(scaled, u))
+        PlannedNeuron(scaled, k, _requantization(scaled, u, guards))
         for k in scales
         for scaled in [_scaled(neuron, k)]
     ]
     return min(plans, key=lambda made: (made.form.width, made.form.cycles(neuron.top), made.scale))
+
+
+def _requantization(neuron: Neuron, u: Int64s | None, guards: bool) -> Requantization:
+    found = find_requantization(neuron, u)
+    return with_guard(neuron, found) if guards and neuron.trace is None else found
 
 
 def _scaled(neuron: Neuron, scale: int) -> Neuron:

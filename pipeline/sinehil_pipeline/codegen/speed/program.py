@@ -11,10 +11,10 @@ from sinehil_pipeline.codegen.speed.sources import Dispatch
 REACH_WORDS = 1900  # of an RJMP, less what long branches may add
 
 
-def speed_program(plans: Sequence[Plan]) -> Program | None:
+def speed_program(plans: Sequence[Plan], singly: bool = False) -> Program | None:
     """Return the assembled function of a model (one plan), or of a one-input model's regions in ascending order.
 
-    None if regions are too far apart for their jumps.
+    ``singly``: see Body. None if regions are too far apart for their jumps.
     """
     whole = Assembly()
     whole.op("movw", X[0], "r24", note="X = x_q")
@@ -29,7 +29,7 @@ def speed_program(plans: Sequence[Plan]) -> Program | None:
             whole.comment("")
             whole.comment(f"==== u = {plan.first} to {plan.end - 1} ====")
         whole.label(label)
-        whole.items += Body(plan.stages, plan.inputs, Assembly(numbers=whole.numbers)).emit().items
+        whole.items += Body(plan.stages, plan.inputs, Assembly(numbers=whole.numbers), singly).emit().items
     for lookup in (plans[0].inputs, *(planned.stage.lookup for planned in plans[0].stages)):
         if lookup is not None:
             lookup.place(whole)

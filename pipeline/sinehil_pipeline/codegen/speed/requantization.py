@@ -1,31 +1,15 @@
-"""The cheapest proven way from a neuron's accumulator to its byte.
+"""A way from a neuron's accumulator to its byte: form, tests and clamps, and what it costs."""
 
-A candidate is held against every point of the neuron: all accumulators that occur, or for intervals both sides of
-every step and both ends, which is enough since the forms grow with u. What passes is proven; nothing else is used.
-"""
+from dataclasses import dataclass
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from math import ceil, floor
-
-import numpy as np
-from numpy.typing import NDArray
-
-from sinehil_pipeline.codegen.reach import Int64s
-from sinehil_pipeline.codegen.speed.form16 import Form16, forms16
-from sinehil_pipeline.codegen.speed.form24 import Form24, forms24
-from sinehil_pipeline.codegen.speed.form32 import Form32, forms32
-from sinehil_pipeline.codegen.speed.network import Neuron
-from sinehil_pipeline.codegen.speed.slope import Exceptions, serve_interval
+from sinehil_pipeline.codegen.speed.form16 import Form16
+from sinehil_pipeline.codegen.speed.form24 import Form24
+from sinehil_pipeline.codegen.speed.form32 import Form32
+from sinehil_pipeline.codegen.speed.slope import Exceptions
 from sinehil_pipeline.codegen.speed.steps import Steps
 
 Form = Form16 | Form24 | Form32
-Bools = NDArray[np.bool_]
-WORD, SIGN = 1 << 16, 1 << 15
-MOST_OFFSETS, BEST_OF = 96, 8
-CUT = 256
-SIEVE = 8  # first every 8th point, since most candidates fail early
-LIMIT_CYCLES, EXCEPTION_CYCLES = 6, 8
+GUARD_CYCLES, SPLIT_CYCLES = 3, 20
 CLAMP_CYCLES, SIGN_CYCLES, COMPARE_CYCLES, BETWEEN_CYCLES, WIDE_CYCLES = 3, 2, 3, 4, 8
 
 
@@ -37,9 +21,10 @@ class Requantization:
     from which on it rests; or "codes": it is active from u = ``codes[0]`` to ``codes[1]`` - 1 of the input, None if
     that is an end of the region. ``largest``: the largest byte before the clamp. ``limit``: u >> 8 from which on the
     byte is the top, where the form does not go so far. ``exceptions``: accumulators with bytes of their own.
+    Where the low byte of p is below ``guard``, ``fallback`` decides instead, which may have an offset of its own.
     """
 
-    form: Form | Steps
+    form: "Form | Steps | Split"
     offset: int
     width: int
     rest: str
@@ -48,198 +33,50 @@ class Requantization:
     limit: int | None = None
     exceptions: Exceptions = ()
     codes: tuple[int | None, int | None] = (None, None)
+    guard: int = 0
+    fallback: "Requantization | None" = None
 
-    def cycles(self, top: int) -> int:
-        """Return what it costs an active neuron."""
+    @property
+    def forms(self) -> tuple[Form | Steps, ...]:
+        """All forms that may decide."""
+        own = self.form.forms if isinstance(self.form, Split) else (self.form,)
+        return own if self.fallback is None else (*own, *self.fallback.forms)
+
+    def cycles(self, top: int) -> float:
+        """Return what it costs an active neuron on average, as if all low bytes were equally frequent."""
         if isinstance(self.form, Steps):
-            return 8 * len(self.form.starts).bit_length()
+            return self.form.cycles
         between = BETWEEN_CYCLES if None not in self.codes else SIGN_CYCLES
         test = {"": 0, "sign": SIGN_CYCLES, "compare": COMPARE_CYCLES, "codes": between}[self.rest]
         return (
             self.form.cycles
             + test
             + CLAMP_CYCLES * (self.largest > top)
-            + LIMIT_CYCLES * (self.limit is not None)
+            + 2 * self.width * (self.limit is not None)
+            + (2 * self.width + 2) * len(self.exceptions)
             + WIDE_CYCLES * (self.width == 3)
+            + (0 if self.fallback is None else GUARD_CYCLES + self.guard / 256 * self.fallback.cycles(top))
         )
 
 
-def find_requantization(neuron: Neuron, codes: Int64s | None = None) -> Requantization:
-    """Return the cheapest form that is right on every point of the neuron; comparisons if there is no other.
+@dataclass(frozen=True)
+class Split:
+    """A line for negative accumulators and one for the others, each with an offset of its own: TFLM rounds so."""
 
-    ``codes``: those of the input that the trace is of, if they are still at hand where the neuron is computed.
-    """
-    if neuron.trace is not None:
-        found = _cheapest(neuron)
-        by_codes = None if codes is None else _where_active(neuron, codes)
-        plans = [plan for plan in (found, by_codes) if plan is not None]
-        best = min(plans, key=lambda plan: (plan.width, plan.cycles(neuron.top)), default=None)
-        return best or _with_limit(neuron) or _comparisons(neuron)
-    served = serve_interval(neuron)
-    if served is None:
-        return _comparisons(neuron)
-    line, exceptions = served
-    found = _cheapest(line) or _with_limit(line)
-    return _comparisons(neuron) if found is None else replace(found, exceptions=exceptions)
+    negative: Requantization
+    other: Requantization
 
+    @property
+    def forms(self) -> tuple[Form | Steps, ...]:
+        """All forms that may decide."""
+        return (*self.negative.forms, *self.other.forms)
 
-def _cheapest(neuron: Neuron) -> Requantization | None:
-    best: Requantization | None = None
-    for wide in (False, True):
-        if (best is not None) if wide else not _two_bytes_can_do(neuron):
-            continue
-        for group in _groups(neuron, wide):
-            if best is not None and group[0].cycles >= best.cycles(neuron.top):
-                break
-            found = _first(neuron, group, wide)
-            if found is not None and (best is None or found.cycles(neuron.top) < best.cycles(neuron.top)):
-                best = found
-    return best
+    @property
+    def cycles(self) -> float:
+        """About what it costs, with all tests and clamps."""
+        return SPLIT_CYCLES + max(part.form.cycles for part in (self.negative, self.other))
 
-
-def _where_active(neuron: Neuron, codes: Int64s) -> Requantization | None:
-    """Return the cheapest form if the input code tells whether the neuron rests: only active points count then."""
-    assert neuron.trace is not None
-    at = np.flatnonzero(neuron.wanted[np.searchsorted(neuron.accumulators, neuron.trace)])
-    if not at.size or at.size == len(codes) or at[-1] - at[0] + 1 > at.size:
-        return None
-    active = neuron.wanted > 0
-    found = _cheapest(replace(neuron, accumulators=neuron.accumulators[active], wanted=neuron.wanted[active]))
-    if found is None or found.rest:
-        return None
-    first, last = int(codes[at[0]]), int(codes[at[-1]])
-    ends = (None if first == codes[0] else first, None if last == codes[-1] else last + 1)
-    return replace(found, rest="codes", codes=ends)
-
-
-def _with_limit(neuron: Neuron) -> Requantization | None:
-    """Return a form that goes up to 256 beyond the first accumulator at the top; above, a comparison finds the top."""
-    at_top = neuron.accumulators[neuron.wanted == neuron.top]
-    if not at_top.size or at_top[-1] - at_top[0] <= CUT:
-        return None
-    first, end = int(at_top[0]), int(at_top[0]) + CUT
-    inside = neuron.accumulators < end
-    near = replace(
-        neuron,
-        accumulators=np.append(neuron.accumulators[inside], end),
-        wanted=np.append(neuron.wanted[inside], neuron.top),
-    )
-    found = _cheapest(near)
-    if found is None:
-        return None
-    highest = neuron.span[1] - found.offset
-    if (found.width == 2 and highest >= (SIGN if found.rest == "sign" else WORD)) or found.rest == "compare":
-        found = replace(found, width=3, rest="sign" if found.rest else "")
-    return replace(found, limit=(first - found.offset) // 256 + 1)
-
-
-def _groups(neuron: Neuron, wide: bool) -> Iterator[Sequence[Form]]:
-    low = neuron.accumulators[neuron.wanted == 0]
-    highest = neuron.span[1] - (int(low.max()) if low.size else neuron.span[0])
-    groups: list[Sequence[Form]] = [*forms16(neuron.slope, highest, wide, neuron.trace is None)]
-    groups += forms24(neuron.slope, highest, wide)
-    if neuron.trace is None:
-        groups += forms32(neuron.slope, highest, wide)
-    yield from sorted(groups, key=lambda group: group[0].cycles)
-
-
-def _first(neuron: Neuron, group: Sequence[Form], wide: bool) -> Requantization | None:
-    for form in group:
-        found = (_with_constant if form.constant else _with_offset)(neuron, form, wide)
-        if found is not None:
-            return found
-    return None
-
-
-def _with_offset(neuron: Neuron, form: Form, wide: bool) -> Requantization | None:
-    """Return the form with the offset for which it is right on every point, the cheapest test first; None if none."""
-    offsets = _offsets(neuron, form)
-    offsets = offsets[_representable(neuron, offsets, wide)]
-    for sieve in (SIEVE, 1):
-        if not offsets.size:
-            return None
-        offsets = offsets[right(neuron, form, offsets, sieve)]
-    made = (_tested(neuron, form, offset, wide) for offset in offsets[:BEST_OF].tolist())
-    return min(made, key=lambda plan: plan.cycles(neuron.top), default=None)
-
-
-def _with_constant(neuron: Neuron, form: Form, wide: bool) -> Requantization | None:
-    """Return the form with offset and constant, a fraction of an offset, in the middle of those that are right."""
-    least, most = _window(neuron, replace(form, constant=0))
-    offset = np.array([ceil((least + most) / 2)])
-    if least > most or not _representable(neuron, offset, wide).any():
-        return None
-    u = neuron.accumulators - offset[0]
-    p, below_top = replace(form, constant=0).p(np.maximum(u, 0)), (neuron.wanted < neuron.top) & (u >= 0)
-    low = int((neuron.wanted * form.unit - p)[neuron.wanted > 0].max())
-    high = int(((neuron.wanted + 1) * form.unit - 1 - p)[below_top].min()) if below_top.any() else low
-    fitted = replace(form, constant=max(0, min((low + high) // 2, form.most_constant)))
-    return _tested(neuron, fitted, int(offset[0]), wide) if right(neuron, fitted, offset, 1).all() else None
-
-
-def _window(neuron: Neuron, form: Form) -> tuple[float, float]:
-    """Return the least and the most offset that can be right at all.
-
-    wanted * unit <= slope * u + constant, and slope * u + constant - error < (wanted + 1) * unit but for the clamp.
-    """
-    below_top = neuron.wanted < neuron.top
-    active = neuron.wanted > 0
-    at, bytes_ = neuron.accumulators, neuron.wanted
-    most = (at - (bytes_ * form.unit - form.constant) / form.slope)[active].min()
-    least = (at - ((bytes_ + 1) * form.unit + form.error - form.constant) / form.slope)[below_top]
-    return float(least.max()) if least.size else float(most - MOST_OFFSETS), float(most)
-
-
-def _offsets(neuron: Neuron, form: Form) -> Int64s:
-    """Return the whole offsets that can be right at all, from the middle outwards."""
-    least, most = _window(neuron, form)
-    low, high = ceil(least), floor(most)
-    middle = (low + high) // 2
-    found = np.arange(max(low, middle - MOST_OFFSETS // 2), min(high, middle + MOST_OFFSETS // 2) + 1)
-    return found[np.argsort(np.abs(found - middle), kind="stable")]
-
-
-def _representable(neuron: Neuron, offsets: Int64s, wide: bool) -> Bools:
-    """Say for which offsets the bytes that there are tell every u that occurs, resting ones at least as such."""
-    low, high = neuron.span[0] - offsets, neuron.span[1] - offsets
-    if wide:
-        return (high < SIGN * 256) & (low >= -SIGN * 256)
-    start = high // 256 + 1
-    compared = (start < 256) & (low + WORD >= 256 * start)
-    found: Bools = np.where(low >= 0, high < WORD, ((high < SIGN) & (low >= -SIGN)) | compared)
-    return found
-
-
-def _two_bytes_can_do(neuron: Neuron) -> bool:
-    """Say whether 16 bits hold what occurs, for offsets just below the first active accumulator."""
-    first = int(neuron.accumulators[neuron.wanted > 0].min())
-    back = min(2 / neuron.slope, 2.0 * WORD)
-    near = np.arange(first - ceil(back) - 2, first + 1)
-    return bool(_representable(neuron, near, wide=False).any())
-
-
-def right(neuron: Neuron, form: Form, offsets: Int64s, sieve: int) -> Bools:
-    """Say for which offsets every ``sieve``-th point comes out right."""
-    wanted = neuron.wanted[::sieve]
-    u = neuron.accumulators[::sieve] - offsets[:, None]
-    raw = form.raw(np.maximum(u, 0))
-    clamped = (wanted == neuron.top) & (raw >= neuron.top) & (raw < form.capacity)
-    right: Bools = np.where(u < 0, wanted == 0, (raw == wanted) | clamped).all(axis=1)
-    return right
-
-
-def _tested(neuron: Neuron, form: Form, offset: int, wide: bool) -> Requantization:
-    """Add the test that tells resting accumulators."""
-    low, high = neuron.span[0] - offset, neuron.span[1] - offset
-    u = neuron.accumulators - offset
-    largest = int(form.raw(u[u >= 0]).max())
-    rest = "" if low >= 0 else "sign" if wide or (high < SIGN and low >= -SIGN) else "compare"
-    return Requantization(form, offset, 3 if wide else 2, rest, high // 256 + 1, largest)
-
-
-def _comparisons(neuron: Neuron) -> Requantization:
-    low, high = neuron.span
-    offset = (low + high + 1) // 2
-    width = 2 if high - low < WORD else 3
-    steps = Steps.through(neuron.accumulators - offset, neuron.wanted)
-    return Requantization(steps, offset, width, "", 0, neuron.top)
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        parts = (f"(u - ({part.offset})): {part.form.words()}" for part in (self.negative, self.other))
+        return "below 0 and from there on, with {} and {}".format(*parts)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
-from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, INPUT, THIRD, ZERO, is_upper
-from sinehil_pipeline.codegen.speed.requantization import Requantization
+from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO, is_upper
+from sinehil_pipeline.codegen.speed.requantization import Requantization, Split
 from sinehil_pipeline.codegen.speed.steps import Steps
 
 
@@ -52,9 +53,13 @@ def emit_byte(assembly: Assembly, plan: Requantization, u: Sequence[str], top: i
         _emit_exception(assembly, plan, u, accumulator - plan.offset, own, beyond)
     if plan.limit is not None:
         _emit_limit(assembly, plan, u, top, beyond)
+    if isinstance(plan.form, Split):
+        return _emit_split(assembly, plan.form, u, top)
     byte = plan.form.emit(assembly, u)
     if not isinstance(plan.form, Steps) and plan.largest > top:
         _emit_clamp(assembly, plan, u, byte, top)
+    if plan.fallback is not None:
+        _emit_second_look(assembly, plan, plan.fallback, u, top, beyond)
     assembly.label(beyond)
     return byte
 
@@ -84,6 +89,56 @@ def _emit_exception(
     assembly.op("ldi", byte_register(plan), byte)
     assembly.op("rjmp", beyond)
     assembly.label(other)
+
+
+def _emit_second_look(
+    assembly: Assembly,
+    plan: Requantization,
+    fallback: Requantization,
+    u: Sequence[str],
+    top: int,
+    beyond: str,
+) -> None:
+    assert isinstance(plan.form, Form16)
+    assembly.op("cpi", LOW, plan.guard)
+    assembly.op("brsh", beyond)
+    for _ in range(plan.form.shift):
+        assembly.op("lsr", u[1])
+        assembly.op("ror", u[0])
+    _emit_other(assembly, fallback, plan.offset, u, top)
+
+
+def _emit_split(assembly: Assembly, split: Split, u: Sequence[str], top: int) -> str:
+    negative, done = assembly.new_label("negative"), assembly.new_label("either")
+    assembly.op("tst", u[-1])
+    assembly.op("brmi", negative)
+    _emit_other(assembly, split.other, 0, u, top)
+    assembly.op("rjmp", done)
+    assembly.label(negative)
+    _emit_other(assembly, split.negative, 0, u, top)
+    assembly.label(done)
+    return BYTE
+
+
+def _emit_other(assembly: Assembly, other: Requantization, offset: int, u: Sequence[str], top: int) -> None:
+    """Set BYTE by a requantisation with an offset of its own, where u is less ``offset``."""
+    assembly.comment(f"u = accumulator - ({other.offset}): {other.form.words()}")
+    _subtract(assembly, u, other.offset - offset)
+    byte, rests = byte_register(other), assembly.new_label("rests")
+    if other.rest:
+        assembly.op("mov", byte, ZERO)
+        emit_rest(assembly, other, u[: other.width], rests)
+    emit_byte(assembly, other, u[: other.width], top)
+    assembly.label(rests)
+    if byte != BYTE:
+        assembly.op("mov", BYTE, byte)
+
+
+def _subtract(assembly: Assembly, u: Sequence[str], value: int) -> None:
+    if value:
+        for index, register in enumerate(u):
+            assembly.op("ldi", FACTOR, value >> 8 * index & 0xFF)
+            assembly.op("sbc" if index else "sub", register, FACTOR)
 
 
 def byte_register(plan: Requantization) -> str:

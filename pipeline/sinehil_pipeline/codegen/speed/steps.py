@@ -25,6 +25,11 @@ class Steps:
         first = np.flatnonzero(np.diff(wanted, prepend=wanted[0] - 1))
         return cls(tuple(u[first].tolist()), tuple(wanted[first].tolist()))
 
+    @property
+    def cycles(self) -> int:
+        """About what it costs."""
+        return 8 * len(self.starts).bit_length()
+
     def __call__(self, u: Int64s) -> Int64s:
         """Return the bytes."""
         index = np.searchsorted(np.array(self.starts[1:], np.int64), u, side="right")

@@ -39,8 +39,11 @@ def neuron_words(planned: PlannedStage, made: PlannedNeuron) -> Iterator[str]:
     scaled = f", all times {made.scale}" if made.scale > 1 else ""
     yield f"layer {planned.stage.number} neuron {neuron.number}: accumulators {low} to {high}, {proven}{scaled};"
     yield f"  u = accumulator - ({form.offset}); code - ({neuron.base}) = {form.form.words()}"
-    if form.exceptions:
-        apart = ", ".join(f"{accumulator} ({byte})" for accumulator, byte in form.exceptions)
+    exact = form.fallback or form
+    if form.fallback is not None:
+        yield f"  where p has a low byte below {form.guard}: u = accumulator - ({exact.offset}), {exact.form.words()}"
+    if exact.exceptions:
+        apart = ", ".join(f"{accumulator} ({byte})" for accumulator, byte in exact.exceptions)
         yield f"  but for accumulators that no line serves, told apart with their bytes: {apart}"
 
 

@@ -1,0 +1,57 @@
+"""Requantisation by a line that need not be exact, with a second look where that matters: 12 to 20 cycles mostly.
+
+Of the line's p = high byte and low byte, no step comes late, and none comes more than ``guard`` too early: where the
+byte is to be k, 256 k <= p < 256 (k + 1) + guard. So the high byte is right wherever the low one is ``guard`` or more,
+and only elsewhere the exact form is asked. p grows with u, so both sides of every step prove it for all between them.
+"""
+
+from dataclasses import replace
+from math import ceil, floor
+
+import numpy as np
+
+from sinehil_pipeline.codegen.speed.exact import before_limit, representable, tested, with_limit
+from sinehil_pipeline.codegen.speed.form16 import Form16, guardable
+from sinehil_pipeline.codegen.speed.network import Neuron
+from sinehil_pipeline.codegen.speed.requantization import GUARD_CYCLES, Requantization
+
+LARGEST_GUARD = 255
+
+
+def with_guard(neuron: Neuron, exact: Requantization) -> Requantization:
+    """Return ``exact``, or the line that takes fewer cycles with ``exact`` behind it."""
+    best = exact
+    cut = before_limit(neuron)
+    first_active = int(neuron.accumulators[neuron.wanted > 0][0])
+    highest = (neuron if cut is None else cut).span[1] - first_active
+    for form in guardable(neuron.slope, highest):
+        if form.cycles + GUARD_CYCLES >= best.cycles(neuron.top):
+            break
+        for part in (neuron, cut):
+            found = None if part is None else _guarded(part, form, exact)
+            if found is None:
+                continue
+            found = found if part is neuron else with_limit(found, neuron)
+            best = min(best, found, key=lambda plan: plan.cycles(neuron.top))
+            break
+    return best
+
+
+def _guarded(neuron: Neuron, form: Form16, exact: Requantization) -> Requantization | None:
+    """Return the line with the highest offset at which no step comes late; None if the registers do not suffice."""
+    active, wide = neuron.wanted > 0, exact.width == 3
+    most = floor((neuron.accumulators - neuron.wanted * form.unit / form.slope)[active].min())
+    offsets = most - np.arange(ceil((form.error + 1) / form.slope) + 2)
+    u = neuron.accumulators - offsets[:, None]
+    p = form.p(np.maximum(u, 0))
+    late = np.where(u < 0, active, p < neuron.wanted * form.unit).any(axis=1)
+    possible = np.flatnonzero(~late & representable(neuron, offsets, wide))
+    if not possible.size:
+        return None
+    at = possible[0]
+    plan = tested(neuron, form, int(offsets[at]), wide)
+    early = (p[at] - (neuron.wanted + 1) * form.unit + 1)[(u[at] >= 0) & (neuron.wanted < neuron.top)]
+    guard = max(0, int(early.max(initial=0))) << form.half
+    if plan.largest >= form.capacity or guard > LARGEST_GUARD:
+        return None
+    return replace(plan, guard=guard, fallback=exact) if guard else plan

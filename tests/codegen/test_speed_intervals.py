@@ -1,0 +1,150 @@
+"""The unrolled kernel where inputs are several: each accumulator that can occur, not only both sides of the steps."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from random_nets import any_net
+from test_portable_forms import oracle_codes
+from test_size_intervals import saturating_net
+
+from sinehil.arithmetic import ORACLES
+from sinehil.tflite_model import QuantizedModel
+from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.avr.machine import Machine
+from sinehil_pipeline.codegen.reach import LayerReach, reach
+from sinehil_pipeline.codegen.speed.form16 import Form16
+from sinehil_pipeline.codegen.speed.network import Neuron
+from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, plan
+from sinehil_pipeline.codegen.speed.registers import ZERO
+from sinehil_pipeline.codegen.speed.requantization import Requantization, Split
+from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte, emit_rest
+from sinehil_pipeline.codegen.speed.steps import Steps
+
+Int64s = NDArray[np.int64]
+LISTED = 3_000_000
+WRONG = -1
+
+
+def planned(model: QuantizedModel, oracle: str) -> Iterator[tuple[PlannedNeuron, LayerReach]]:
+    layers = reach(model, oracle)
+    for stage in plan(layers).stages:
+        for made in stage.neurons:
+            if made.neuron.trace is None and np.ptp(made.neuron.span) < LISTED:
+                yield made, layers[stage.stage.number - 1]
+
+
+def every_accumulator(made: PlannedNeuron, layer: LayerReach, oracle: str) -> tuple[Int64s, Int64s]:
+    """Return all accumulators of the neuron, scaled as its weights are, and the oracle's bytes."""
+    low, high = (end // made.scale for end in made.neuron.span)
+    at = np.arange(low, high + 1)
+    codes = np.clip(oracle_codes(oracle, layer.layer, made.neuron.number, at), layer.lowest, layer.highest)
+    return made.scale * at, codes - made.neuron.base
+
+
+def bytes_of(form: Requantization, neuron: Neuron, at: Int64s) -> Int64s:
+    """Return what a requantisation makes of accumulators; WRONG where it has no answer."""
+    if isinstance(form.form, Split):
+        parts = (bytes_of(part, neuron, at) for part in (form.form.negative, form.form.other))
+        return np.where(at < 0, *parts)
+    u = at - form.offset
+    if isinstance(form.form, Steps):
+        return form.form(u)
+    raw = form.form.raw(np.maximum(u, 0))
+    found = np.where(raw < form.form.capacity, np.minimum(raw, neuron.top), WRONG)
+    if isinstance(form.form, Form16) and form.fallback is not None:
+        low_bytes = form.form.p(np.maximum(u, 0)) << form.form.half & 0xFF
+        found = np.where(low_bytes < form.guard, bytes_of(form.fallback, neuron, at), found)
+    if form.limit is not None:
+        found = np.where(u >> 8 >= form.limit, neuron.top, found)
+    for accumulator, byte in form.exceptions:
+        found = np.where(at == accumulator, byte, found)
+    return np.where(u < 0, 0 if form.rest else WRONG, found)
+
+
+def interval_models(seeds: range) -> Iterator[tuple[int, QuantizedModel]]:
+    models = ((seed, any_net(seed, widest=12).model()) for seed in seeds)
+    yield from ((seed, model) for seed, model in models if model.inputs > 1)
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> None:
+    kinds: dict[str, int] = {}
+    models = [*interval_models(range(300, 320)), *((seed, saturating_net(seed).model()) for seed in range(4))]
+    for seed, model in models:
+        for made, layer in planned(model, oracle):
+            at, wanted = every_accumulator(made, layer, oracle)
+            found = bytes_of(made.form, made.neuron, at)
+            wrong = at[found != wanted]
+            assert not wrong.size, f"net {seed} neuron {made.neuron.number}: {wrong.size}, first {wrong[:3]}"
+            kind = type(made.form.form if made.form.fallback is None else made.form.fallback.form).__name__
+            kinds[kind] = kinds.get(kind, 0) + 1
+    print(oracle, kinds)  # noqa: T201
+    assert kinds["Form24"] > 20
+    assert ("Split" in kinds) == (oracle == "tflm")
+
+
+def test_with_a_smaller_guard_some_accumulators_are_wrong() -> None:
+    """Negative control: the guard is the least that will do."""
+    guarded = 0
+    for _, model in interval_models(range(300, 320)):
+        for made, layer in planned(model, "litert"):
+            if made.form.fallback is None or not isinstance(made.form.form, Form16):
+                continue
+            at, wanted = every_accumulator(made, layer, "litert")
+            for guard in (0, made.form.guard - (1 << made.form.form.half)):
+                smaller = replace(made.form, guard=guard)
+                assert (bytes_of(smaller, made.neuron, at) != wanted).any()
+            guarded += 1
+    assert guarded > 30
+
+
+@pytest.mark.parametrize("oracle", ["litert", "tflm"])
+def test_the_assembly_looks_twice_where_the_plan_does(oracle: str) -> None:
+    """Accumulators on which the cheap line is wrong or nearly so, which random inputs seldom reach."""
+    looked_twice = neurons = noticed = 0
+    for _, model in interval_models(range(300, 330)):
+        for made, layer in planned(model, oracle):
+            if made.form.fallback is None or not isinstance(made.form.form, Form16):
+                continue
+            at, wanted = every_accumulator(made, layer, oracle)
+            u = at - made.form.offset
+            low_bytes = made.form.form.p(np.maximum(u, 0)) << made.form.form.half & 0xFF
+            twice = np.flatnonzero((u >= 0) & (low_bytes < made.form.guard))
+            some = np.unique([0, len(at) - 1, *twice[:: max(1, len(twice) // 12)]])
+            assert _run(made, at[some]) == wanted[some].tolist()
+            looked_twice += len(some)
+            spoilt = replace(made.form.fallback, offset=made.form.fallback.offset + _half_a_byte(made))
+            again = replace(made, form=replace(made.form, fallback=spoilt))
+            noticed += _run(again, at[some]) != wanted[some].tolist()
+            neurons += 1
+    assert looked_twice > 300
+    assert noticed > 0.8 * neurons  # negative control; the others have few bytes but 0 and the top
+
+
+def _half_a_byte(made: PlannedNeuron) -> int:
+    return int(np.ceil(0.5 / made.neuron.slope))
+
+
+def _run(made: PlannedNeuron, accumulators: Int64s) -> list[int]:
+    """Return the bytes that the neuron's own assembly makes of accumulators in registers."""
+    form, found = made.form, []
+    for accumulator in accumulators.tolist():
+        u = accumulator - form.offset
+        registers = ("r20", "r21", "r26")[: form.width]
+        assembly = Assembly()
+        assembly.op("movw", "r30", "r22")
+        assembly.op("ldi", ZERO, 0)
+        for index, register in enumerate(registers):
+            assembly.op("ldi", register, u >> 8 * index & 0xFF)
+        assembly.op("mov", byte_register(form), ZERO)
+        emit_rest(assembly, form, registers, "rests")
+        emit_byte(assembly, form, registers, made.neuron.top)
+        assembly.label("rests")
+        assembly.op("st", "Z+", byte_register(form))
+        assembly.op("clr", "r1")
+        assembly.op("ret")
+        found.append(Machine(assembly.assemble()).call([0], 1).y_q[0] & 0xFF)
+    return found
