@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from chains import chain_net
 from models import Layer, Net
 from numpy.typing import NDArray
 from random_nets import any_net
@@ -15,7 +16,9 @@ from sinehil.tflite_model import Quantization, QuantizedModel
 from sinehil_pipeline.codegen import generate_kernel
 from sinehil_pipeline.codegen.avr.machine import Machine
 from sinehil_pipeline.codegen.reach import LayerReach, reach
-from sinehil_pipeline.codegen.size.forms import BYTE, FAR, Constants, Short, Steps, is_exact, with_edge
+from sinehil_pipeline.codegen.size.constants import BYTE, FAR, Constants
+from sinehil_pipeline.codegen.size.forms import Short, Steps, is_exact, with_edge
+from sinehil_pipeline.codegen.size.long import Long
 from sinehil_pipeline.codegen.size.loop import Loop
 from sinehil_pipeline.codegen.size.network import living_network
 from sinehil_pipeline.codegen.size.plan import smallest_loop
@@ -92,6 +95,23 @@ def test_random_nets_are_right_on_every_accumulator() -> None:
         assert_right_everywhere(model, ORACLES[seed % 3]) for seed, model in models if model.inputs > 1
     )
     assert neurons > 40
+
+
+@pytest.mark.parametrize("shape", [(2, 64), (4, 8, 3)])
+def test_tflm_has_a_line_on_each_side_of_zero(shape: tuple[int, ...]) -> None:
+    """Ties are rounded away from 0, so that one line seldom serves both sides; two take a few bytes more."""
+    model = chain_net(1, shape).model()
+    assert assert_right_everywhere(model, "tflm") == sum(shape[1:])
+    loop = smallest_loop(living_network(reach(model, "tflm")))
+    assert loop is not None
+    assert isinstance(loop.form, Long)
+    assert loop.form.split
+    kernels = [generate_kernel(model, oracle, "size") for oracle in ("litert", "tflm")]
+    assert kernels[1].core_bytes < 1.5 * kernels[0].core_bytes
+    exact = [is_exact(loop.form, constants) for constants in loop.constants]
+    spoilt = [is_exact(loop.form, replace(each, below=each.addend)) for each in loop.constants]
+    assert all(exact)
+    assert not all(spoilt)  # negative control
 
 
 def test_the_kernel_is_right_on_inputs_that_go_far(seed: int = 1) -> None:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly, Instruction, Program
-from sinehil_pipeline.codegen.size.forms import FIRST, LAST_CARRY, Long, Steps
+from sinehil_pipeline.codegen.size.constants import FIRST, LAST_CARRY
+from sinehil_pipeline.codegen.size.forms import Steps
+from sinehil_pipeline.codegen.size.long import Long
 from sinehil_pipeline.codegen.size.loop import Loop
-from sinehil_pipeline.codegen.size.requantize import Registers, requantize, short_parts, subroutines
+from sinehil_pipeline.codegen.size.requantize import requantize, short_parts, subroutines
+from sinehil_pipeline.codegen.size.requantize_parts import Registers
 from sinehil_pipeline.codegen.size.stream import stream_rows
 
 FREE = ("r18", "r19", "r20", "r21", "r22", "r23")

@@ -4,38 +4,24 @@ With v = accumulator - offset, a form gives a byte: 0 for a negative v, 255 for 
 stands for what the instructions would get wrong; it never equals a wanted byte, so such constants are never used.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sinehil_pipeline.codegen.reach import Int64s
+from sinehil_pipeline.codegen.size.constants import (
+    BYTE,
+    FAR,
+    LAST_CARRY,
+    UNKNOWN,
+    WRONG,
+    Constants,
+    common_words,
+    corrected,
+)
+from sinehil_pipeline.codegen.size.long import Long
 from sinehil_pipeline.codegen.size.network import Neuron
-
-WRONG = -1
-FIRST = 8  # shifts to the left after which the first byte is the result as it is
-FAR, UNKNOWN = 1 << 16, 1 << 24
-BYTE = 255
-LAST_CARRY = 4  # up to so many shifts to the left, what is beyond a byte is the last one's carry
-
-
-@dataclass(frozen=True)
-class Constants:
-    """What one neuron's form computes with.
-
-    ``corrections``: (v, what is added to the byte from there on), ascending.
-    """
-
-    neuron: Neuron
-    offset: int
-    multiplier: int = 0
-    addend: int = 0
-    corrections: tuple[tuple[int, int], ...] = ()
-    steps: tuple[int, ...] = ()
-
-    @property
-    def bias(self) -> int:
-        """The neuron's bias with the offset folded in."""
-        return self.neuron.bias - self.offset
 
 
 @dataclass(frozen=True)
@@ -67,7 +53,7 @@ class Short:
         parts += [] if self.exact else ["the product of the low bytes left out"]
         parts += [f"v >> {self.before} before"] if self.before else []
         parts += ["with an addend"] if self.addend else []
-        return "; ".join([*parts, *_common_words(self)])
+        return "; ".join([*parts, *common_words(self)])
 
     @property
     def addend_unit(self) -> int:
@@ -97,7 +83,7 @@ class Short:
         result = np.where((value > self._last_carry) & (v >= 0), WRONG, result)
         result = np.where(v >= FAR, BYTE if self.accumulator_bytes == 3 and self.signed else WRONG, result)
         result = np.where(v == UNKNOWN, WRONG, result)
-        return _corrected(result, sums, constants)
+        return corrected(result, sums, constants)
 
     @property
     def _last_carry(self) -> int:
@@ -130,68 +116,6 @@ class Short:
 
 
 @dataclass(frozen=True)
-class Long:
-    """byte = v * multiplier + addend >> exponent, with v of three bytes and every product.
-
-    The multiplier has two to four bytes, the lowest first; after each the sum is shifted right by eight bits.
-    ``after``: what comes out is shifted left so often, and the byte is the second then; 8 stands for the first as it
-    is. ``addend_bytes``: how many of the addend's upper bytes the stream has.
-    ``corrections``: the stream says what to add to the byte from some v on, so that any step function can be had.
-    """
-
-    multiplier_bytes: int
-    after: int
-    addend_bytes: int
-    corrections: bool
-    signed: bool = True
-    doubled: bool = False
-
-    def words(self) -> str:
-        """Return the form for a reader of the assembly."""
-        line = f"byte = v * multiplier + addend >> {self.exponent}"
-        widths = f"sums of 3 bytes, multiplier of {self.multiplier_bytes}, addend of {self.addend_bytes}"
-        return "; ".join([line, widths, *_common_words(self)])
-
-    @property
-    def exponent(self) -> int:
-        """Byte = v * multiplier + addend >> exponent."""
-        return 8 * self.multiplier_bytes + 8 - self.after
-
-    @property
-    def addend_unit(self) -> int:
-        """What a one in the lowest of the addend's bytes is worth; its highest lies beside the multiplier's."""
-        return 1 << 8 * (self.multiplier_bytes - self.addend_bytes) if self.addend_bytes else 0
-
-    @property
-    def addend_limit(self) -> int:
-        """Addends are below this, so that no sum runs over."""
-        if not self.addend_bytes:
-            return 1
-        highest = 0xC0 if self.multiplier_bytes == 4 else 0xFF
-        return highest << 8 * (self.multiplier_bytes - 1)
-
-    def sums(self, constants: Constants) -> Int64s:
-        """Return v of each point."""
-        return constants.neuron.points - constants.offset
-
-    def beyond(self, constants: Constants) -> Int64s:
-        """Return the bytes before the ceiling cuts them."""
-        v = np.maximum(self.sums(constants), 0)
-        value: Int64s = (v * constants.multiplier + constants.addend) >> self.exponent
-        return value
-
-    def bytes_of(self, constants: Constants) -> Int64s:
-        """Return the bytes for the neuron's points."""
-        v = self.sums(constants)
-        return _corrected(self._line(v, constants), v, constants)
-
-    def _line(self, v: Int64s, constants: Constants) -> Int64s:
-        value = self.beyond(constants)
-        wrong = (v < -(1 << 23)) | (v >= 1 << 22) | ((v < 0) & (not self.signed)) | (value >= 1 << 16)
-        return np.where(wrong, WRONG, np.where(v < 0, 0, np.minimum(value, BYTE)))
-
-
-@dataclass(frozen=True)
 class Steps:
     """byte = the number of steps that v has reached. Right for anything, and long."""
 
@@ -218,36 +142,28 @@ class Steps:
 Form = Short | Long | Steps
 
 
-def _common_words(form: Short | Long) -> list[str]:
-    corrected = ["with corrections"] if form.corrections else []
-    return [*corrected, *(["sums twice the accumulators"] if form.doubled else [])]
-
-
-def _corrected(bytes_: Int64s, v: Int64s, constants: Constants) -> Int64s:
-    """Return the bytes after the corrections; what is below zero stays as it is."""
-    if not constants.corrections:
-        return bytes_
-    places, added = np.array(constants.corrections).T
-    sums = np.concatenate([[0], np.cumsum(added)])[np.searchsorted(places, v, side="right")]
-    return np.where((v < 0) | (bytes_ == WRONG), bytes_, (bytes_ + sums) & BYTE)
-
-
 def with_edge(form: Form, constants: Constants) -> Constants:
-    """Return the constants with one more point: of an interval's accumulators the last whose v is not yet FAR.
+    """Return the constants with the points of an interval that decide beside its steps.
 
-    Up to there a form rises, and from there on it is the highest byte. So what is between two points of the same
-    byte is decided by both of them, but not between one below FAR and one beyond.
+    A form rises, but for some places; what is between two points of the same byte is decided by both of them only if
+    no such place is there. One is where v becomes FAR, from where on it is the highest byte; the last v before it is
+    added. Another is where accumulators become negative, if the form is split there: both sides are added.
     """
     neuron = constants.neuron
-    if neuron.listed or not isinstance(form, Short):
-        return constants
-    edge = constants.offset + (FAR << form.before) - 1
-    at = int(np.searchsorted(neuron.points, edge))
-    if not 0 < at < len(neuron.points) or neuron.points[at] == edge:
-        return constants
-    points = np.insert(neuron.points, at, edge)
-    wanted = np.insert(neuron.wanted, at, neuron.wanted[at - 1])
-    return replace(constants, neuron=replace(neuron, points=points, wanted=wanted))
+    edges: list[int] = []
+    if isinstance(form, Short):
+        edges = [constants.offset + (FAR << form.before) - 1]
+    elif isinstance(form, Long) and form.split:
+        edges = [-2 if form.doubled else -1, 0]
+    return constants if neuron.listed else replace(constants, neuron=with_points(neuron, edges))
+
+
+def with_points(neuron: Neuron, added: Sequence[int]) -> Neuron:
+    """Return an interval's neuron with more accumulators among its points, those of them that can occur."""
+    inside = [at for at in added if neuron.points[0] < at < neuron.points[-1]]
+    points = np.union1d(neuron.points, np.array(inside, np.int64))
+    wanted = neuron.wanted[np.searchsorted(neuron.points, points, side="right") - 1]
+    return replace(neuron, points=points, wanted=wanted)
 
 
 def is_exact(form: Form, constants: Constants) -> bool:

@@ -5,7 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from sinehil_pipeline.codegen.size.forms import BYTE, Constants, Form, Long, Short, Steps
+from sinehil_pipeline.codegen.size.constants import BYTE, Constants
+from sinehil_pipeline.codegen.size.forms import Form, Short, Steps
+from sinehil_pipeline.codegen.size.long import Long
 
 LAST_LAYER = 0x7F  # added to the last layer's neuron count: DEC overflows when it comes down to this
 SIGNED_16_BITS = range(-(1 << 15), 1 << 15)

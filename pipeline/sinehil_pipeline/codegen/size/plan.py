@@ -7,8 +7,10 @@ from itertools import product
 import numpy as np
 
 from sinehil_pipeline.codegen.avr.machine import Machine
+from sinehil_pipeline.codegen.size.constants import Constants
 from sinehil_pipeline.codegen.size.emit import code_bytes, loop_program
-from sinehil_pipeline.codegen.size.forms import Constants, Form, Long, Short, Steps
+from sinehil_pipeline.codegen.size.forms import Form, Short, Steps
+from sinehil_pipeline.codegen.size.long import Long
 from sinehil_pipeline.codegen.size.loop import Loop, LoopLayer
 from sinehil_pipeline.codegen.size.network import Layer
 from sinehil_pipeline.codegen.size.requantize import has_looped_shifts
@@ -124,6 +126,10 @@ def _long_forms() -> Iterator[Long]:
         for doubled in (False, True):
             for width, after, addend in LONG:
                 yield Long(width, after, addend, corrections, doubled=doubled)
+    for doubled in (False, True):
+        for width, after, addend in LONG:
+            if addend:
+                yield Long(width, after, addend, corrections=False, doubled=doubled, split=True)
 
 
 CYCLES, CYCLES_PER_PRODUCT = 6600, 13  # the larger of the two is kept to

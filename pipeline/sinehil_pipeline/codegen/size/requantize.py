@@ -1,40 +1,31 @@
 """The part of the loop that turns a sum into a stored byte, by form."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
-from sinehil_pipeline.codegen.size.forms import FIRST, LAST_CARRY, Long, Short, Steps
+from sinehil_pipeline.codegen.size.constants import FIRST, LAST_CARRY
+from sinehil_pipeline.codegen.size.forms import Short, Steps
+from sinehil_pipeline.codegen.size.long import Long
 from sinehil_pipeline.codegen.size.loop import Loop
-
-UNROLLED_SHIFTS, UNROLLED_SHORT_SHIFTS = 2, 3  # of three registers, of two
-CEILING = "beyond a byte: the highest code"
-
-
-@dataclass(frozen=True)
-class Registers:
-    """``weight``, ``stored`` and X (r26:27) are free between the sum and the next neuron."""
-
-    end: str
-    count: str
-    sums: tuple[str, ...]
-    weight: str
-    stored: str
-    spare: str
-    result: str
+from sinehil_pipeline.codegen.size.requantize_long import long_line, times_byte_long
+from sinehil_pipeline.codegen.size.requantize_parts import (
+    CEILING,
+    UNROLLED_SHIFTS,
+    Registers,
+    compare,
+    corrections,
+    most_flat,
+    shift_left,
+    skip,
+)
 
 
 def has_looped_shifts(loop: Loop) -> bool:
     """Whether the shifts to the left are a loop, unless they are ``flat_shifts``."""
     form = loop.form
     if isinstance(form, Short):
-        return form.after <= LAST_CARRY and form.after > _most_flat(short_parts(loop, ""))
+        return form.after <= LAST_CARRY and form.after > most_flat(short_parts(loop, ""))
     return isinstance(form, Long) and UNROLLED_SHIFTS < form.after < FIRST
-
-
-def _most_flat(registers: Sequence[str]) -> int:
-    return UNROLLED_SHIFTS if registers[2:] else UNROLLED_SHORT_SHIFTS
 
 
 def requantize(kernel: Assembly, loop: Loop, r: Registers) -> None:
@@ -43,7 +34,7 @@ def requantize(kernel: Assembly, loop: Loop, r: Registers) -> None:
     if loop.needs_top:
         kernel.op("lpm", r.stored, "Z+", note="where this neuron saturates")
         kernel.op("cp", r.result, r.stored)
-        _skip(kernel, "brcs", "mov", r.result, r.stored, note="the layer's highest code")
+        skip(kernel, "brcs", "mov", r.result, r.stored, note="the layer's highest code")
     if loop.needs_floor:
         kernel.op("sbrc", r.sums[-1], 7, note="below zero: the lowest code")
         kernel.op("ldi", r.result, 0)
@@ -82,19 +73,19 @@ def _(form: Short, kernel: Assembly, loop: Loop, r: Registers) -> None:
         _products(kernel, form, r)
     parts = short_parts(loop, r.weight)
     if form.after <= LAST_CARRY:
-        _shift_left(kernel, form.after, parts, r.stored, flat=loop.flat_shifts)
+        shift_left(kernel, form.after, parts, r.stored, flat=loop.flat_shifts)
     else:
         _shift_right(kernel, 8 - form.after, parts[-2:])
     if loop.needs_ceiling and form.after <= LAST_CARRY:
-        _skip(kernel, "brcc", "ldi", r.result, 255, note=CEILING)
+        skip(kernel, "brcc", "ldi", r.result, 255, note=CEILING)
     elif loop.needs_ceiling:
         kernel.op("tst", parts[-1])
-        _skip(kernel, "breq", "ldi", r.result, 255, note=CEILING)
+        skip(kernel, "breq", "ldi", r.result, 255, note=CEILING)
     if loop.needs_far:
         kernel.op("cpi", high[0], 1)
-        _skip(kernel, "brlt", "ldi", r.result, 255, note=CEILING)
+        skip(kernel, "brlt", "ldi", r.result, 255, note=CEILING)
     if form.corrections:
-        _corrections(kernel, r, count="r27" if r.result == "r26" else "r26")
+        corrections(kernel, r, count="r27" if r.result == "r26" else "r26")
 
 
 def short_parts(loop: Loop, weight: str) -> tuple[str, ...]:
@@ -128,24 +119,6 @@ def _products(kernel: Assembly, form: Short, r: Registers) -> None:
     kernel.op("adc", r.weight, "r1")
 
 
-def _shift_left(
-    kernel: Assembly, count: int, registers: tuple[str, ...], counter: str, *, flat: bool
-) -> None:
-    first, *others = registers
-    looped = not flat and count > _most_flat(registers)
-    label = kernel.new_label("shift")
-    if looped:
-        kernel.op("ldi", counter, count)
-        kernel.label(label)
-    for _ in range(1 if looped else count):
-        kernel.op("lsl", first)
-        for name in others:
-            kernel.op("rol", name)
-    if looped:
-        kernel.op("dec", counter)
-        kernel.op("brne", label)
-
-
 def _shift_right(kernel: Assembly, count: int, registers: tuple[str, ...]) -> None:
     low, high = registers
     for _ in range(count):
@@ -153,33 +126,10 @@ def _shift_right(kernel: Assembly, count: int, registers: tuple[str, ...]) -> No
         kernel.op("ror", low)
 
 
-@_line.register
-def _(form: Long, kernel: Assembly, loop: Loop, r: Registers) -> None:
-    parts = ("r26", "r27", r.weight, r.stored)
-    given = range(form.multiplier_bytes - form.addend_bytes, form.multiplier_bytes)
-    for place, name in enumerate(parts):
-        if place in given:
-            kernel.op("lpm", name, "Z+", note="addend")
-        else:
-            kernel.op("clr", name)
-    for _ in range(form.multiplier_bytes):
-        kernel.op("rcall", "times_byte")
-    if form.after != FIRST:
-        _shift_left(kernel, form.after, parts[:3], r.stored, flat=loop.flat_shifts)
-    if loop.needs_ceiling:
-        if form.after == FIRST:
-            kernel.op("or", r.weight, "r27")
-        else:
-            kernel.op("tst", r.weight)
-        _skip(kernel, "breq", "ldi", r.result, 255, note=CEILING)
-    if form.corrections:
-        _corrections(kernel, r, count=r.stored)
-
-
 def subroutines(kernel: Assembly, loop: Loop, r: Registers) -> None:
     """Add, behind the function's end, what it calls: sum = sum + v * (next byte of the stream) >> 8."""
     if isinstance(loop.form, Long):
-        _times_byte_long(kernel, r)
+        times_byte_long(kernel, r)
     elif isinstance(loop.form, Short) and loop.form.exact and not loop.inlined:
         kernel.label("times_byte")
         _times_byte(kernel, r)
@@ -205,44 +155,9 @@ def _next_byte(kernel: Assembly, r: Registers) -> None:
     kernel.op("mov", "r27", r.weight)
 
 
-def _times_byte_long(kernel: Assembly, r: Registers) -> None:
-    p0, p1, p2, p3 = "r26", "r27", r.weight, r.stored
-    low, middle, high = r.sums
-    kernel.label("times_byte")
-    kernel.op("lpm", r.spare, "Z+", note="multiplier")
-    kernel.op("mul", low, r.spare)
-    kernel.op("add", p0, "r0")
-    kernel.op("adc", p1, "r1")
-    kernel.op("clr", "r1")
-    kernel.op("adc", p2, "r1")
-    kernel.op("adc", p3, "r1")
-    kernel.op("mul", middle, r.spare)
-    kernel.op("add", p1, "r0")
-    kernel.op("adc", p2, "r1")
-    kernel.op("clr", "r1")
-    kernel.op("adc", p3, "r1")
-    kernel.op("mul", high, r.spare)
-    kernel.op("add", p2, "r0")
-    kernel.op("adc", p3, "r1")
-    kernel.op("mov", p0, p1)
-    kernel.op("mov", p1, p2)
-    kernel.op("mov", p2, p3)
-    kernel.op("clr", p3)
-    kernel.op("ret")
-
-
-def _corrections(kernel: Assembly, r: Registers, count: str) -> None:
-    """Add what the stream says for sums from some on; it says as much for every input."""
-    other = r.spare or r.stored
-    kernel.op("lpm", count, "Z+", note="corrections")
-    kernel.op("rjmp", "corrected")
-    kernel.label("correction")
-    _compare(kernel, r.sums, other)
-    kernel.op("lpm", other, "Z+")
-    _skip(kernel, "brcs", "add", r.result, other, note="for sums from here on")
-    kernel.label("corrected")
-    kernel.op("subi", count, 1)
-    kernel.op("brcc", "correction")
+@_line.register
+def _(form: Long, kernel: Assembly, loop: Loop, r: Registers) -> None:
+    long_line(form, kernel, loop, r)
 
 
 @_line.register
@@ -250,25 +165,10 @@ def _(_form: Steps, kernel: Assembly, _loop: Loop, r: Registers) -> None:
     kernel.op("lpm", "r26", "Z+", note="steps")
     kernel.op("ldi", r.result, 128)
     kernel.label("step")
-    _compare(kernel, r.sums, r.weight)
+    compare(kernel, r.sums, r.weight)
     kernel.op("sbci", r.result, 255, note="one more from here on")
     kernel.op("dec", "r26")
     kernel.op("brne", "step")
-
-
-def _compare(kernel: Assembly, sums: tuple[str, ...], other: str) -> None:
-    """Compare the sum with the stream's next bytes."""
-    for place, name in enumerate(sums):
-        kernel.op("lpm", other, "Z+")
-        kernel.op("cpc" if place else "cp", name, other)
-
-
-def _skip(kernel: Assembly, branch: str, mnemonic: str, *operands: str | int, note: str) -> None:
-    """Do one instruction unless ``branch`` is taken; as many cycles either way."""
-    over = kernel.new_label("over")
-    kernel.op(branch, over)
-    kernel.op(mnemonic, *operands, note=note)
-    kernel.label(over)
 
 
 def _table(kernel: Assembly, loop: Loop, r: Registers) -> None:

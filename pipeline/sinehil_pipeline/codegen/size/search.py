@@ -7,20 +7,9 @@ from itertools import islice
 import numpy as np
 
 from sinehil_pipeline.codegen.reach import Int64s
-from sinehil_pipeline.codegen.size.forms import (
-    FAR,
-    FIRST,
-    UNKNOWN,
-    WRONG,
-    Constants,
-    Form,
-    Long,
-    Short,
-    Steps,
-    doubled,
-    is_exact,
-    with_edge,
-)
+from sinehil_pipeline.codegen.size.constants import FAR, FIRST, UNKNOWN, WRONG, Constants
+from sinehil_pipeline.codegen.size.forms import Form, Short, Steps, doubled, is_exact, with_edge, with_points
+from sinehil_pipeline.codegen.size.long import Long
 from sinehil_pipeline.codegen.size.network import CONSTANT_SLOPES, Neuron, alternatives
 
 LONGEST = Long(4, after=FIRST, addend_bytes=2, corrections=True)
@@ -57,7 +46,7 @@ def _(form: Short, neuron: Neuron) -> Constants | None:
 
 @search.register
 def _(form: Long, neuron: Neuron) -> Constants | None:
-    return _search_line(form, neuron)
+    return (_search_split(form, neuron) if form.split else None) or _search_line(form, neuron)
 
 
 @search.register
@@ -90,8 +79,29 @@ def _search_line(form: Short | Long, neuron: Neuron) -> Constants | None:
     for multiplier in _near(neuron.slope * 2.0**form.exponent, 1 << 8 * form.multiplier_bytes):
         low, high = _line_bounds(neuron, multiplier, form.exponent)
         offset, addend = _split(low, high, multiplier, form.addend_unit)
-        found = Constants(neuron, offset, multiplier, addend)
+        found = Constants(neuron, offset, multiplier, addend, addend)
         if low <= high and addend < form.addend_limit and is_exact(form, found):
+            return found
+    return None
+
+
+def _search_split(form: Long, neuron: Neuron) -> Constants | None:
+    """Do the same with an addend for negative accumulators and one for the others."""
+    if neuron.listed or not neuron.points[0] < 0 <= neuron.points[-1]:
+        return None
+    whole = with_points(neuron, (-1, 0))
+    sides = [
+        replace(neuron, points=whole.points[side], wanted=whole.wanted[side])
+        for side in (whole.points < 0, whole.points >= 0)
+    ]
+    for multiplier in _near(neuron.slope * 2.0**form.exponent, 1 << 8 * form.multiplier_bytes):
+        bounds = [_line_bounds(side, multiplier, form.exponent) for side in sides]
+        offset = max(-(high // multiplier) for _, high in bounds)
+        addends = [
+            -(-(low + offset * multiplier) // form.addend_unit) * form.addend_unit for low, _ in bounds
+        ]
+        found = Constants(neuron, offset, multiplier, addends[1], addends[0])
+        if max(addends) < form.addend_limit and min(addends) >= 0 and is_exact(form, found):
             return found
     return None
 

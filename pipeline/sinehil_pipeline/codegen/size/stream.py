@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from functools import singledispatch
 
 from sinehil_pipeline.codegen.c_parts import harmless
-from sinehil_pipeline.codegen.size.forms import Constants, Long, Short, Steps
+from sinehil_pipeline.codegen.size.constants import Constants
+from sinehil_pipeline.codegen.size.forms import Short, Steps
+from sinehil_pipeline.codegen.size.long import Long
 from sinehil_pipeline.codegen.size.loop import LAST_LAYER, Loop, LoopLayer, padded
 
 Row = tuple[str, bytes]
@@ -93,8 +95,12 @@ def _(form: Short, constants: Constants) -> bytes:
 
 @_form_bytes.register
 def _(form: Long, constants: Constants) -> bytes:
-    addend = constants.addend.to_bytes(form.multiplier_bytes, "little")
-    values = addend[form.multiplier_bytes - form.addend_bytes :]
+    addends = (constants.below, constants.addend) if form.split else (constants.addend,)
+    values = constants.zero.to_bytes(3, "little") if form.split else b""
+    for addend in addends:
+        values += addend.to_bytes(form.multiplier_bytes, "little")[
+            form.multiplier_bytes - form.addend_bytes :
+        ]
     values += constants.multiplier.to_bytes(form.multiplier_bytes, "little")
     return values + _corrections(constants, 3) * form.corrections
 
@@ -132,6 +138,8 @@ def _constants(loop: Loop, constants: Constants) -> Iterator[str]:
         yield f"* {constants.multiplier} >> {form.exponent}"
     if constants.addend:
         yield f"addend {constants.addend}"
+    if isinstance(form, Long) and form.split:
+        yield f"below 0 addend {constants.below}"
     if constants.corrections:
         yield f"{len(constants.corrections)} corrections"
     if constants.neuron.floor != -128:
