@@ -38,7 +38,8 @@ void board_led(bool on);
 
 typedef void (*Inference)(const int8_t *x_q, int8_t *y_q);
 
-/* Cycles that one call takes, call and return not counted; 0 if this board cannot count them. */
+/* Cycles that one call takes, call and return not counted; 0 if this board cannot count them. It is called
+ * twice at most, with interrupts off, which then are as they were. */
 uint32_t board_measure_cycles(Inference inference, const int8_t *x_q, int8_t *y_q);
 
 }  // namespace sinehil

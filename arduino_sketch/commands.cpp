@@ -160,7 +160,7 @@ int16_t Commands::bench() {
     if (cycles < least) least = cycles;
   }
   uint8_t *out = reply_.payload();
-  out[0] = most == 0 ? 0 : count;
+  out[0] = least == 0 ? 0 : count;
   store_u32(out + 1, sum);
   store_u32(out + 5, most);
   store_u32(out + 9, least);

@@ -11,7 +11,7 @@ CODES_PER_REQUEST = 32  # bounds the time a board is silent
 
 
 def measure_cycles(device: Device) -> Cycles | None:
-    """Return mean and worst cycles on a connected board, or None if it has no cycle counter.
+    """Return mean and worst cycles on a connected board, or None if it has no counter for so many.
 
     Over all 256 codes of a model with one input, else over seeded samples, the extreme ones among them.
     """

@@ -156,10 +156,17 @@ def test_a_board_without_a_counter_says_so(device: Device) -> None:
 
 
 def test_bench_walks_the_codes_and_wraps(start_native: Start) -> None:
-    device = Device(start_native("SINEHIL_COUNTER"))
+    device = Device(start_native("SINEHIL_COUNTER=228"))
     device.connect()
     assert device.bench(-128, 4) == BenchReply(4, 100 + 101 + 102 + 103, 103, 100)
     assert device.bench(126, 4) == BenchReply(4, 354 + 355 + 100 + 101, 355, 100)
+
+
+def test_a_mean_without_a_code_that_could_not_be_counted_is_not_told(start_native: Start) -> None:
+    device = Device(start_native("SINEHIL_COUNTER=128"))  # code -128 counts 0, which is no count
+    device.connect()
+    assert device.bench(-127, 4) == BenchReply(4, 1 + 2 + 3 + 4, 4, 1)
+    assert device.bench(-128, 4).count == device.bench(127, 2).count == 0
 
 
 @pytest.fixture(scope="module")

@@ -137,7 +137,7 @@ def test_long_requests_over_a_bad_line_cost_retries_and_no_result(
 
 
 def test_bench_measures_the_samples_it_is_sent(start_native: Start) -> None:
-    device = Device(started(start_native, 16, 4, "SINEHIL_COUNTER"))  # 228 plus the first code
+    device = Device(started(start_native, 16, 4, "SINEHIL_COUNTER=228"))  # plus the first code
     device.connect()
     x_q = codes(7, 16)
     replies = list(device.bench_codes(x_q))

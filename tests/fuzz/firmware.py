@@ -23,7 +23,7 @@ def build(out: Path, target: str, sketch: Path = SKETCH, coverage: bool = False)
     """Return the target, compiled from ``sketch`` into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
     inputs, outputs = SHAPES[target]
-    flags = [*FLAGS, *(COVERAGE if coverage else []), f"-I{sketch}", f"-I{HERE}", "-DSINEHIL_COUNTER"]
+    flags = [*FLAGS, *(COVERAGE if coverage else []), f"-I{sketch}", f"-I{HERE}", "-DSINEHIL_COUNTER=228"]
     flags += [f"-DSINEHIL_INPUTS={inputs}", f"-DSINEHIL_OUTPUTS={outputs}"]
     sources = [sketch / name for name in ("protocol.cpp", "commands.cpp", "crc32.c", "float_io.c")]
     sources += [HERE / "firmware_target.cpp", FIRMWARE_TESTS / "native_device.cpp", _engine(out, target)]

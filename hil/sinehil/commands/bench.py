@@ -100,7 +100,7 @@ def bench_board(port: str, as_json: bool) -> None:
         counters = read_counters(device)
     console.say(f"{identity.engine} kernel on {identity.board} at {identity.clock_hz / 1e6:g} MHz, {port}")
     if cycles is None:
-        console.say("this board has no cycle counter")
+        console.say("this board has no cycle counter, or none that reaches so far")
     else:
         time_us = cycles.mean / cycles.clock_hz * 1e6
         console.say(

@@ -70,7 +70,7 @@ class IdentifyReply:
 
 @dataclass(frozen=True)
 class BenchReply:
-    """Cycles of ``count`` inferences; count 0 means that the board has no cycle counter."""
+    """Cycles of ``count`` inferences; count 0 means that the board could not count them."""
 
     count: int
     sum_cycles: int
