@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 PORT ?= /dev/ttyACM0
+JOBS ?= 2
 PACKAGES := docker/debian-packages.txt docker/debian-packages-build.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -35,8 +36,8 @@ docker-flash: ## compile in a container and upload to PORT
 docker-verify: ## verify the board on PORT from a container
 	@docker/sinehil.sh rig verify --port $(PORT) --report reports/verify
 
-test: setup-test lint ## all checks and all tests
-	@$(BIN)/pytest
+test: setup-test lint ## all checks and all tests, in JOBS processes (default 2)
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
 fuzz: setup-test ## fuzz everything that reads foreign bytes for 12 minutes; FUZZ="--seconds 600 --keep" for longer
 	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
 test-container: setup-test ## images and bare clones in real containers; as root it brings an engine of its own

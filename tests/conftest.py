@@ -33,6 +33,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--port", help="serial port of a real Uno for the board tests")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process where there are several, and all that use the one container engine."""
+    for item in items:
+        folder = item.path.parent
+        group = folder if folder.name == "container" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(group)))
+
+
 def cli_in(home: Path) -> Cli:
     """Return what runs ``sinehil`` as a person would, in a folder of its own."""
 
