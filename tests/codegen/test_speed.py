@@ -93,22 +93,33 @@ def test_any_net_is_exact_for_any_oracle(seed: int) -> None:
     assert_exact(model, kernel.program, trial_inputs(model), oracle)
 
 
-WIDE = {
-    "8-32-16-4": (8, 32, 16, 4),
-    "16-16-16-2": (16, 16, 16, 2),
-    "32-16-1": (32, 16, 1),
-    "64-16-10": (64, 16, 10),
-}
+SEVERAL_INPUTS = (
+    (2, 8, 8, 1),
+    (4, 8, 3),
+    (5, 9, 4),
+    (6, 12, 5),
+    (8, 16, 1),
+    (8, 32, 16, 4),
+    (16, 16, 16, 2),
+    (32, 16, 1),
+    (64, 16, 10),
+)
+FEW_PRODUCTS = ((2, 4, 1), (4, 3, 20))  # what a neuron costs but for its products is most of it
+OF_BOUND = 1.6
 
 
-@pytest.mark.parametrize("name", WIDE)
-def test_wide_models_take_at_most_13_cycles_an_executed_product(name: str) -> None:
-    model = chain_net(1, WIDE[name]).model()
-    kernel = speed(model)
-    assert kernel.figures is not None
+@pytest.mark.parametrize(
+    "shape", [*SEVERAL_INPUTS, *FEW_PRODUCTS], ids=lambda shape: "-".join(map(str, shape))
+)
+def test_models_of_several_inputs_take_at_most_13_cycles_an_executed_product(shape: tuple[int, ...]) -> None:
+    model = chain_net(1, shape).model()
+    figures = speed(model).figures
+    assert figures is not None
+    assert figures.bound_cycles is not None
     executed = executed_products(model, trial_inputs(model))
-    print(f"{name}: {kernel.figures.mean_cycles / executed:.2f} cycles a product")  # noqa: T201
-    assert kernel.figures.mean_cycles / executed <= 13
+    cycles, bound = figures.mean_cycles / executed, figures.bound_cycles / executed
+    print(f"{shape}: {cycles:.1f} cycles a product, bound {bound:.1f}")  # noqa: T201
+    assert cycles <= (OF_BOUND * bound if shape in FEW_PRODUCTS else 13)
 
 
 def executed_products(model: QuantizedModel, codes: Codes) -> float:
