@@ -23,7 +23,7 @@ from sinehil_pipeline.codegen.avr.machine import Machine
 from sinehil_pipeline.codegen.avr.sources import code_spans
 from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
 from sinehil_pipeline.codegen.reach import reach
-from sinehil_pipeline.codegen.speed import exact
+from sinehil_pipeline.codegen.speed import exact, generate
 from sinehil_pipeline.codegen.speed.exact import right
 from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.form24 import Form24
@@ -136,6 +136,21 @@ def executed_products(model: QuantizedModel, codes: Codes) -> float:
 def test_a_model_that_cannot_fit_is_refused_with_its_bytes() -> None:
     with pytest.raises(ArtefactError, match=r"unrolled takes \d+ bytes of flash or more, of 30720"):
         speed(chain_net(1, (64, 64, 64, 64, 1)).model())
+
+
+def test_where_second_looks_are_too_long_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = chain_net(1, (5, 9, 4)).model()
+    longest = speed(model)
+    monkeypatch.setattr(generate, "MOST_FLASH", longest.core_bytes - 200)
+    kernel = speed(model)
+    assert kernel.core_bytes <= longest.core_bytes - 200
+    assert "has a low byte below" in longest.sources["sinehil_infer.S"]
+    assert "has a low byte below" not in kernel.sources["sinehil_infer.S"]
+    assert kernel.program is not None
+    assert_exact(model, kernel.program, trial_inputs(model))
+    monkeypatch.setattr(generate, "MOST_FLASH", kernel.core_bytes - 200)
+    with pytest.raises(ArtefactError, match="unrolled takes"):
+        speed(model)
 
 
 GOALS = {"book": 800, "precise": 1100}  # cycles, mean
