@@ -1,6 +1,6 @@
 """The unrolled kernel where inputs are several: each accumulator that can occur, not only both sides of the steps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -128,23 +128,37 @@ def _half_a_byte(made: PlannedNeuron) -> int:
     return int(np.ceil(0.5 / made.neuron.slope))
 
 
+IN_AND_KEPT = (("r20", "r21", "r26"), ("r22", "r24")), (("r22", "r24", "r27"), ("r20", "r21", "r26"))
+
+
 def _run(made: PlannedNeuron, accumulators: Int64s) -> list[int]:
-    """Return the bytes that the neuron's own assembly makes of accumulators in registers."""
-    form, found = made.form, []
-    for accumulator in accumulators.tolist():
-        u = accumulator - form.offset
-        registers = ("r20", "r21", "r26")[: form.width]
-        assembly = Assembly()
-        assembly.op("movw", "r30", "r22")
-        assembly.op("ldi", ZERO, 0)
-        for index, register in enumerate(registers):
-            assembly.op("ldi", register, u >> 8 * index & 0xFF)
-        assembly.op("mov", byte_register(form), ZERO)
-        emit_rest(assembly, form, registers, "rests")
-        emit_byte(assembly, form, registers, made.neuron.top)
-        assembly.label("rests")
-        assembly.op("st", "Z+", byte_register(form))
-        assembly.op("clr", "r1")
-        assembly.op("ret")
-        found.append(Machine(assembly.assemble()).call([0], 1).y_q[0] & 0xFF)
+    """Return the bytes that the neuron's own assembly makes of accumulators, wherever these are, harming no other."""
+    found = []
+    for number, accumulator in enumerate(accumulators.tolist()):
+        places, kept = IN_AND_KEPT[number % 2]
+        assembly = _requantizing(made, accumulator, places[: made.form.width], kept)
+        byte, *others = Machine(assembly.assemble()).call([0], 1 + len(kept)).y_q
+        assert others == list(range(1, 1 + len(kept)))
+        found.append(byte & 0xFF)
     return found
+
+
+def _requantizing(
+    made: PlannedNeuron, accumulator: int, registers: Sequence[str], kept: Sequence[str]
+) -> Assembly:
+    form, assembly = made.form, Assembly()
+    assembly.op("movw", "r30", "r22")
+    assembly.op("ldi", ZERO, 0)
+    for index, register in enumerate(registers):
+        assembly.op("ldi", register, accumulator - form.offset >> 8 * index & 0xFF)
+    for value, register in enumerate(kept, 1):
+        assembly.op("ldi", register, value)
+    assembly.op("mov", byte_register(form), ZERO)
+    emit_rest(assembly, form, registers, "rests")
+    emit_byte(assembly, form, registers, made.neuron.top)
+    assembly.label("rests")
+    for register in (byte_register(form), *kept):
+        assembly.op("st", "Z+", register)
+    assembly.op("clr", "r1")
+    assembly.op("ret")
+    return assembly

@@ -4,11 +4,10 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sinehil_pipeline.codegen.speed.form24 import Form24
-from sinehil_pipeline.codegen.speed.form32 import Form32
 from sinehil_pipeline.codegen.speed.grouping import grouped
 from sinehil_pipeline.codegen.speed.plan import PlannedStage
 from sinehil_pipeline.codegen.speed.registers import INPUT, THIRD, Pool, Registers, X
+from sinehil_pipeline.codegen.speed.requantization import scratch
 
 FEW = 6  # registers of accumulators that are kept through all passes of the stage before
 Group = list[tuple[int, Registers]]  # neurons of a stage by index
@@ -41,9 +40,8 @@ class Registrar:
     def reserved(self, index: int) -> set[str]:
         """Return the registers that the accumulators of a stage leave alone."""
         near = self.planned[max(0, index - 1) : index + 2]
-        forms = [form for stage in near for made in stage.neurons for form in made.form.forms]
-        reserved = {THIRD for form in forms if isinstance(form, Form24 | Form32)}
-        reserved |= {INPUT for form in forms if isinstance(form, Form32)}
+        forms = [made.form.form for stage in near for made in stage.neurons]
+        reserved = {register for form in forms for register in scratch(form)}
         return reserved | (set(self.outputs) if index == len(self.planned) - 1 or self.has_tables else set())
 
     def of(self, index: int, taken: set[str]) -> Layout:

@@ -58,10 +58,8 @@ class Pool:
         Two singles do for a pair where both can be loaded with immediates, which all singles here can.
         """
         pairs, singles = list(self.pairs), list(self.singles)
-        if len(singles) >= 2 and (len(pairs) < len(widths) or len(widths) == 1):
-            pairs = (
-                [(singles[0], singles[1]), *pairs] if len(widths) == 1 else [*pairs, (singles[0], singles[1])]
-            )
+        if len(singles) >= 2 and (3 not in widths or len(pairs) < len(widths)):
+            pairs.insert(self._first_saved, (singles[0], singles[1]))
             singles = singles[2:]
         spare = [*singles, *(register for pair in pairs[len(widths) :] for register in pair)]
         if len(pairs) < len(widths) or len(spare) < sum(width == 3 for width in widths):
@@ -70,6 +68,11 @@ class Pool:
         return [
             (*pair, next(ahead)) if width == 3 else pair for pair, width in zip(pairs, widths, strict=False)
         ]
+
+    @property
+    def _first_saved(self) -> int:
+        """Which pair is the first that has to be saved; two singles come before it."""
+        return sum(int(pair[0][1:]) not in CALL_SAVED for pair in self.pairs)
 
 
 def load(assembly: Assembly, registers: Sequence[str], value: int, note: str = "") -> None:

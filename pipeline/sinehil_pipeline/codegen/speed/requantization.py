@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
+from sinehil_pipeline.codegen.speed.registers import INPUT, THIRD
 from sinehil_pipeline.codegen.speed.slope import Exceptions
 from sinehil_pipeline.codegen.speed.steps import Steps
 
@@ -80,3 +81,11 @@ class Split:
         """Return the form for a reader of the assembly."""
         parts = (f"(u - ({part.offset})): {part.form.words()}" for part in (self.negative, self.other))
         return "below 0 and from there on, with {} and {}".format(*parts)
+
+
+def scratch(form: Form | Steps | Split) -> tuple[str, ...]:
+    """Return the registers that a form needs beside those that every one may use."""
+    if isinstance(form, Split):
+        parts = (scratch(part) for part in form.forms)
+        return max(parts, key=len)
+    return (THIRD, INPUT) if isinstance(form, Form32) else (THIRD,) if isinstance(form, Form24) else ()

@@ -6,8 +6,8 @@ from sinehil_pipeline.codegen.avr.assembly import Assembly
 from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
-from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO, is_upper
-from sinehil_pipeline.codegen.speed.requantization import Requantization, Split
+from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO, X, Z, is_upper
+from sinehil_pipeline.codegen.speed.requantization import Requantization, Split, scratch
 from sinehil_pipeline.codegen.speed.steps import Steps
 
 
@@ -105,7 +105,26 @@ def _emit_second_look(
     for _ in range(plan.form.shift):
         assembly.op("lsr", u[1])
         assembly.op("ror", u[0])
-    _emit_other(assembly, fallback, plan.offset, u, top)
+    _emit_with_scratch(assembly, fallback, plan.offset, u, top)
+
+
+def _emit_with_scratch(
+    assembly: Assembly, other: Requantization, offset: int, u: Sequence[str], top: int
+) -> None:
+    """Set BYTE as below; the registers that the form needs are saved, and u is moved where it has some of them."""
+    needed = [register for form in other.forms for register in scratch(form)]
+    moved = u
+    if set(needed) & set(u):
+        moved = [register for register in ("r20", "r21", *X, *Z) if register not in u][: len(u)]
+    kept = sorted({*needed, *moved} - set(u))
+    for register in kept:
+        assembly.op("push", register)
+    if moved is not u:
+        for register, byte in zip(moved, u, strict=True):
+            assembly.op("mov", register, byte)
+    _emit_other(assembly, other, offset, moved, top)
+    for register in reversed(kept):
+        assembly.op("pop", register)
 
 
 def _emit_split(assembly: Assembly, split: Split, u: Sequence[str], top: int) -> str:
