@@ -40,7 +40,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("build")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def flashed(
     request: pytest.FixtureRequest,
     cli: Cli,
@@ -48,7 +48,7 @@ def flashed(
     build: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Bench]:
-    """The board under test with this model's firmware on it."""
+    """The board under test with this model's firmware on it; a virtual one would keep running beside other tests."""
     real = request.config.getoption("--port")
     if real:
         yield _flash(Bench(cli, real, trained, build, None))

@@ -89,7 +89,7 @@ class Body:
             kept = self._registrar.singly(index, len(source.numbers))
             if kept is not None:
                 return self._one_by_one(index, source, kept)
-        layout = self._registrar.of(index, set(source.taken))
+        layout = self._registrar.layout(index, set(source.taken))
         if index == len(self.planned) - 1 and neurons:
             self.frame.find_outputs()
         for number, group in enumerate(layout.groups):

@@ -44,7 +44,7 @@ class Registrar:
         reserved = {register for form in forms for register in scratch(form)}
         return reserved | (set(self.outputs) if index == len(self.planned) - 1 or self.has_tables else set())
 
-    def of(self, index: int, taken: set[str]) -> Layout:
+    def layout(self, index: int, taken: set[str]) -> Layout:
         """Return the fewest passes in which the accumulators fit, with room for the next stage's where they are few."""
         widths = self.widths(index)
         after = self.widths(index + 1) if index + 1 < len(self.planned) else []
