@@ -37,7 +37,7 @@ docker-verify: ## verify the board on PORT from a container
 	@docker/sinehil.sh rig verify --port $(PORT) --report reports/verify
 
 test: setup-test lint ## all checks and all tests, in JOBS processes (default 2)
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest -n $(JOBS) --no-loadscope-reorder
 fuzz: setup-test ## fuzz everything that reads foreign bytes for 12 minutes; FUZZ="--seconds 600 --keep" for longer
 	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
 test-container: setup-test ## images and bare clones in real containers; as root it brings an engine of its own

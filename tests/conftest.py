@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 MountTmpfs = Callable[..., Path]
@@ -33,13 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--port", help="serial port of a real Uno for the board tests")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process where there are several, and all that use the one container engine."""
-    for item in items:
-        folder = item.path.parent
-        group = folder if folder.name == "container" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group)))
+class FileByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Keeps a file's tests in one process where there are several, and all that use the one container engine."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder.endswith("tests/container") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileByFile:
+    return FileByFile(config, log)
 
 
 def cli_in(home: Path) -> Cli:
