@@ -20,8 +20,10 @@ NOT_PERMITTED = re.compile(
 
 
 def pytest_configure() -> None:
-    # A shell's background job ignores Ctrl-C, and so would every program that is started here to be interrupted.
+    # A shell's background job ignores Ctrl-C, one under nohup the end of its terminal, and so would every program
+    # that is started here to be interrupted.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
