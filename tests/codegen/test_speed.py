@@ -95,6 +95,7 @@ def test_any_net_is_exact_for_any_oracle(seed: int) -> None:
 
 SEVERAL_INPUTS = (
     (2, 8, 8, 1),
+    (3, 8, 1),
     (4, 8, 3),
     (5, 9, 4),
     (6, 12, 5),
@@ -104,7 +105,7 @@ SEVERAL_INPUTS = (
     (32, 16, 1),
     (64, 16, 10),
 )
-FEW_PRODUCTS = ((2, 4, 1), (4, 3, 20))  # what a neuron costs but for its products is most of it
+FEW_PRODUCTS = ((2, 4, 1), (3, 3), (4, 3, 20))  # what a neuron costs but for its products is most of it
 OF_BOUND = 1.6
 
 
