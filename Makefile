@@ -36,6 +36,7 @@ docker-flash: ## compile in a container and upload to PORT
 docker-verify: ## verify the board on PORT from a container
 	@docker/sinehil.sh rig verify --port $(PORT) --report reports/verify
 
+# In the order of the folders, so that the boards that a folder's tests share do not run for long beside others.
 test: setup-test lint ## all checks and all tests, in JOBS processes (default 2)
 	@$(BIN)/pytest -n $(JOBS) --no-loadscope-reorder
 fuzz: setup-test ## fuzz everything that reads foreign bytes for 12 minutes; FUZZ="--seconds 600 --keep" for longer

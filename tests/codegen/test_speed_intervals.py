@@ -19,7 +19,7 @@ from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.network import Neuron
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, plan
 from sinehil_pipeline.codegen.speed.registers import ZERO
-from sinehil_pipeline.codegen.speed.requantization import Requantization, Split
+from sinehil_pipeline.codegen.speed.requantization import GUARD_CYCLES, Requantization, Split
 from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte, emit_rest
 from sinehil_pipeline.codegen.speed.steps import Steps
 
@@ -72,6 +72,8 @@ def interval_models(seeds: range) -> Iterator[tuple[int, QuantizedModel]]:
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> None:
     kinds: dict[str, int] = {}
+    lines: list[float] = []
+    exact: list[float] = []
     models = [*interval_models(range(300, 320)), *((seed, saturating_net(seed).model()) for seed in range(4))]
     for seed, model in models:
         for made, layer in planned(model, oracle):
@@ -81,7 +83,13 @@ def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> 
             assert not wrong.size, f"net {seed} neuron {made.neuron.number}: {wrong.size}, first {wrong[:3]}"
             kind = type(made.form.form if made.form.fallback is None else made.form.fallback.form).__name__
             kinds[kind] = kinds.get(kind, 0) + 1
-    print(oracle, kinds)  # noqa: T201
+            if made.form.fallback is not None and not isinstance(made.form.fallback.form, Steps):
+                assert not isinstance(made.form.form, Steps)
+                lines.append(made.form.form.cycles + GUARD_CYCLES)
+                exact.append(made.form.fallback.form.cycles)
+    told = (f"{min(costs):.0f} to {max(costs):.0f}" for costs in (lines, exact))
+    print(oracle, kinds, "lines take {} cycles, what is behind them {}".format(*told))  # noqa: T201
+    assert np.mean(lines) < np.mean(exact) / 2
     assert kinds["Form24"] > 20
     assert ("Split" in kinds) == (oracle == "tflm")
 

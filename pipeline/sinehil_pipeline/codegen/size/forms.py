@@ -150,11 +150,11 @@ def with_edge(form: Form, constants: Constants) -> Constants:
     added. Another is where accumulators become negative, if the form is split there: both sides are added.
     """
     neuron = constants.neuron
-    edges: list[int] = []
+    edges: Sequence[int] = ()
     if isinstance(form, Short):
-        edges = [constants.offset + (FAR << form.before) - 1]
+        edges = (constants.offset + (FAR << form.before) - 1,)
     elif isinstance(form, Long) and form.split:
-        edges = [-2 if form.doubled else -1, 0]
+        edges = form.around_zero
     return constants if neuron.listed else replace(constants, neuron=with_points(neuron, edges))
 
 

@@ -52,6 +52,11 @@ class Long:
         highest = 0xC0 if self.multiplier_bytes == 4 else 0xFF
         return highest << 8 * (self.multiplier_bytes - 1)
 
+    @property
+    def around_zero(self) -> tuple[int, int]:
+        """The last negative sum that can occur, and 0: beside each other they have different addends, if ``split``."""
+        return -2 if self.doubled else -1, 0
+
     def sums(self, constants: Constants) -> Int64s:
         """Return v of each point."""
         return constants.neuron.points - constants.offset

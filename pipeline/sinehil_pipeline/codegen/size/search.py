@@ -86,10 +86,10 @@ def _search_line(form: Short | Long, neuron: Neuron) -> Constants | None:
 
 
 def _search_split(form: Long, neuron: Neuron) -> Constants | None:
-    """Do the same with an addend for negative accumulators and one for the others."""
+    """Try multipliers near the slope; for each, the least addends for negative accumulators and for the others."""
     if neuron.listed or not neuron.points[0] < 0 <= neuron.points[-1]:
         return None
-    whole = with_points(neuron, (-1, 0))
+    whole = with_points(neuron, form.around_zero)
     sides = [
         replace(neuron, points=whole.points[side], wanted=whole.wanted[side])
         for side in (whole.points < 0, whole.points >= 0)

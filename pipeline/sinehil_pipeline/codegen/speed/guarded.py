@@ -1,4 +1,4 @@
-"""Requantisation by a line that need not be exact, with a second look where that matters: 12 to 20 cycles mostly.
+"""Requantisation by a line that need not be exact, with a second look where that matters.
 
 Of the line's p = high byte and low byte, no step comes late, and none comes more than ``guard`` too early: where the
 byte is to be k, 256 k <= p < 256 (k + 1) + guard. So the high byte is right wherever the low one is ``guard`` or more,
