@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sinehil import port_lock
 from tests.bench.conftest import Bench, until
 from tests.serial_over_tcp import SCHEMES, bridged
 
@@ -100,13 +101,18 @@ def test_board_list_names_the_board(flashed: Bench) -> None:
 
 
 def test_flash_says_under_which_name_the_board_is_now(virtual: Bench) -> None:
+    """And has let go of its device before, whose number may be another board's when this one comes back."""
     assert virtual.control is not None
+    lock = port_lock._name(virtual.port)
     control, moved = virtual.control, str(Path(virtual.port).with_name("uno-moved"))
     control.unplug_after_upload()
     control.rename("uno-moved")
     with ThreadPoolExecutor() as threads:
         flashing = threads.submit(virtual.cli, "flash", "--port", virtual.port, *virtual.words(), "--json")
+        until(lambda: flashing.done() or port_lock._holder(lock) is not None, "its lock")
+        flasher = port_lock._holder(lock)
         until(lambda: flashing.done() or not control.stats().plugged, "the end of the upload")
+        until(lambda: flashing.done() or port_lock._holder(lock) != flasher, "the end of its lock")
         control.plug()
     assert f"the board is on {moved} now" in flashing.result().stderr
     document = json.loads(flashing.result().stdout)

@@ -28,22 +28,26 @@ def upload(environment: ArduinoEnvironment, firmware: Firmware, port: str) -> st
     port that avrdude cannot use.
     """
     target = avrdude_port(port)
-    with PortLock.acquire(port):  # avrdude takes no lock of its own, and so would break into another's work
-        return _upload(environment, firmware, port, target)
+    # avrdude takes no lock of its own, and so would break into another's work.
+    with PortLock.acquire(port) as lock:
+        before = look(port)
+        done = _upload(environment, firmware, port, target, lock)
+    return port if "://" in port else wait_for_board(port, before, updated_port(done))
 
 
-def _upload(environment: ArduinoEnvironment, firmware: Firmware, port: str, target: str) -> str:
-    before = look(port)
+def _upload(
+    environment: ArduinoEnvironment, firmware: Firmware, port: str, target: str, lock: PortLock
+) -> Finished:
     options = ["--json", "--fqbn", firmware.fqbn, "--port", target, "--discovery-timeout", "1ms", "--verify"]
     if firmware.upload_protocol == "arduino":
         options += ["--upload-property", f"{RETRIES}=-xattempts={ATTEMPTS}"]
     command: list[str | Path] = [environment.program, "upload", *options, "--input-file", firmware.hex]
-    watch = _watch(firmware, port)
+    watch = _watch(firmware, port, lock)
     done = run(command, env=environment.environ(), timeout_s=TIMEOUT_S, watch=watch)
     if done.code != 0:
         was_pulled = watch is not None and not Path(port).exists()
         raise _went_away(port) if was_pulled else upload_failure(port, avrdude_words(done))
-    return port if "://" in port else wait_for_board(port, before, updated_port(done))
+    return done
 
 
 def avrdude_words(done: Finished) -> str:
@@ -72,10 +76,11 @@ def avrdude_port(port: str) -> str:
     )
 
 
-def _watch(firmware: Firmware, port: str) -> Callable[[int], None] | None:
+def _watch(firmware: Firmware, port: str, lock: PortLock) -> Callable[[int], None] | None:
     """Return a check that raises LinkError if ``port`` goes away: avrdude 7.1 would read from nothing for minutes.
 
-    Gone at two looks in a row, since a board may leave when avrdude has done its work and is about to end.
+    Gone at two looks in a row, since a board may leave when avrdude has done its work and is about to end. Its lock
+    goes with it: arduino-cli waits some seconds for a port to come, and another board may get the number meanwhile.
     """
     if firmware.upload_protocol not in KEEPS_ITS_PORT or not Path(port).exists():
         return None
@@ -83,7 +88,10 @@ def _watch(firmware: Firmware, port: str) -> Callable[[int], None] | None:
 
     def require_present(session: int) -> None:
         nonlocal was_gone
-        is_gone = not Path(port).exists() and "avrdude" in programs_in(session)
+        is_there = Path(port).exists()
+        if not is_there:
+            lock.release()
+        is_gone = not is_there and "avrdude" in programs_in(session)
         if was_gone and is_gone:
             raise _went_away(port)
         was_gone = is_gone
