@@ -16,6 +16,7 @@ from sinehil_pipeline.codegen.avr.assembly import Assembly
 from sinehil_pipeline.codegen.avr.machine import Machine
 from sinehil_pipeline.codegen.reach import LayerReach, reach
 from sinehil_pipeline.codegen.speed.form16 import Form16
+from sinehil_pipeline.codegen.speed.guarded import MOST_LOOKS
 from sinehil_pipeline.codegen.speed.network import Neuron
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, plan
 from sinehil_pipeline.codegen.speed.registers import ZERO
@@ -72,6 +73,7 @@ def interval_models(seeds: range) -> Iterator[tuple[int, QuantizedModel]]:
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> None:
     kinds: dict[str, int] = {}
+    looked = [0] * MOST_LOOKS
     lines: list[float] = []
     exact: list[float] = []
     models = [*interval_models(range(300, 320)), *((seed, saturating_net(seed).model()) for seed in range(4))]
@@ -81,55 +83,73 @@ def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> 
             found = bytes_of(made.form, made.neuron, at)
             wrong = at[found != wanted]
             assert not wrong.size, f"net {seed} neuron {made.neuron.number}: {wrong.size}, first {wrong[:3]}"
-            kind = type(made.form.form if made.form.fallback is None else made.form.fallback.form).__name__
+            *before, last = made.form.looks
+            kind = type(last.form).__name__
             kinds[kind] = kinds.get(kind, 0) + 1
-            if made.form.fallback is not None and not isinstance(made.form.fallback.form, Steps):
+            looked[len(before)] += 1
+            if before and not isinstance(last.form, Steps):
                 assert not isinstance(made.form.form, Steps)
                 lines.append(made.form.form.cycles + GUARD_CYCLES)
-                exact.append(made.form.fallback.form.cycles)
+                exact.append(last.form.cycles)
     told = (f"{min(costs):.0f} to {max(costs):.0f}" for costs in (lines, exact))
-    print(oracle, kinds, "lines take {} cycles, what is behind them {}".format(*told))  # noqa: T201
-    assert np.mean(lines) < np.mean(exact) / 2
+    print(oracle, kinds, looked, "lines take {} cycles, what is behind them {}".format(*told))  # noqa: T201
+    assert np.mean(lines) < 0.6 * np.mean(exact)
+    assert min(looked) > 2, "one look, two and three"
     assert kinds["Form24"] > 20
     assert ("Split" in kinds) == (oracle == "tflm")
 
 
 def test_with_a_smaller_guard_some_accumulators_are_wrong() -> None:
-    """Negative control: the guard is the least that will do."""
+    """Negative control: each guard is the least that will do."""
     guarded = 0
     for _, model in interval_models(range(300, 320)):
         for made, layer in planned(model, "litert"):
-            if made.form.fallback is None or not isinstance(made.form.form, Form16):
-                continue
-            at, wanted = every_accumulator(made, layer, "litert")
-            for guard in (0, made.form.guard - (1 << made.form.form.half)):
-                smaller = replace(made.form, guard=guard)
-                assert (bytes_of(smaller, made.neuron, at) != wanted).any()
-            guarded += 1
-    assert guarded > 30
+            for look in made.form.looks[:-1]:
+                assert isinstance(look.form, Form16)
+                at, wanted = every_accumulator(made, layer, "litert")
+                for guard in (0, look.guard - (1 << look.form.half)):
+                    smaller = replace(look, guard=guard)
+                    assert (bytes_of(smaller, made.neuron, at) != wanted).any()
+                guarded += 1
+    assert guarded > 60
 
 
 @pytest.mark.parametrize("oracle", ["litert", "tflm"])
-def test_the_assembly_looks_twice_where_the_plan_does(oracle: str) -> None:
-    """Accumulators on which the cheap line is wrong or nearly so, which random inputs seldom reach."""
-    looked_twice = neurons = noticed = 0
+def test_the_assembly_looks_again_where_the_plan_does(oracle: str) -> None:
+    """Accumulators on which the cheap lines are wrong or nearly so, which random inputs seldom reach."""
+    looked_again = neurons = noticed = 0
     for _, model in interval_models(range(300, 330)):
         for made, layer in planned(model, oracle):
-            if made.form.fallback is None or not isinstance(made.form.form, Form16):
+            *before, last = made.form.looks
+            if not before:
                 continue
             at, wanted = every_accumulator(made, layer, oracle)
-            u = at - made.form.offset
-            low_bytes = made.form.form.p(np.maximum(u, 0)) << made.form.form.half & 0xFF
-            twice = np.flatnonzero((u >= 0) & (low_bytes < made.form.guard))
-            some = np.unique([0, len(at) - 1, *twice[:: max(1, len(twice) // 12)]])
+            again = [np.flatnonzero(undecided(before[:number], at)) for number in range(1, len(before) + 1)]
+            some = np.unique(
+                [0, len(at) - 1, *(each for found in again for each in found[:: len(found) // 12 + 1])]
+            )
             assert _run(made, at[some]) == wanted[some].tolist()
-            looked_twice += len(some)
-            spoilt = replace(made.form.fallback, offset=made.form.fallback.offset + _half_a_byte(made))
-            again = replace(made, form=replace(made.form, fallback=spoilt))
-            noticed += _run(again, at[some]) != wanted[some].tolist()
+            looked_again += len(some)
+            spoilt = replace(last, offset=last.offset + _half_a_byte(made))
+            noticed += _run(replace(made, form=chained([*before, spoilt])), at[some]) != wanted[some].tolist()
             neurons += 1
-    assert looked_twice > 300
+    assert looked_again > 300
     assert noticed > 0.8 * neurons  # negative control; the others have few bytes but 0 and the top
+
+
+def undecided(forms: Sequence[Requantization], at: Int64s) -> NDArray[np.bool_]:
+    """Say of which accumulators all forms have a low byte below their guards."""
+    found = np.ones(at.shape, np.bool_)
+    for look in forms:
+        assert isinstance(look.form, Form16)
+        u = at - look.offset
+        found &= (u >= 0) & (look.form.p(np.maximum(u, 0)) << look.form.half & 0xFF < look.guard)
+    return found
+
+
+def chained(forms: Sequence[Requantization]) -> Requantization:
+    first, *others = forms
+    return replace(first, fallback=chained(others)) if others else first
 
 
 def _half_a_byte(made: PlannedNeuron) -> int:
@@ -169,4 +189,5 @@ def _requantizing(
         assembly.op("st", "Z+", register)
     assembly.op("clr", "r1")
     assembly.op("ret")
+    assembly.items += assembly.aside
     return assembly

@@ -10,6 +10,7 @@ from sinehil_pipeline.codegen.avr.isa import INVERSE, Operand, encode
 NOTE_COLUMN = 36
 NEAR = 56  # words to a jump that a branch shares, with room for what comes between
 ADDRESS_BYTE = re.compile(r"(lo8|hi8)\((\w+)\)")
+REACH_WORDS = 1800  # of an RJMP, less what branches that are made longer add
 JUMPS = {*INVERSE, "rjmp", "rcall"}
 
 
@@ -64,6 +65,8 @@ class Assembly:
     numbers: Iterator[int] = field(
         default_factory=lambda: count(1)
     )  # of labels; parts of one function share it
+    aside: list[Item] = field(default_factory=list)  # code that only jumps lead to, and that ends with a jump
+    _placed: int = 0  # where such code was placed last
 
     def op(self, mnemonic: str, *operands: Operand, note: str = "") -> None:
         """Add an instruction."""
@@ -76,6 +79,21 @@ class Assembly:
     def new_label(self, stem: str) -> str:
         """Return a name that no other label has."""
         return f"{stem}_{next(self.numbers)}"
+
+    def beside(self) -> "Assembly":
+        """Return an empty part of the same function."""
+        return Assembly(numbers=self.numbers)
+
+    def make_room(self, words: int) -> None:
+        """Place here what was set aside, and go round it, if it would be out of reach behind so many words more."""
+        since = self.items[self._placed :]
+        if not self.aside or _count_words([*since, *self.aside]) + words <= REACH_WORDS:
+            return
+        beyond = self.new_label("round")
+        self.op("rjmp", beyond)
+        self.items += self.aside
+        self.label(beyond)
+        self.aside, self._placed = [], len(self.items)
 
     def comment(self, text: str) -> None:
         """Add a line of comment."""
@@ -190,6 +208,10 @@ def _size_words(item: Item) -> int:
     if isinstance(item, Data):
         return len(item.values) // 2
     return 1 if isinstance(item, Instruction) else 0
+
+
+def _count_words(items: Sequence[Item]) -> int:
+    return sum(map(_size_words, items))
 
 
 def _place(items: Sequence[Item]) -> tuple[list[int], dict[str, int]]:

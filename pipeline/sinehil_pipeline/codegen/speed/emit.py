@@ -2,43 +2,72 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
-from sinehil_pipeline.codegen.speed.frame import Frame
+from sinehil_pipeline.codegen.speed.frame import ARGUMENT, Frame
+from sinehil_pipeline.codegen.speed.kept import KeptInputs
 from sinehil_pipeline.codegen.speed.layout import Group, Registrar, Singly, registers_of
 from sinehil_pipeline.codegen.speed.lookup import Lookup
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, PlannedStage
 from sinehil_pipeline.codegen.speed.products import multiply_add
 from sinehil_pipeline.codegen.speed.registers import (
     BYTE,
+    INPUT,
     ZERO,
     Registers,
     X,
+    Z,
     load,
 )
+from sinehil_pipeline.codegen.speed.requantization import Requantization
 from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte, emit_rest
 from sinehil_pipeline.codegen.speed.sources import FromInput, FromMemory, Pass, Source
-from sinehil_pipeline.codegen.speed.words import neuron_words, stage_words, weight_words
+from sinehil_pipeline.codegen.speed.steps import Steps
+from sinehil_pipeline.codegen.speed.words import bias_words, neuron_words, stage_words, weight_words
+
+# How the first stage of a model with several inputs gets them: each byte from memory for all neurons, or from
+# registers for one neuron after the other; y_q is then on the stack, or in Z.
+Way = Literal["from memory", "singly", "singly, y_q in Z"]
+WAYS: tuple[Way, ...] = get_args(Way)
+WORDS_A_PRODUCT, WORDS_A_LOOK, WORDS_A_STEP = 6, 100, 4  # at most, with all tests
 
 
 @dataclass
 class Body:
-    """All layers for one region, with frame and return; X is x_q, or u is in INPUT.
-
-    ``singly``: the inputs are kept in registers, if they are few, and the first neurons computed one by one.
-    """
+    """All layers for one region, with frame and return; x_q is in its argument's registers, or u in INPUT."""
 
     planned: tuple[PlannedStage, ...]
     inputs: Lookup | None
     assembly: Assembly
-    singly: bool = False
+    way: Way = "from memory"
     frame: Frame = field(init=False)
     _registrar: Registrar = field(init=False)
     _source: Source | None = None
 
     def __post_init__(self) -> None:
-        self.frame = Frame(self.assembly, self._has_tables)
-        self._registrar = Registrar(self.planned, self.frame.reserved, self._has_tables)
+        y_in_z = self.way == "singly, y_q in Z"
+        self.frame = Frame(self.assembly, self._has_tables, y_in_z)
+        self._registrar = Registrar(self.planned, self.frame.reserved, self._has_tables or y_in_z)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there are registers enough, and no tables that need Z, to go this way."""
+        return self.way == "from memory" or (
+            self._singly is not None and not (self.frame.y_in_z and self._has_tables)
+        )
+
+    @property
+    def _singly(self) -> Singly | None:
+        first = self.planned[0]
+        if not first.neurons:
+            return None
+        return self._registrar.singly(first.stage.layer.weights.shape[1], self._pointer)
+
+    @property
+    def _pointer(self) -> tuple[str, str]:
+        """What finds x_q; Z is y_q only when all inputs have been fetched."""
+        return Z if self.frame.y_in_z else X
 
     @property
     def _has_tables(self) -> bool:
@@ -55,8 +84,10 @@ class Body:
         return self.frame.framed()
 
     def _first_source(self) -> tuple[int, Source]:
-        self.assembly.op("clr", ZERO)
         first = self.planned[0]
+        if first.first is None:
+            self.assembly.op("movw", self._pointer[0], INPUT, note="x_q")
+        self.assembly.op("clr", ZERO)
         if first.first is None:
             inputs = first.stage.layer.weights.shape[1]
             return 0, FromMemory(tuple(range(inputs)), (False,) * inputs, True, self.inputs)
@@ -85,14 +116,13 @@ class Body:
         self._title(index)
         self._source = source
         neurons = self.planned[index].neurons
-        if self.singly and index == 0 and neurons and isinstance(source, FromMemory):
-            kept = self._registrar.singly(index, len(source.numbers))
-            if kept is not None:
-                return self._one_by_one(index, source, kept)
+        if index == 0 and self.way != "from memory":
+            return self._one_by_one()
         layout = self._registrar.layout(index, set(source.taken))
         if index == len(self.planned) - 1 and neurons:
             self.frame.find_outputs()
         for number, group in enumerate(layout.groups):
+            self.assembly.make_room(WORDS_A_PRODUCT * len(group) * (1 + len(neurons[0].neuron.weights)))
             self._load(index, group)
             at = Pass(number, len(layout.groups), keeps=bool(layout.carried))
             source.emit(self.assembly, self._multiply(index, group), at)
@@ -104,24 +134,26 @@ class Body:
             return index + 1
         return self._carried(index + 1, layout.carried)
 
-    def _one_by_one(self, index: int, source: FromMemory, kept: Singly) -> int:
-        """Write a stage whose sources never rest, each neuron after the other; return which comes next."""
-
-        def keep(byte: str, number: int) -> None:
-            self.assembly.op("mov", kept.sources[number], byte)
-
-        source.emit(self.assembly, keep, Pass(0, 1, keeps=False))
-        if index == len(self.planned) - 1:
+    def _one_by_one(self) -> int:
+        """Write the first stage from inputs in registers, each neuron after the other; return which comes next."""
+        registers, neurons = self._singly, self.planned[0].neurons
+        assert registers is not None
+        kept = KeptInputs.of(neurons, registers.sources, has_table=self.inputs is not None)
+        pointer, busy = ("Z", ARGUMENT) if self.frame.y_in_z else ("X", ())
+        late = kept.load(self.assembly, pointer, self.inputs, busy)
+        if self.frame.y_in_z:
+            self.frame.keep_outputs()
+        for register, held in late:
+            self.assembly.op("mov", register, held)
+        if len(self.planned) == 1:
             self.frame.find_outputs()
-        ahead = self._registrar.ahead(index, {*kept.sources, *kept.accumulator})
-        self._load(index + 1, ahead)
-        for which, made in enumerate(self.planned[index].neurons):
-            registers = kept.accumulator[: made.form.width]
-            self._load(index, [(which, registers)])
-            for number, byte in enumerate(kept.sources):
-                self._multiply(index, [(which, registers)])(byte, number)
-            self._finish(index, which, registers, ahead)
-        return self._carried(index + 1, ahead) if ahead else index + 1
+        ahead = self._registrar.ahead(0, {*registers.sources, *registers.accumulator})
+        self._load(1, ahead)
+        for which, made in enumerate(neurons):
+            accumulator = registers.accumulator[: made.form.width]
+            kept.accumulate(self.assembly, 1, made, accumulator)
+            self._finish(0, which, accumulator, ahead)
+        return self._carried(1, ahead) if ahead else 1
 
     def _carried(self, index: int, group: Group) -> int:
         """Finish a stage that the one before it has accumulated; likewise what follows, as long as there is room."""
@@ -141,7 +173,7 @@ class Body:
         for which, registers in group:
             made = self.planned[index].neurons[which]
             value = made.neuron.bias - made.form.offset
-            load(self.assembly, registers, value, f"layer {index + 1} neuron {made.neuron.number}: bias")
+            load(self.assembly, registers, value, bias_words(index + 1, made))
 
     def _multiply(self, index: int, group: Group) -> "Multiply":
         return Multiply(
@@ -151,6 +183,7 @@ class Body:
     def _finish(self, index: int, which: int, registers: Registers, ahead: Group) -> None:
         """Requantise a neuron and hand its byte on."""
         made, lookup = self.planned[index].neurons[which], self.planned[index].stage.lookup
+        self.assembly.make_room(_most_words(made.form) + WORDS_A_PRODUCT * len(ahead))
         for line in neuron_words(self.planned[index], made):
             self.assembly.comment(line)
         done = self.assembly.new_label("done")
@@ -185,6 +218,12 @@ class Body:
         for number, code in stage.constants:
             self.assembly.op("ldi", BYTE, code & 0xFF)
             self.frame.output(BYTE, number, 0)
+
+
+def _most_words(form: Requantization) -> int:
+    forms = [each for look in form.looks for each in look.forms]
+    steps = sum(len(each.starts) for each in forms if isinstance(each, Steps))
+    return WORDS_A_LOOK * len(forms) + WORDS_A_STEP * steps
 
 
 @dataclass(frozen=True)

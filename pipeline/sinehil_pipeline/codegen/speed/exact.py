@@ -46,7 +46,8 @@ def _on_interval(neuron: Neuron) -> Requantization | None:
     if served is None:
         return None
     line, exceptions = served
-    found = _cheapest(line) or _with_limit(line)
+    ways = ((of, wide) for wide in (False, True) for of in (_cheapest, _with_limit))
+    found = next(filter(None, (of(line, (wide,)) for of, wide in ways)), None)
     return None if found is None else replace(found, exceptions=exceptions)
 
 
@@ -72,9 +73,10 @@ def _side(neuron: Neuron, first: int, end: int) -> Neuron:
     )
 
 
-def _cheapest(neuron: Neuron) -> Requantization | None:
+def _cheapest(neuron: Neuron, widths: Sequence[bool] = (False, True)) -> Requantization | None:
+    """Return the cheapest form for two bytes, or else for three; ``widths``: whether only one of these will do."""
     best: Requantization | None = None
-    for wide in (False, True):
+    for wide in widths:
         if (best is not None) if wide else not _two_bytes_can_do(neuron):
             continue
         for group in _groups(neuron, wide):
@@ -101,10 +103,10 @@ def _where_active(neuron: Neuron, codes: Int64s) -> Requantization | None:
     return replace(found, rest="codes", codes=ends)
 
 
-def _with_limit(neuron: Neuron) -> Requantization | None:
+def _with_limit(neuron: Neuron, widths: Sequence[bool] = (False, True)) -> Requantization | None:
     """Return a form that goes up to CUT beyond the first accumulator at the top; above, a comparison finds the top."""
     near = before_limit(neuron)
-    found = None if near is None else _cheapest(near)
+    found = None if near is None else _cheapest(near, widths)
     return None if found is None else with_limit(found, neuron)
 
 

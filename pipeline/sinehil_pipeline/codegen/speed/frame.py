@@ -8,20 +8,25 @@ from sinehil_pipeline.codegen.speed.registers import BYTE, LOW, Z, saved
 
 POINTER_BYTES, MOST_POPS = 2, 4
 Y = ("r28", "r29")
+ARGUMENT = ("r22", "r23")  # in which y_q comes
 
 
 @dataclass
 class Frame:
-    """Knows how much has been pushed. ``tables``: Z is needed for them, so that y_q has to be in Y."""
+    """Knows how much has been pushed. ``tables``: Z is needed for them, so that y_q has to be in Y.
+
+    ``y_in_z``: y_q is in Z all the time, from ``keep_outputs`` on, instead of on the stack.
+    """
 
     assembly: Assembly
     tables: bool
+    y_in_z: bool = False
     pushed: int = 0
     popped: bool = False
 
     @property
     def reserved(self) -> tuple[str, ...]:
-        """The registers that no accumulator may have while the last stages are computed."""
+        """The registers that no accumulator may have while y_q is needed."""
         return (*Y, *Z) if self.tables else Z
 
     @property
@@ -40,8 +45,14 @@ class Frame:
         self.assembly.op("in", high, SPH)
         self.assembly.op("adiw", low, 1)
 
+    def keep_outputs(self) -> None:
+        """Let Z be y_q, which is in the registers of an argument still."""
+        self.assembly.op("movw", Z[0], ARGUMENT[0], note="Z = y_q")
+
     def find_outputs(self) -> None:
         """Get y_q back, which lies above everything that was pushed; clobbers LOW and BYTE."""
+        if self.y_in_z:
+            return
         low, high = self._y_q
         if not self.pushed:
             self.assembly.op("pop", high, note="y_q")
@@ -71,19 +82,22 @@ class Frame:
         """Return the function: what was written, and its beginning and end around it."""
         self._free()
         keep = saved(self.assembly)
-        whole = Assembly(numbers=self.assembly.numbers)
-        for register in (*keep, "r22", "r23"):
-            whole.op("push", register, note="y_q" if register == "r22" else "")
+        whole = self.assembly.beside()
+        for register in keep:
+            whole.op("push", register)
+        for register in () if self.y_in_z else ARGUMENT:
+            whole.op("push", register, note="y_q" if register == ARGUMENT[0] else "")
         whole.items += self.assembly.items
         whole.op("clr", "r1")
         for register in reversed(keep):
             whole.op("pop", register)
         whole.op("ret")
+        whole.items += self.assembly.aside
         return whole
 
     def _free(self) -> None:
         """Take everything that was pushed off the stack."""
-        count = self.pushed + (0 if self.popped else POINTER_BYTES)
+        count = self.pushed + (0 if self.popped or self.y_in_z else POINTER_BYTES)
         if count <= MOST_POPS:
             for _ in range(count):
                 self.assembly.op("pop", "r0")

@@ -14,6 +14,8 @@ from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
 from sinehil_pipeline.codegen.generated import GeneratedKernel
 from sinehil_pipeline.codegen.reach import Int64s, LayerReach, reach
 from sinehil_pipeline.codegen.speed.bound import FIND_REGION, bound_cycles
+from sinehil_pipeline.codegen.speed.emit import WAYS, Way
+from sinehil_pipeline.codegen.speed.guarded import MOST_LOOKS
 from sinehil_pipeline.codegen.speed.network import alive_neurons, restricted
 from sinehil_pipeline.codegen.speed.plan import Plan, plan
 from sinehil_pipeline.codegen.speed.program import speed_program
@@ -56,20 +58,21 @@ class Found:
 
 
 def _candidates(layers: Sequence[LayerReach]) -> Sequence[Found]:
-    """Return the programs of which the fastest that fits will do: at most three, or the one with the best regions."""
+    """Return the programs of which the fastest that fits will do, or the one with the best regions."""
     if layers[0].trace is not None and layers[0].input_table is None and len(layers) > 1:
         return (_best_division(layers),)
-    guarded = plan(layers)
-    found = [_undivided(guarded, singly=False), _undivided(guarded, singly=True)]
-    if min(len(each.program.image) for each in found) > MOST_FLASH:
-        found.append(_undivided(plan(layers, guards=False), singly=False))
+    found: list[Found] = []
+    for looks in range(MOST_LOOKS, 0, -1):
+        made = plan(layers, looks=looks)
+        found += filter(None, (_undivided(made, way) for way in WAYS))
+        if min(len(each.program.image) for each in found) <= MOST_FLASH:
+            break
     return found
 
 
-def _undivided(made: Plan, *, singly: bool) -> Found:
-    program = speed_program([made], singly)
-    assert program is not None
-    return Found(program, (WHOLE,))
+def _undivided(made: Plan, way: Way) -> Found | None:
+    program = speed_program([made], way)
+    return None if program is None else Found(program, (WHOLE,))
 
 
 def _best_division(layers: Sequence[LayerReach]) -> Found:

@@ -5,6 +5,7 @@ byte is to be k, 256 k <= p < 256 (k + 1) + guard. So the high byte is right whe
 and only elsewhere the exact form is asked. p grows with u, so both sides of every step prove it for all between them.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil, floor
 
@@ -16,25 +17,34 @@ from sinehil_pipeline.codegen.speed.network import Neuron
 from sinehil_pipeline.codegen.speed.requantization import GUARD_CYCLES, Requantization
 
 LARGEST_GUARD = 255
+MOST_LOOKS, MOST_SECOND_CYCLES = 3, 20
 
 
-def with_guard(neuron: Neuron, exact: Requantization) -> Requantization:
-    """Return ``exact``, or the line that takes fewer cycles with ``exact`` behind it."""
-    best = exact
+def with_guards(neuron: Neuron, exact: Requantization, looks: int = MOST_LOOKS) -> Requantization:
+    """Return what takes the fewest cycles: ``exact``, or a line before it, or two lines; ``looks``: at most so many."""
+    lines = list(_lines(neuron, exact)) if looks > 1 else []
+    between = [line for line in lines if line.form.cycles <= MOST_SECOND_CYCLES] if looks > 2 else []
+    chains = (
+        replace(line, fallback=after) for line in lines for after in between if after.guard < line.guard
+    )
+    return min((exact, *lines, *chains), key=lambda plan: plan.cycles(neuron.top))
+
+
+def _lines(neuron: Neuron, exact: Requantization) -> Iterator[Requantization]:
+    """Yield the lines that are cheaper than ``exact``, each with it behind."""
     cut = before_limit(neuron)
     first_active = int(neuron.accumulators[neuron.wanted > 0][0])
     highest = (neuron if cut is None else cut).span[1] - first_active
     for form in guardable(neuron.slope, highest):
-        if form.cycles + GUARD_CYCLES >= best.cycles(neuron.top):
-            break
-        for part in (neuron, cut):
-            found = None if part is None else _guarded(part, form, exact)
-            if found is None:
-                continue
-            found = found if part is neuron else with_limit(found, neuron)
-            best = min(best, found, key=lambda plan: plan.cycles(neuron.top))
-            break
-    return best
+        if form.cycles + GUARD_CYCLES >= exact.cycles(neuron.top):
+            return
+        found = _guarded(neuron, form, exact)
+        if found is not None:
+            yield found
+            continue
+        found = None if cut is None else _guarded(cut, form, exact)
+        if found is not None:
+            yield with_limit(found, neuron)
 
 
 def _guarded(neuron: Neuron, form: Form16, exact: Requantization) -> Requantization | None:

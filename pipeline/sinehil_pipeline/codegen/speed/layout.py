@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sinehil_pipeline.codegen.speed.grouping import grouped
 from sinehil_pipeline.codegen.speed.plan import PlannedStage
-from sinehil_pipeline.codegen.speed.registers import INPUT, THIRD, Pool, Registers, X
+from sinehil_pipeline.codegen.speed.registers import INPUT, THIRD, Pool, Registers
 from sinehil_pipeline.codegen.speed.requantization import scratch
 
 FEW = 6  # registers of accumulators that are kept through all passes of the stage before
@@ -31,18 +31,18 @@ class Singly:
 
 @dataclass(frozen=True)
 class Registrar:
-    """Gives registers out; ``outputs``: those that find y_q, ``has_tables``: they are needed all the time."""
+    """Gives registers out; ``outputs``: those that find y_q, ``always``: they are needed all the time."""
 
     planned: Sequence[PlannedStage]
     outputs: tuple[str, ...]
-    has_tables: bool
+    always: bool
 
     def reserved(self, index: int) -> set[str]:
         """Return the registers that the accumulators of a stage leave alone."""
         near = self.planned[max(0, index - 1) : index + 2]
         forms = [made.form.form for stage in near for made in stage.neurons]
         reserved = {register for form in forms for register in scratch(form)}
-        return reserved | (set(self.outputs) if index == len(self.planned) - 1 or self.has_tables else set())
+        return reserved | (set(self.outputs) if index == len(self.planned) - 1 or self.always else set())
 
     def layout(self, index: int, taken: set[str]) -> Layout:
         """Return the fewest passes in which the accumulators fit, with room for the next stage's where they are few."""
@@ -78,10 +78,10 @@ class Registrar:
         carried = self.ahead(index, held) if all(groups) else []
         return Layout(groups, carried) if carried else layout
 
-    def singly(self, index: int, sources: int) -> Singly | None:
-        """Return registers for a stage whose neurons are computed one by one; None if there are too few."""
-        pool = Pool.of({*X, *self.reserved(index)}, (THIRD, INPUT))
-        taken = pool.take([max(self.widths(index)), *([2] * ((sources + 1) // 2))])
+    def singly(self, sources: int, pointer: Registers) -> Singly | None:
+        """Return registers for the first stage if its neurons are computed one by one; None if there are too few."""
+        pool = Pool.of({*pointer, *self.reserved(0)}, (INPUT, THIRD))
+        taken = pool.take([max(self.widths(0)), *([2] * ((sources + 1) // 2))])
         if taken is None:
             return None
         accumulator, *pairs = taken

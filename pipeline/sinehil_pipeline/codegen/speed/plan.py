@@ -7,7 +7,7 @@ import numpy as np
 
 from sinehil_pipeline.codegen.reach import Int64s, LayerReach
 from sinehil_pipeline.codegen.speed.exact import find_requantization
-from sinehil_pipeline.codegen.speed.guarded import with_guard
+from sinehil_pipeline.codegen.speed.guarded import MOST_LOOKS, with_guards
 from sinehil_pipeline.codegen.speed.line import FirstByte, find_first_byte
 from sinehil_pipeline.codegen.speed.lookup import Lookup
 from sinehil_pipeline.codegen.speed.network import Neuron, Stage, input_lookup, lookups, restricted, stages
@@ -44,10 +44,10 @@ class Plan:
     inputs: Lookup | None  # the table before the first stage
 
 
-def plan(layers: Sequence[LayerReach], first: int = 0, end: int = 256, *, guards: bool = True) -> Plan:
+def plan(layers: Sequence[LayerReach], first: int = 0, end: int = 256, *, looks: int = MOST_LOOKS) -> Plan:
     """Return a proven form for every neuron that is computed; ``first`` and ``end`` are for one-input models.
 
-    ``guards``: whether intervals may get lines with a second look, which are fast and long.
+    ``looks``: how many forms an interval may get, each behind the last one's guard; more are faster, and longer.
     """
     one_input = layers[0].trace is not None
     part = restricted(layers, first, end) if one_input and (first, end) != (0, 256) else layers
@@ -56,36 +56,36 @@ def plan(layers: Sequence[LayerReach], first: int = 0, end: int = 256, *, guards
     return Plan(
         first,
         end,
-        tuple(_planned(stage, u if stage.number <= 2 else None, guards) for stage in found),
+        tuple(_planned(stage, u if stage.number <= 2 else None, looks) for stage in found),
         input_lookup(layers),
     )
 
 
-def _planned(stage: Stage, u: Int64s | None, guards: bool) -> PlannedStage:
+def _planned(stage: Stage, u: Int64s | None, looks: int) -> PlannedStage:
     """Return a stage; ``u``: the input's codes, where they are at hand while it is computed."""
     if u is not None and stage.number == 1:
         can_rest = stage.lookup is None
         return PlannedStage(
             stage, (), tuple(find_first_byte(neuron, u, can_rest) for neuron in stage.neurons)
         )
-    return PlannedStage(stage, tuple(plan_neuron(neuron, u, guards) for neuron in stage.neurons), None)
+    return PlannedStage(stage, tuple(plan_neuron(neuron, u, looks) for neuron in stage.neurons), None)
 
 
-def plan_neuron(neuron: Neuron, u: Int64s | None = None, guards: bool = True) -> PlannedNeuron:
+def plan_neuron(neuron: Neuron, u: Int64s | None = None, looks: int = MOST_LOOKS) -> PlannedNeuron:
     """Return the neuron with the cheapest form at any scale that its weights have room for."""
     largest = max(abs(weight) for weight in neuron.weights)
     scales = range(1, min(MOST_SCALES, LARGEST_FACTOR // largest) + 1)
     plans = [
-        PlannedNeuron(scaled, k, _requantization(scaled, u, guards))
+        PlannedNeuron(scaled, k, _requantization(scaled, u, looks))
         for k in scales
         for scaled in [_scaled(neuron, k)]
     ]
     return min(plans, key=lambda made: (made.form.width, made.form.cycles(neuron.top), made.scale))
 
 
-def _requantization(neuron: Neuron, u: Int64s | None, guards: bool) -> Requantization:
+def _requantization(neuron: Neuron, u: Int64s | None, looks: int) -> Requantization:
     found = find_requantization(neuron, u)
-    return with_guard(neuron, found) if guards and neuron.trace is None else found
+    return with_guards(neuron, found, looks) if neuron.trace is None else found
 
 
 def _scaled(neuron: Neuron, scale: int) -> Neuron:

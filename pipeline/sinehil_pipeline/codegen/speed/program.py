@@ -2,23 +2,21 @@
 
 from collections.abc import Sequence
 
-from sinehil_pipeline.codegen.avr.assembly import Assembly, Instruction, Program
-from sinehil_pipeline.codegen.speed.emit import Body
+from sinehil_pipeline.codegen.avr.assembly import REACH_WORDS, Assembly, Instruction, Program
+from sinehil_pipeline.codegen.speed.emit import Body, Way
 from sinehil_pipeline.codegen.speed.plan import Plan
 from sinehil_pipeline.codegen.speed.registers import INPUT, X
 from sinehil_pipeline.codegen.speed.sources import Dispatch
 
-REACH_WORDS = 1900  # of an RJMP, less what long branches may add
 
-
-def speed_program(plans: Sequence[Plan], singly: bool = False) -> Program | None:
+def speed_program(plans: Sequence[Plan], way: Way = "from memory") -> Program | None:
     """Return the assembled function of a model (one plan), or of a one-input model's regions in ascending order.
 
-    ``singly``: see Body. None if regions are too far apart for their jumps.
+    None if regions are too far apart for their jumps, or there are too few registers for that ``way``.
     """
     whole = Assembly()
-    whole.op("movw", X[0], "r24", note="X = x_q")
     if plans[0].stages[0].first is not None:
+        whole.op("movw", X[0], INPUT, note="X = x_q")
         whole.op("ld", INPUT, "X", note="u = x + 128")
         whole.op("subi", INPUT, 128)
     labels = tuple(whole.new_label("region") for _ in plans)
@@ -29,7 +27,10 @@ def speed_program(plans: Sequence[Plan], singly: bool = False) -> Program | None
             whole.comment("")
             whole.comment(f"==== u = {plan.first} to {plan.end - 1} ====")
         whole.label(label)
-        whole.items += Body(plan.stages, plan.inputs, Assembly(numbers=whole.numbers), singly).emit().items
+        body = Body(plan.stages, plan.inputs, Assembly(numbers=whole.numbers), way)
+        if not body.is_possible:
+            return None
+        whole.items += body.emit().items
     for lookup in (plans[0].inputs, *(planned.stage.lookup for planned in plans[0].stages)):
         if lookup is not None:
             lookup.place(whole)

@@ -96,7 +96,7 @@ def load(assembly: Assembly, registers: Sequence[str], value: int, note: str = "
 def saved(assembly: Assembly) -> list[str]:
     """Return the registers that the function may change and that its caller wants back, in ascending order."""
     used: set[int] = set()
-    for item in assembly.items:
+    for item in (*assembly.items, *assembly.aside):
         if isinstance(item, Instruction):
             numbers = {int(str(operand)[1:]) for operand in item.operands if REGISTER.fullmatch(str(operand))}
             used |= numbers | {number + 1 for number in numbers if item.mnemonic == "movw"}

@@ -1,6 +1,7 @@
 """A way from a neuron's accumulator to its byte: form, tests and clamps, and what it costs."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.form24 import Form24
@@ -10,7 +11,7 @@ from sinehil_pipeline.codegen.speed.slope import Exceptions
 from sinehil_pipeline.codegen.speed.steps import Steps
 
 Form = Form16 | Form24 | Form32
-GUARD_CYCLES, SPLIT_CYCLES = 3, 20
+GUARD_CYCLES, LOOK_CYCLES, SPLIT_CYCLES = 3, 9, 20  # LOOK: to get there and back
 CLAMP_CYCLES, SIGN_CYCLES, COMPARE_CYCLES, BETWEEN_CYCLES, WIDE_CYCLES = 3, 2, 3, 4, 8
 
 
@@ -22,7 +23,8 @@ class Requantization:
     from which on it rests; or "codes": it is active from u = ``codes[0]`` to ``codes[1]`` - 1 of the input, None if
     that is an end of the region. ``largest``: the largest byte before the clamp. ``limit``: u >> 8 from which on the
     byte is the top, where the form does not go so far. ``exceptions``: accumulators with bytes of their own.
-    Where the low byte of p is below ``guard``, ``fallback`` decides instead, which may have an offset of its own.
+    Where the low byte of p is below ``guard``, ``fallback`` decides instead, which may have an offset of its own, and
+    a guard and a fallback too.
     """
 
     form: "Form | Steps | Split"
@@ -39,12 +41,26 @@ class Requantization:
 
     @property
     def forms(self) -> tuple[Form | Steps, ...]:
-        """All forms that may decide."""
-        own = self.form.forms if isinstance(self.form, Split) else (self.form,)
-        return own if self.fallback is None else (*own, *self.fallback.forms)
+        """All forms that may decide without a further look."""
+        return self.form.forms if isinstance(self.form, Split) else (self.form,)
+
+    @property
+    def looks(self) -> tuple["Requantization", ...]:
+        """This and what decides behind it, one after the other; the last is exact."""
+        return (self,) if self.fallback is None else (self, *self.fallback.looks)
 
     def cycles(self, top: int) -> float:
-        """Return what it costs an active neuron on average, as if all low bytes were equally frequent."""
+        """Return what it costs an active neuron on average, as if all low bytes were equally frequent.
+
+        Who looks for the second time has a low byte below the guard: the same share of all looks for the third time.
+        """
+        again = pairwise(self.looks)
+        return self._own_cycles(top) + sum(
+            look.guard / 256 * (LOOK_CYCLES + after._own_cycles(top)) for look, after in again
+        )
+
+    def _own_cycles(self, top: int) -> float:
+        """Return what it costs until somebody else has to decide."""
         if isinstance(self.form, Steps):
             return self.form.cycles
         between = BETWEEN_CYCLES if None not in self.codes else SIGN_CYCLES
@@ -56,7 +72,7 @@ class Requantization:
             + 2 * self.width * (self.limit is not None)
             + (2 * self.width + 2) * len(self.exceptions)
             + WIDE_CYCLES * (self.width == 3)
-            + (0 if self.fallback is None else GUARD_CYCLES + self.guard / 256 * self.fallback.cycles(top))
+            + GUARD_CYCLES * (self.fallback is not None)
         )
 
 

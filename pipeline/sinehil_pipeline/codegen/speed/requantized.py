@@ -99,13 +99,18 @@ def _emit_second_look(
     top: int,
     beyond: str,
 ) -> None:
+    """Write the test, and out of the way what is seldom needed."""
     assert isinstance(plan.form, Form16)
+    look, aside = assembly.new_label("look"), assembly.beside()
     assembly.op("cpi", LOW, plan.guard)
-    assembly.op("brsh", beyond)
+    assembly.op("brlo", look)
+    aside.label(look)
     for _ in range(plan.form.shift):
-        assembly.op("lsr", u[1])
-        assembly.op("ror", u[0])
-    _emit_with_scratch(assembly, fallback, plan.offset, u, top)
+        aside.op("lsr", u[1])
+        aside.op("ror", u[0])
+    _emit_with_scratch(aside, fallback, plan.offset, u, top)
+    aside.op("rjmp", beyond)
+    assembly.aside += [*aside.items, *aside.aside]
 
 
 def _emit_with_scratch(
@@ -154,9 +159,14 @@ def _emit_other(assembly: Assembly, other: Requantization, offset: int, u: Seque
 
 
 def _subtract(assembly: Assembly, u: Sequence[str], value: int) -> None:
-    if value:
-        for index, register in enumerate(u):
-            assembly.op("ldi", FACTOR, value >> 8 * index & 0xFF)
+    if not value:
+        return
+    for index, register in enumerate(u):
+        byte = value >> 8 * index & 0xFF
+        if is_upper(register):
+            assembly.op("sbci" if index else "subi", register, byte)
+        else:
+            assembly.op("ldi", FACTOR, byte)
             assembly.op("sbc" if index else "sub", register, FACTOR)
 
 

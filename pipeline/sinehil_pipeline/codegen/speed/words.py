@@ -1,6 +1,7 @@
 """Comments: what each neuron is, and what was proven of it."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sinehil_pipeline.codegen.c_parts import harmless
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, PlannedStage
@@ -39,11 +40,10 @@ def neuron_words(planned: PlannedStage, made: PlannedNeuron) -> Iterator[str]:
     scaled = f", all times {made.scale}" if made.scale > 1 else ""
     yield f"layer {planned.stage.number} neuron {neuron.number}: accumulators {low} to {high}, {proven}{scaled};"
     yield f"  u = accumulator - ({form.offset}); code - ({neuron.base}) = {form.form.words()}"
-    exact = form.fallback or form
-    if form.fallback is not None:
-        yield f"  where p has a low byte below {form.guard}: u = accumulator - ({exact.offset}), {exact.form.words()}"
-    if exact.exceptions:
-        apart = ", ".join(f"{accumulator} ({byte})" for accumulator, byte in exact.exceptions)
+    for look, after in pairwise(form.looks):
+        yield f"  where p has a low byte below {look.guard}: u = accumulator - ({after.offset}), {after.form.words()}"
+    if form.looks[-1].exceptions:
+        apart = ", ".join(f"{accumulator} ({byte})" for accumulator, byte in form.looks[-1].exceptions)
         yield f"  but for accumulators that no line serves, told apart with their bytes: {apart}"
 
 
@@ -51,3 +51,8 @@ def weight_words(made: PlannedNeuron, source: int) -> str:
     """Return whose weight it is, and how it stands in the .tflite."""
     scaled = f" * {made.scale}" if made.scale > 1 else ""
     return f"neuron {made.neuron.number}: weight {made.neuron.weights[source] // made.scale}{scaled}"
+
+
+def bias_words(layer: int, made: PlannedNeuron) -> str:
+    """Return whose bias it is."""
+    return f"layer {layer} neuron {made.neuron.number}: bias"
