@@ -84,6 +84,11 @@ class Assembly:
         """Return an empty part of the same function."""
         return Assembly(numbers=self.numbers)
 
+    @property
+    def words(self) -> int:
+        """How long it is, less what was set aside."""
+        return _count_words(self.items)
+
     def make_room(self, words: int) -> None:
         """Place here what was set aside, and go round it, if it would be out of reach behind so many words more."""
         since = self.items[self._placed :]

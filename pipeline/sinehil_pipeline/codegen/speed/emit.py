@@ -30,7 +30,7 @@ from sinehil_pipeline.codegen.speed.words import bias_words, neuron_words, stage
 # registers for one neuron after the other; y_q is then on the stack, or in Z.
 Way = Literal["from memory", "singly", "singly, y_q in Z"]
 WAYS: tuple[Way, ...] = get_args(Way)
-WORDS_A_PRODUCT, WORDS_A_LOOK, WORDS_A_STEP = 6, 100, 4  # at most, with all tests
+WORDS_A_PRODUCT, WORDS_A_LOOK, WORDS_A_STEP = 6, 100, 10  # at most, with all tests
 
 
 @dataclass

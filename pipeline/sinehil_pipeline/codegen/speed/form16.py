@@ -82,7 +82,9 @@ class Form16:
     def raw(self, u: Int64s) -> Int64s:
         """Return the bytes for u >= 0, before the clamp; ``capacity`` or more where 16 bits do not suffice."""
         v, p = self._shifted(u), self.p(u)
-        raw: Int64s = np.where((v < WORD << 8 * self.third) & (p < WORD), p // self.unit, self.capacity)
+        first = (v >> 8) * (self.multiplier >> 8)  # which "minus" makes smaller only afterwards
+        inside = (v < WORD << 8 * self.third) & (first < WORD) & (p < WORD)
+        raw: Int64s = np.where(inside, p // self.unit, self.capacity)
         return raw
 
     def p(self, u: Int64s) -> Int64s:

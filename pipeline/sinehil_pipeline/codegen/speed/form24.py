@@ -70,7 +70,8 @@ class Form24:
     def raw(self, u: Int64s) -> Int64s:
         """Return the bytes for u >= 0, before the clamp; ``capacity`` or more where the registers do not suffice."""
         v, p = u << max(self.shift, 0), self.p(u)
-        inside = (v < (UPPER if self.long else WORD)) & (p < (UPPER * 256 if self.long else UPPER))
+        room = UPPER if self.long else WORD  # of u, and of the sum to which u m2 comes last
+        inside = (v < room) & (p - v * (self.multiplier >> 16) < room) & (p < 256 * room)
         raw: Int64s = np.where(inside, p // self.unit, self.capacity)
         return raw
 
@@ -105,7 +106,7 @@ class Form24:
         return THIRD
 
     def _emit_constant(self, assembly: Assembly) -> None:
-        """Add it, by subtracting its complement; what lies in LOW, BYTE, THIRD has room for it."""
+        """Add it, by subtracting its complement; see ``raw`` for whether there is room."""
         if self.constant:
             complement = -self.constant & 0xFFFF
             assembly.op("subi", LOW, complement & 0xFF)

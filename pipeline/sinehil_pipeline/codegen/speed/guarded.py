@@ -15,13 +15,19 @@ from sinehil_pipeline.codegen.speed.exact import before_limit, representable, te
 from sinehil_pipeline.codegen.speed.form16 import Form16, guardable
 from sinehil_pipeline.codegen.speed.network import Neuron
 from sinehil_pipeline.codegen.speed.requantization import GUARD_CYCLES, Requantization
+from sinehil_pipeline.codegen.speed.steps import FAR, Steps
 
 LARGEST_GUARD = 255
 MOST_LOOKS, MOST_SECOND_CYCLES = 3, 20
 
 
 def with_guards(neuron: Neuron, exact: Requantization, looks: int = MOST_LOOKS) -> Requantization:
-    """Return what takes the fewest cycles: ``exact``, or a line before it, or two lines; ``looks``: at most so many."""
+    """Return what takes the fewest cycles: ``exact``, or a line before it, or two lines; ``looks``: at most so many.
+
+    Nothing stands before a step function that is so long that no RJMP would lead over it.
+    """
+    if isinstance(exact.form, Steps) and len(exact.form.starts) > FAR:
+        return exact
     lines = list(_lines(neuron, exact)) if looks > 1 else []
     between = [line for line in lines if line.form.cycles <= MOST_SECOND_CYCLES] if looks > 2 else []
     chains = (

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.avr.assembly import Assembly, Label
 from sinehil_pipeline.codegen.speed.form16 import Form16
 from sinehil_pipeline.codegen.speed.form24 import Form24
 from sinehil_pipeline.codegen.speed.form32 import Form32
 from sinehil_pipeline.codegen.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO, X, Z, is_upper
 from sinehil_pipeline.codegen.speed.requantization import Requantization, Split, scratch
 from sinehil_pipeline.codegen.speed.steps import Steps
+
+MOST_ASIDE_WORDS = 200  # not the long searches of a step function
 
 
 def emit_rest(
@@ -99,18 +101,22 @@ def _emit_second_look(
     top: int,
     beyond: str,
 ) -> None:
-    """Write the test, and out of the way what is seldom needed."""
+    """Write the test, and out of the way what is seldom needed, unless it is long."""
     assert isinstance(plan.form, Form16)
     look, aside = assembly.new_label("look"), assembly.beside()
-    assembly.op("cpi", LOW, plan.guard)
-    assembly.op("brlo", look)
-    aside.label(look)
     for _ in range(plan.form.shift):
         aside.op("lsr", u[1])
         aside.op("ror", u[0])
     _emit_with_scratch(aside, fallback, plan.offset, u, top)
-    aside.op("rjmp", beyond)
-    assembly.aside += [*aside.items, *aside.aside]
+    assembly.op("cpi", LOW, plan.guard)
+    if aside.words > MOST_ASIDE_WORDS:
+        assembly.op("brsh", beyond)
+        assembly.items += aside.items
+    else:
+        assembly.op("brlo", look)
+        aside.op("rjmp", beyond)
+        assembly.aside += [Label(look), *aside.items]
+    assembly.aside += aside.aside
 
 
 def _emit_with_scratch(
