@@ -1,0 +1,107 @@
+"""Kernels of several inputs on both sides of every step of every neuron, assembled and run.
+
+Random inputs seldom meet a step, and the proof is about formulas. Here one layer has weights with which every
+accumulator of its interval is the sum of some input, so that the assembled kernel can be asked about each point of the
+proof.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from models import Layer, Net
+from numpy.typing import NDArray
+
+from sinehil.arithmetic import ORACLES, arithmetic_of
+from sinehil.tflite_model import Quantization, QuantizedModel
+from sinehil_pipeline.codegen import generate_kernel
+from sinehil_pipeline.codegen.avr.assembly import Assembly, Instruction, Program
+from sinehil_pipeline.codegen.avr.machine import Machine
+from sinehil_pipeline.codegen.reach import reach
+
+Int64s = NDArray[np.int64]
+LARGE, NEURONS, SEEDS = 127, 4, 12
+
+
+def reaching_net(seed: int) -> Net:
+    """Return a layer whose neurons sum up ``sign * (127 a + b + 127 c)``, or without c, at scales of their own."""
+    random = np.random.default_rng(seed)
+    row = np.array([LARGE, 1, LARGE * int(random.integers(2))])
+    units_a_code = np.exp(random.uniform(np.log(3), np.log(700), NEURONS))
+    weights = np.outer(random.choice([-1, 1], NEURONS), row).astype(np.int8)
+    layer = Layer(
+        weights,
+        random.integers(-20_000, 20_000, NEURONS).astype(np.int32),
+        (0.01 / units_a_code).astype(np.float32),
+        Quantization(np.float32(0.01), int(random.choice([-128, 127, random.integers(-128, 128)]))),
+        str(random.choice(["NONE", "RELU", "RELU6"])),
+    )
+    ends = Quantization(np.float32(1), int(random.integers(-128, 128)))
+    return Net(ends, (layer,), float_input=False, float_output=False)
+
+
+def inputs_for(model: QuantizedModel, neuron: int, accumulators: Int64s) -> Int64s:
+    """Return inputs [n, 3] for which a neuron has these accumulators."""
+    [layer] = model.dense_layers
+    weights = layer.weights[neuron].astype(np.int64)
+    shifted = accumulators - int(layer.bias[neuron]) + layer.input.zero_point * int(weights.sum())
+    wanted = shifted * int(np.sign(weights[0]))
+    lowest, highest = (-256, 254) if weights[2] else (-128, 127)
+    times = np.clip(np.rint(wanted / LARGE).astype(np.int64), lowest, highest)
+    a = np.clip(times, -128, 127)
+    found = np.stack([a, wanted - LARGE * times, times - a], axis=1)
+    assert found.min() >= -128
+    assert found.max() <= 127
+    return found
+
+
+def points(model: QuantizedModel, oracle: str) -> Int64s:
+    """Return inputs for both sides of every step, and for both ends, of every neuron."""
+    [layer] = reach(model, oracle)
+    found = [inputs_for(model, number, neuron.accumulators) for number, neuron in enumerate(layer.neurons)]
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def wrong(model: QuantizedModel, oracle: str, program: Program, inputs: Int64s) -> int:
+    machine = Machine(program)
+    found = [machine.call(x_q, model.outputs).y_q for x_q in inputs.tolist()]
+    return int((found != arithmetic_of(oracle).infer_codes(model, inputs)).any(axis=1).sum())
+
+
+@pytest.mark.parametrize("engine", ["speed", "size"])
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_the_assembled_kernel_is_right_on_both_sides_of_every_step(oracle: str, engine: str) -> None:
+    asked = 0
+    for seed in range(SEEDS):
+        model = reaching_net(seed).model()
+        kernel, inputs = generate_kernel(model, oracle, engine), points(model, oracle)
+        assert kernel.program is not None
+        assert wrong(model, oracle, kernel.program, inputs) == 0, seed
+        asked += len(inputs)
+    print(f"{oracle} {engine}: {asked} inputs")  # noqa: T201
+    assert asked > 300 * SEEDS
+
+
+def test_a_multiplier_that_is_one_more_is_noticed() -> None:
+    """Negative control."""
+    made = noticed = 0
+    for seed in range(SEEDS):
+        model = reaching_net(seed).model()
+        kernel, inputs = generate_kernel(model, "litert", "speed"), points(model, "litert")
+        assert kernel.program is not None
+        for spoilt in one_more(kernel.program):
+            noticed += wrong(model, "litert", spoilt, inputs) > 0
+            made += 1
+    print(f"{noticed} of {made} noticed")  # noqa: T201
+    assert noticed > 0.8 * made > 20
+
+
+def one_more(program: Program) -> Iterator[Program]:
+    """Yield the program with the first factor of one requantisation larger by 1."""
+    for at, item in enumerate(program.items):
+        if isinstance(item, Instruction) and item.note.startswith("multiplier"):
+            register, factor = item.operands
+            items = list(program.items)
+            items[at] = replace(item, operands=(register, (int(factor) + 1) & 0xFF))
+            yield Assembly(items).assemble()
