@@ -33,8 +33,9 @@ from sinehil_pipeline.codegen.speed.form32 import Form32
 from sinehil_pipeline.codegen.speed.line import FirstByte, find_first_byte
 from sinehil_pipeline.codegen.speed.network import restricted, stages
 from sinehil_pipeline.codegen.speed.plan import plan
+from sinehil_pipeline.codegen.speed.points import try_points
 from sinehil_pipeline.codegen.speed.products import NEVER, multiply_add, product_cycles, products, shared
-from sinehil_pipeline.codegen.speed.program import speed_program
+from sinehil_pipeline.codegen.speed.program import unrolled
 from sinehil_pipeline.codegen.speed.requantization import Form
 from sinehil_pipeline.codegen.speed.steps import FAR, Steps
 
@@ -159,13 +160,14 @@ def test_each_way_to_the_inputs_is_exact(name: str) -> None:
     """Not only the one that is fastest for the model."""
     model = FEW_INPUTS[name].model()
     made = plan(reach(model, "litert"))
-    programs = {way: speed_program([made], way) for way in WAYS}
+    programs = {way: unrolled([made], way) for way in WAYS}
     assert [way for way in WAYS if programs[way] is None] == ([WAYS[2]] if name == "with tables" else [])
-    for program in filter(None, programs.values()):
-        assert_exact(model, program, trial_inputs(model))
+    for found in filter(None, programs.values()):
+        assert_exact(model, found.program, trial_inputs(model))
+        assert try_points(found.program, found.neurons) > 100
     kept = programs["singly"]
     assert kept is not None
-    signed = sum(isinstance(item, Instruction) and item.mnemonic == "muls" for item in kept.items)
+    signed = sum(isinstance(item, Instruction) and item.mnemonic == "muls" for item in kept.program.items)
     assert (signed > 0) is (name in SOME_SIGNED)
 
 
@@ -175,10 +177,10 @@ def test_what_is_aside_stays_in_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = {}
     for reach_words in (REACH_WORDS, 400):
         monkeypatch.setattr(assembly, "REACH_WORDS", reach_words)
-        program = speed_program([made])
-        assert program is not None
-        assert_exact(model, program, trial_inputs(model))
-        rounds[reach_words] = program.text().count("rjmp .Lround")
+        found = unrolled([made])
+        assert found is not None
+        assert_exact(model, found.program, trial_inputs(model))
+        rounds[reach_words] = found.program.text().count("rjmp .Lround")
     assert rounds[REACH_WORDS] == 0 < rounds[400]
 
 

@@ -4,7 +4,7 @@ It holds every generated kernel against the plan on any machine, without a simul
 against it in tests/codegen/test_avr.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -63,6 +63,21 @@ class Machine(Chip):
         return Call(
             [value - 256 * (value > 127) for value in codes], self.cycles - 4, self._low_water - self.deepest
         )
+
+    def run(self, start: int, ends: Container[int]) -> int:
+        """Run from one word address to the first of others, with registers and RAM as they are; return which it is.
+
+        Raises ConventionError if it leaves the function or does not come there.
+        """
+        self.pc, self.cycles = start, 0
+        while self.pc not in ends:
+            if not 0 <= self.pc < len(self._steps) or self.cycles > self._max_cycles:
+                raise ConventionError(f"it does not come from {start:#x} to its end")
+            handler, first, second, cycles = self._steps[self.pc]
+            self.cycles += cycles
+            self.pc += 1
+            handler(self, first, second)
+        return self.pc
 
     def _check_convention(self, before: bytes) -> None:
         changed = [number for number in CALL_SAVED if self.registers[number] != before[number]]

@@ -10,27 +10,18 @@ from sinehil_pipeline.codegen.speed.kept import KeptInputs
 from sinehil_pipeline.codegen.speed.layout import Group, Registrar, Singly, registers_of
 from sinehil_pipeline.codegen.speed.lookup import Lookup
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, PlannedStage
+from sinehil_pipeline.codegen.speed.points import EmittedNeuron
 from sinehil_pipeline.codegen.speed.products import multiply_add
-from sinehil_pipeline.codegen.speed.registers import (
-    BYTE,
-    INPUT,
-    ZERO,
-    Registers,
-    X,
-    Z,
-    load,
-)
-from sinehil_pipeline.codegen.speed.requantization import Requantization
+from sinehil_pipeline.codegen.speed.registers import BYTE, INPUT, ZERO, Registers, X, Z, load
 from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte, emit_rest
 from sinehil_pipeline.codegen.speed.sources import FromInput, FromMemory, Pass, Source
-from sinehil_pipeline.codegen.speed.steps import Steps
 from sinehil_pipeline.codegen.speed.words import bias_words, neuron_words, stage_words, weight_words
 
 # How the first stage of a model with several inputs gets them: each byte from memory for all neurons, or from
 # registers for one neuron after the other; y_q is then on the stack, or in Z.
 Way = Literal["from memory", "singly", "singly, y_q in Z"]
 WAYS: tuple[Way, ...] = get_args(Way)
-WORDS_A_PRODUCT, WORDS_A_LOOK, WORDS_A_STEP = 6, 100, 10  # at most, with all tests
+WORDS_A_PRODUCT = 6  # at most
 
 
 @dataclass
@@ -41,6 +32,7 @@ class Body:
     inputs: Lookup | None
     assembly: Assembly
     way: Way = "from memory"
+    emitted: list[EmittedNeuron] = field(default_factory=list)  # those on intervals
     frame: Frame = field(init=False)
     _registrar: Registrar = field(init=False)
     _source: Source | None = None
@@ -183,17 +175,19 @@ class Body:
     def _finish(self, index: int, which: int, registers: Registers, ahead: Group) -> None:
         """Requantise a neuron and hand its byte on."""
         made, lookup = self.planned[index].neurons[which], self.planned[index].stage.lookup
-        self.assembly.make_room(_most_words(made.form) + WORDS_A_PRODUCT * len(ahead))
+        self.assembly.make_room(made.form.most_words + WORDS_A_PRODUCT * len(ahead))
         for line in neuron_words(self.planned[index], made):
             self.assembly.comment(line)
-        done = self.assembly.new_label("done")
+        done, start = self.assembly.new_label("done"), self._label_if_interval("neuron", made)
         if ahead and lookup is None:
             emit_rest(self.assembly, made.form, registers, done, self._mirrored)
             byte = emit_byte(self.assembly, made.form, registers, made.neuron.top)
+            self._note_emitted(made, registers, byte, start, done)
             self._multiply(index + 1, ahead)(byte, which)
             self.assembly.label(done)
             return
         byte = self._byte_even_at_rest(made, registers, done)
+        self._note_emitted(made, registers, byte, start, done)
         if lookup is not None:
             lookup.emit(self.assembly, byte, made.neuron.base)
         if ahead:
@@ -211,6 +205,20 @@ class Body:
         self.assembly.label(done)
         return byte
 
+    def _label_if_interval(self, stem: str, made: PlannedNeuron) -> str:
+        """Place a new label here, for ``try_points``; none if all codes of one input are tried anyway."""
+        label = self.assembly.new_label(stem) if made.neuron.trace is None else ""
+        if label:
+            self.assembly.label(label)
+        return label
+
+    def _note_emitted(
+        self, made: PlannedNeuron, registers: Registers, byte: str, start: str, rests: str
+    ) -> None:
+        end = self._label_if_interval("byte", made)
+        if end:
+            self.emitted.append(EmittedNeuron(made, registers, byte, start, end, rests))
+
     def _constant_outputs(self) -> None:
         stage = self.planned[-1].stage
         if not self.planned[-1].neurons:
@@ -218,12 +226,6 @@ class Body:
         for number, code in stage.constants:
             self.assembly.op("ldi", BYTE, code & 0xFF)
             self.frame.output(BYTE, number, 0)
-
-
-def _most_words(form: Requantization) -> int:
-    forms = [each for look in form.looks for each in look.forms]
-    steps = sum(len(each.starts) for each in forms if isinstance(each, Steps))
-    return WORDS_A_LOOK * len(forms) + WORDS_A_STEP * steps
 
 
 @dataclass(frozen=True)

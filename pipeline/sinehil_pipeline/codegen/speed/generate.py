@@ -18,7 +18,8 @@ from sinehil_pipeline.codegen.speed.emit import WAYS, Way
 from sinehil_pipeline.codegen.speed.guarded import MOST_LOOKS
 from sinehil_pipeline.codegen.speed.network import alive_neurons, restricted
 from sinehil_pipeline.codegen.speed.plan import Plan, plan
-from sinehil_pipeline.codegen.speed.program import speed_program
+from sinehil_pipeline.codegen.speed.points import try_points
+from sinehil_pipeline.codegen.speed.program import Unrolled, unrolled
 from sinehil_pipeline.codegen.speed.regions import Division, Estimates, Region
 
 ENGINE = "speed"
@@ -46,6 +47,7 @@ def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
         if len(each.program.image) <= MOST_FLASH
     ]
     fastest, figures = min(tried, key=lambda pair: pair[1].mean_cycles)
+    try_points(fastest.program, fastest.unrolled.neurons)
     return assembly_kernel(model, oracle, ENGINE, fastest.program, figures, ABOUT)
 
 
@@ -53,8 +55,13 @@ def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
 class Found:
     """A program, and the regions that it is divided into."""
 
-    program: Program
+    unrolled: Unrolled
     division: Division
+
+    @property
+    def program(self) -> Program:
+        """The program alone."""
+        return self.unrolled.program
 
 
 def _candidates(layers: Sequence[LayerReach]) -> Sequence[Found]:
@@ -71,8 +78,8 @@ def _candidates(layers: Sequence[LayerReach]) -> Sequence[Found]:
 
 
 def _undivided(made: Plan, way: Way) -> Found | None:
-    program = speed_program([made], way)
-    return None if program is None else Found(program, (WHOLE,))
+    made_of = unrolled([made], way)
+    return None if made_of is None else Found(made_of, (WHOLE,))
 
 
 def _best_division(layers: Sequence[LayerReach]) -> Found:
@@ -113,8 +120,8 @@ class Maker:
         for region in division:
             if region not in self.known:
                 self.known[region] = plan(self.layers, *region)
-        program = speed_program([self.known[region] for region in division])
-        return None if program is None else Found(program, division)
+        made_of = unrolled([self.known[region] for region in division])
+        return None if made_of is None else Found(made_of, division)
 
 
 def _bound(layers: Sequence[LayerReach], codes: Sequence[Int64s], division: Division) -> float:

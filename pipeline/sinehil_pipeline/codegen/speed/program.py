@@ -1,20 +1,30 @@
 """The function: u is fetched, its region found, and each region has its own code."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sinehil_pipeline.codegen.avr.assembly import REACH_WORDS, Assembly, Instruction, Program
 from sinehil_pipeline.codegen.speed.emit import Body, Way
 from sinehil_pipeline.codegen.speed.plan import Plan
+from sinehil_pipeline.codegen.speed.points import EmittedNeuron
 from sinehil_pipeline.codegen.speed.registers import INPUT, X
 from sinehil_pipeline.codegen.speed.sources import Dispatch
 
 
-def speed_program(plans: Sequence[Plan], way: Way = "from memory") -> Program | None:
+@dataclass(frozen=True)
+class Unrolled:
+    """The function, and where in it the neurons on intervals are."""
+
+    program: Program
+    neurons: tuple[EmittedNeuron, ...]
+
+
+def unrolled(plans: Sequence[Plan], way: Way = "from memory") -> Unrolled | None:
     """Return the assembled function of a model (one plan), or of a one-input model's regions in ascending order.
 
     None if regions are too far apart for their jumps, or there are too few registers for that ``way``.
     """
-    whole = Assembly()
+    whole, neurons = Assembly(), list[EmittedNeuron]()
     if plans[0].stages[0].first is not None:
         whole.op("movw", X[0], INPUT, note="X = x_q")
         whole.op("ld", INPUT, "X", note="u = x + 128")
@@ -31,9 +41,10 @@ def speed_program(plans: Sequence[Plan], way: Way = "from memory") -> Program | 
         if not body.is_possible:
             return None
         whole.items += body.emit().items
+        neurons += body.emitted
     for lookup in (plans[0].inputs, *(planned.stage.lookup for planned in plans[0].stages)):
         if lookup is not None:
             lookup.place(whole)
     if len(plans) > 1 and sum(isinstance(item, Instruction) for item in whole.items) > REACH_WORDS:
         return None
-    return whole.assemble()
+    return Unrolled(whole.assemble(), tuple(neurons))

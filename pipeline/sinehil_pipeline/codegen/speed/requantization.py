@@ -12,6 +12,7 @@ from sinehil_pipeline.codegen.speed.steps import Steps
 
 Form = Form16 | Form24 | Form32
 GUARD_CYCLES, LOOK_CYCLES, SPLIT_CYCLES = 3, 9, 20  # LOOK: to get there and back
+WORDS_A_FORM, WORDS_A_STEP = 100, 10
 CLAMP_CYCLES, SIGN_CYCLES, COMPARE_CYCLES, BETWEEN_CYCLES, WIDE_CYCLES = 3, 2, 3, 4, 8
 
 
@@ -48,6 +49,13 @@ class Requantization:
     def looks(self) -> tuple["Requantization", ...]:
         """This and what decides behind it, one after the other; the last is exact."""
         return (self,) if self.fallback is None else (self, *self.fallback.looks)
+
+    @property
+    def most_words(self) -> int:
+        """How long it is at most, with all looks and tests."""
+        forms = [each for look in self.looks for each in look.forms]
+        steps = sum(len(each.starts) for each in forms if isinstance(each, Steps))
+        return WORDS_A_FORM * len(forms) + WORDS_A_STEP * steps
 
     def cycles(self, top: int) -> float:
         """Return what it costs an active neuron on average, as if all low bytes were equally frequent.
