@@ -51,6 +51,7 @@ class SerialTransport:
     def __init__(self, name: str, slice_s: float = READ_SLICE_S) -> None:
         self.name = name
         self._slice_s = slice_s
+        self._write_was_late = False
         self._lock, self._port = _locked(name, slice_s)
 
     def now(self) -> float:
@@ -71,15 +72,24 @@ class SerialTransport:
             raise self._lost(error) from error
 
     def write(self, data: bytes) -> None:
-        """See Transport."""
+        """See Transport.
+
+        One write that takes too long is let pass: a process that was stopped within it (Ctrl-Z) finds the time over
+        though all is sent. What is not there is sent again for want of a reply, and a second such write raises.
+        """
         try:
             self._port.write(data)
         except serial.SerialTimeoutException as error:
-            raise LinkError(
-                f"{self.name} takes no more bytes", "check the cable, unplug the board and plug it in again"
-            ) from error
+            if self._write_was_late:
+                raise LinkError(
+                    f"{self.name} takes no more bytes",
+                    "check the cable, unplug the board and plug it in again",
+                ) from error
+            self._write_was_late = True
         except (serial.SerialException, OSError) as error:
             raise self._lost(error) from error
+        else:
+            self._write_was_late = False
 
     def reopen(self) -> None:
         """See Transport."""

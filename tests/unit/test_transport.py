@@ -3,11 +3,16 @@
 import grp
 import os
 import pty
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sinehil import transport
 from sinehil.errors import ExitCode, LinkError
 from sinehil.transport import SerialTransport, check_port
 
@@ -69,3 +74,50 @@ def test_a_port_that_vanishes_is_a_link_error() -> None:
         os.close(master)
         with pytest.raises(LinkError, match="went away"):
             transport.read(1.0)
+
+
+def test_a_port_that_takes_no_more_bytes_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads, and the kernel's buffer is full: a first write that is late is let pass."""
+    monkeypatch.setattr(transport, "WRITE_TIMEOUT_S", 0.1)
+    master, descriptor = pty.openpty()
+    with SerialTransport(os.ttyname(descriptor)) as port:
+        port.write(b"." * (1 << 20))
+        with pytest.raises(LinkError, match="takes no more bytes") as caught:
+            port.write(b".")
+        assert caught.value.exit_code is ExitCode.LINK and caught.value.next_step
+    os.close(descriptor)
+    os.close(master)
+
+
+WRITES = """
+import sys
+from sinehil import transport
+transport.WRITE_TIMEOUT_S = 0.05
+with transport.SerialTransport(sys.argv[1]) as port:
+    for _ in range(int(sys.argv[2])):
+        port.write(b"." * 100)
+"""
+
+
+def test_a_process_that_is_stopped_while_it_writes_goes_on() -> None:
+    """As by Ctrl-Z: its time is over when it comes back."""
+    master, descriptor = pty.openpty()
+    command = [sys.executable, "-c", WRITES, os.ttyname(descriptor), "20000"]
+    os.close(descriptor)
+    os.set_blocking(master, False)
+    received = stops = 0
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            try:
+                received += len(os.read(master, 4096))
+            except OSError:  # nothing there, or nobody
+                time.sleep(0.0002)
+            if received > (stops + 1) * 100_000:
+                process.send_signal(signal.SIGSTOP)
+                time.sleep(0.08)
+                process.send_signal(signal.SIGCONT)
+                stops += 1
+        assert process.stderr is not None
+        assert process.returncode == 0, process.stderr.read()
+    assert stops > 10 and received > 1_800_000
+    os.close(master)
