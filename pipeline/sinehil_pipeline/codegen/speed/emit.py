@@ -77,14 +77,14 @@ class Body:
 
     def _first_source(self) -> tuple[int, Source]:
         first = self.planned[0]
-        if first.first is None:
-            self.assembly.op("movw", self._pointer[0], INPUT, note="x_q")
+        if first.first is not None:
+            self.assembly.op("clr", ZERO)
+            self._title(0)
+            return 1, FromInput(first)
+        self.assembly.op("movw", self._pointer[0], INPUT, note="x_q")  # of which ZERO is the upper half
         self.assembly.op("clr", ZERO)
-        if first.first is None:
-            inputs = first.stage.layer.weights.shape[1]
-            return 0, FromMemory(tuple(range(inputs)), (False,) * inputs, True, self.inputs)
-        self._title(0)
-        return 1, FromInput(first)
+        inputs = first.stage.layer.weights.shape[1]
+        return 0, FromMemory(tuple(range(inputs)), (False,) * inputs, True, self.inputs)
 
     @property
     def _mirrored(self) -> bool:

@@ -74,7 +74,7 @@ def _side(neuron: Neuron, first: int, end: int) -> Neuron:
 
 
 def _cheapest(neuron: Neuron, widths: Sequence[bool] = (False, True)) -> Requantization | None:
-    """Return the cheapest form for two bytes, or else for three; ``widths``: whether only one of these will do."""
+    """Return the cheapest form for two bytes, or else for three; ``widths``: which of these to try, True for three."""
     best: Requantization | None = None
     for wide in widths:
         if (best is not None) if wide else not _two_bytes_can_do(neuron):

@@ -1,8 +1,9 @@
-"""Requantisation by a line that need not be exact, with a second look where that matters.
+"""Requantisation by a line that need not be exact, with a further look where that matters.
 
 Of the line's p = high byte and low byte, no step comes late, and none comes more than ``guard`` too early: where the
 byte is to be k, 256 k <= p < 256 (k + 1) + guard. So the high byte is right wherever the low one is ``guard`` or more,
-and only elsewhere the exact form is asked. p grows with u, so both sides of every step prove it for all between them.
+and only elsewhere the next form is asked: another such line, or the exact one. p grows with u, so both sides of every
+step prove it for all between them.
 """
 
 from collections.abc import Iterator
