@@ -5,8 +5,9 @@ accumulator of its interval is the sum of some input, so that the whole kernel c
 proof.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,11 +21,18 @@ from sinehil.tflite_model import Quantization, QuantizedModel
 from sinehil_pipeline.codegen import generate_kernel
 from sinehil_pipeline.codegen.avr.assembly import Assembly, Instruction, Program
 from sinehil_pipeline.codegen.avr.machine import Machine
+from sinehil_pipeline.codegen.avr.points import PlacedNeuron, try_points
 from sinehil_pipeline.codegen.avr.trial import trial_inputs
 from sinehil_pipeline.codegen.host import HostKernel
 from sinehil_pipeline.codegen.reach import reach
+from sinehil_pipeline.codegen.size.constants import Constants
+from sinehil_pipeline.codegen.size.emit import loop_program
+from sinehil_pipeline.codegen.size.forms import is_exact
+from sinehil_pipeline.codegen.size.loop import Loop
+from sinehil_pipeline.codegen.size.network import living_network
+from sinehil_pipeline.codegen.size.plan import smallest_loop
+from sinehil_pipeline.codegen.size.points import placed_neurons
 from sinehil_pipeline.codegen.speed.plan import plan
-from sinehil_pipeline.codegen.speed.points import try_points
 from sinehil_pipeline.codegen.speed.program import unrolled
 
 Int64s = NDArray[np.int64]
@@ -120,13 +128,53 @@ def test_the_generator_itself_notices_it_by_the_points_of_its_proof() -> None:
         for spoilt in one_more(whole.program):
             made += 1
             by_samples += wrong(model, "litert", spoilt, samples) > 0
-            try:
-                try_points(spoilt, whole.neurons)
-            except ToolError as error:
-                by_points += "points of its proof" in error.message
+            by_points += is_noticed(spoilt, whole.neurons)
     print(f"{made} spoilt: points notice {by_points}, samples {by_samples}")  # noqa: T201
     assert by_points > 0.9 * made
     assert by_samples < by_points
+
+
+def test_the_generator_itself_notices_it_in_the_smallest_kernel() -> None:
+    """Where the formula says so, and nowhere else."""
+    by_points = by_samples = by_formula = made = 0
+    for seed, shape in ((1, (5, 9, 4)), (2, (4, 8, 3)), (3, (2, 8, 8, 1))):
+        model = chain_net(seed, shape).model()
+        loop, samples = smallest_loop(living_network(reach(model, "litert"))), trial_inputs(model)
+        assert loop is not None
+        for spoilt, constants in more_in_loop(loop):
+            program = loop_program(spoilt)
+            expected, noticed = (
+                not is_exact(loop.form, constants),
+                is_noticed(program, placed_neurons(spoilt, program)),
+            )
+            assert noticed is expected
+            made += 1
+            by_formula += expected
+            by_points += noticed
+            by_samples += wrong(model, "litert", program, samples) > 0
+    print(f"{made} spoilt: formula notices {by_formula}, points {by_points}, samples {by_samples}")  # noqa: T201
+    assert by_points > 0.4 * made
+    assert by_samples < by_points
+
+
+def is_noticed(program: Program, neurons: Iterable[PlacedNeuron]) -> bool:
+    """Whether the generator would refuse the program for what it does on points of the proof."""
+    try:
+        assert try_points(program, list(neurons)) > 1000
+    except ToolError as error:
+        return "points of its proof" in error.message
+    return False
+
+
+def more_in_loop(loop: Loop) -> Iterator[tuple[Loop, Constants]]:
+    """Yield the loop with the multiplier of one neuron larger, by 1 or a thousandth, and that neuron's constants."""
+    for number, layer in enumerate(loop.layers):
+        for (at, constants), thousandth in product(enumerate(layer.neurons), (False, True)):
+            more = constants.multiplier // 1000 if thousandth else 1
+            larger = replace(constants, multiplier=constants.multiplier + more)
+            neurons = (*layer.neurons[:at], larger, *layer.neurons[at + 1 :])
+            layers = (*loop.layers[:number], replace(layer, neurons=neurons), *loop.layers[number + 1 :])
+            yield replace(loop, layers=layers), larger
 
 
 def one_more(program: Program) -> Iterator[Program]:

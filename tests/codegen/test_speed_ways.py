@@ -11,11 +11,11 @@ from test_speed import assert_exact, speed
 from sinehil.arithmetic import ORACLES
 from sinehil_pipeline.codegen.avr import assembly
 from sinehil_pipeline.codegen.avr.assembly import REACH_WORDS, Instruction
+from sinehil_pipeline.codegen.avr.points import try_points
 from sinehil_pipeline.codegen.avr.trial import trial_inputs
 from sinehil_pipeline.codegen.reach import reach
 from sinehil_pipeline.codegen.speed.emit import WAYS
 from sinehil_pipeline.codegen.speed.plan import plan
-from sinehil_pipeline.codegen.speed.points import try_points
 from sinehil_pipeline.codegen.speed.program import unrolled
 from sinehil_pipeline.codegen.speed.steps import FAR, Steps
 

@@ -16,6 +16,7 @@ SAVED = tuple(f"r{number}" for number in range(17, 1, -1))
 UNROLLED_POPS = 3
 INPUTS = "r24"  # r24:25, where the layer's inputs begin
 ADIW_LIMIT = 63
+REQUANTIZE, REQUANTIZED = "requantize", "requantized"  # labels: from a sum to a stored byte
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def code_bytes(loop: Loop) -> int:
 
 def _code(loop: Loop) -> Assembly:
     kernel = Assembly()
-    frame = _frame(loop)
+    frame = frame_of(loop)
     r = frame.registers
     _begin(kernel, frame)
     kernel.label("layer")
@@ -56,7 +57,9 @@ def _code(loop: Loop) -> Assembly:
     kernel.op("lpm", r.count, "Z+", note="neurons of this layer")
     kernel.label("neuron")
     _neuron(kernel, loop, r)
+    kernel.label(REQUANTIZE)
     requantize(kernel, loop, r)
+    kernel.label(REQUANTIZED)
     kernel.op("push", r.result, note="the activation, for the next layer")
     _next(kernel, loop, r)
     _end(kernel, loop, frame)
@@ -64,7 +67,8 @@ def _code(loop: Loop) -> Assembly:
     return kernel
 
 
-def _frame(loop: Loop) -> Frame:
+def frame_of(loop: Loop) -> Frame:
+    """Return the registers, those first that need not be saved."""
     y_on_stack = loop.outputs == 1
     pool = iter((FREE if y_on_stack else FREE[:4]) + SAVED)
     weight, stored = next(pool), next(pool)

@@ -8,6 +8,7 @@ from sinehil.arithmetic import arithmetic_of
 from sinehil.errors import ArtefactError
 from sinehil.tflite_model import FullyConnected, QuantizedModel
 from sinehil_pipeline.codegen.avr.assembly import Program
+from sinehil_pipeline.codegen.avr.points import try_points
 from sinehil_pipeline.codegen.avr.sources import assembly_kernel
 from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
 from sinehil_pipeline.codegen.generated import GeneratedKernel
@@ -16,6 +17,7 @@ from sinehil_pipeline.codegen.size.emit import loop_program
 from sinehil_pipeline.codegen.size.loop import Loop
 from sinehil_pipeline.codegen.size.network import living_network
 from sinehil_pipeline.codegen.size.plan import LARGEST_IMAGE, smallest_loop
+from sinehil_pipeline.codegen.size.points import placed_neurons
 
 ENGINE = "size"
 
@@ -32,6 +34,7 @@ def generate_size(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     inputs = trial_inputs(model)
     expected = arithmetic_of(oracle).infer_codes(model, inputs.astype(np.int8)).astype(np.int64)
     figures = try_program(program, inputs, expected)
+    try_points(program, list(placed_neurons(loop, program)))
     return assembly_kernel(model, oracle, ENGINE, program, figures, _about(model, loop, program))
 
 

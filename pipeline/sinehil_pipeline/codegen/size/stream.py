@@ -27,6 +27,17 @@ def stream_rows(loop: Loop) -> list[Row]:
     return _with_tables(loop, rows, tables)
 
 
+def form_places(loop: Loop) -> Iterator[int]:
+    """Yield for each neuron at which byte of the stream its form's constants begin, behind bias and weights."""
+    rows = iter(stream_rows(loop))
+    at = 0
+    for number, layer in enumerate(loop.layers):
+        at += len(next(rows)[1])
+        for neuron in layer.neurons:
+            yield at + len(_sum_bytes(loop, number, neuron))
+            at += len(next(rows)[1])
+
+
 def _with_tables(loop: Loop, rows: list[Row], users: list[tuple[int, int]]) -> list[Row]:
     """Add the tables, each once, and to each row that uses one how far it is from the row's end."""
     if not users:
@@ -68,15 +79,18 @@ def _layer_row(loop: Loop, number: int) -> Row:
 
 
 def _neuron_bytes(loop: Loop, number: int, constants: Constants) -> bytes:
+    values = _sum_bytes(loop, number, constants) + _form_bytes(loop.form, constants)
+    if loop.needs_top:
+        values += bytes([constants.neuron.top if constants.neuron.saturates else 255])
+    return values
+
+
+def _sum_bytes(loop: Loop, number: int, constants: Constants) -> bytes:
     bias = constants.bias & (1 << 8 * loop.bias_bytes) - 1
     weights = padded(
         loop, number, constants.neuron.weights if number == 0 else constants.neuron.weights[::-1]
     )
-    values = bias.to_bytes(loop.bias_bytes, "little") + bytes(weight & 0xFF for weight in weights)
-    values += _form_bytes(loop.form, constants)
-    if loop.needs_top:
-        values += bytes([constants.neuron.top if constants.neuron.saturates else 255])
-    return values
+    return bias.to_bytes(loop.bias_bytes, "little") + bytes(weight & 0xFF for weight in weights)
 
 
 @singledispatch

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from sinehil_pipeline.codegen.avr.assembly import Assembly
+from sinehil_pipeline.codegen.avr.points import PlacedNeuron
 from sinehil_pipeline.codegen.speed.frame import ARGUMENT, Frame
 from sinehil_pipeline.codegen.speed.kept import KeptInputs
 from sinehil_pipeline.codegen.speed.layout import Group, Registrar, Singly, registers_of
 from sinehil_pipeline.codegen.speed.lookup import Lookup
 from sinehil_pipeline.codegen.speed.plan import PlannedNeuron, PlannedStage
-from sinehil_pipeline.codegen.speed.points import EmittedNeuron
 from sinehil_pipeline.codegen.speed.products import multiply_add
 from sinehil_pipeline.codegen.speed.registers import BYTE, INPUT, ZERO, Registers, X, Z, load
 from sinehil_pipeline.codegen.speed.requantized import byte_register, emit_byte, emit_rest
@@ -32,7 +32,7 @@ class Body:
     inputs: Lookup | None
     assembly: Assembly
     way: Way = "from memory"
-    emitted: list[EmittedNeuron] = field(default_factory=list)  # those on intervals
+    emitted: list[PlacedNeuron] = field(default_factory=list)  # those on intervals
     frame: Frame = field(init=False)
     _registrar: Registrar = field(init=False)
     _source: Source | None = None
@@ -217,7 +217,13 @@ class Body:
     ) -> None:
         end = self._label_if_interval("byte", made)
         if end:
-            self.emitted.append(EmittedNeuron(made, registers, byte, start, end, rests))
+            neuron = made.neuron
+            sums = neuron.accumulators - made.form.offset
+            self.emitted.append(
+                PlacedNeuron(
+                    neuron.number, sums, neuron.wanted, registers, byte, start, end, rests, {ZERO: 0}
+                )
+            )
 
     def _constant_outputs(self) -> None:
         stage = self.planned[-1].stage

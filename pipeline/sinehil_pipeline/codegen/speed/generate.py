@@ -9,6 +9,7 @@ from sinehil.arithmetic import arithmetic_of
 from sinehil.errors import ArtefactError
 from sinehil.tflite_model import QuantizedModel
 from sinehil_pipeline.codegen.avr.assembly import Program
+from sinehil_pipeline.codegen.avr.points import try_points
 from sinehil_pipeline.codegen.avr.sources import assembly_kernel
 from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
 from sinehil_pipeline.codegen.generated import GeneratedKernel
@@ -18,7 +19,6 @@ from sinehil_pipeline.codegen.speed.emit import WAYS, Way
 from sinehil_pipeline.codegen.speed.guarded import MOST_LOOKS
 from sinehil_pipeline.codegen.speed.network import alive_neurons, restricted
 from sinehil_pipeline.codegen.speed.plan import Plan, plan
-from sinehil_pipeline.codegen.speed.points import try_points
 from sinehil_pipeline.codegen.speed.program import Unrolled, unrolled
 from sinehil_pipeline.codegen.speed.regions import Division, Estimates, Region
 

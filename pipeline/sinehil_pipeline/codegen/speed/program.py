@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sinehil_pipeline.codegen.avr.assembly import REACH_WORDS, Assembly, Instruction, Program
+from sinehil_pipeline.codegen.avr.points import PlacedNeuron
 from sinehil_pipeline.codegen.speed.emit import Body, Way
 from sinehil_pipeline.codegen.speed.plan import Plan
-from sinehil_pipeline.codegen.speed.points import EmittedNeuron
 from sinehil_pipeline.codegen.speed.registers import INPUT, X
 from sinehil_pipeline.codegen.speed.sources import Dispatch
 
@@ -16,7 +16,7 @@ class Unrolled:
     """The function, and where in it the neurons on intervals are."""
 
     program: Program
-    neurons: tuple[EmittedNeuron, ...]
+    neurons: tuple[PlacedNeuron, ...]
 
 
 def unrolled(plans: Sequence[Plan], way: Way = "from memory") -> Unrolled | None:
@@ -24,7 +24,7 @@ def unrolled(plans: Sequence[Plan], way: Way = "from memory") -> Unrolled | None
 
     None if regions are too far apart for their jumps, or there are too few registers for that ``way``.
     """
-    whole, neurons = Assembly(), list[EmittedNeuron]()
+    whole, neurons = Assembly(), list[PlacedNeuron]()
     if plans[0].stages[0].first is not None:
         whole.op("movw", X[0], INPUT, note="X = x_q")
         whole.op("ld", INPUT, "X", note="u = x + 128")
