@@ -14,6 +14,8 @@ class Figures:
     """What an assembled kernel costs, counted while it ran on ``runs`` inputs: call and return not included.
 
     ``bound_cycles`` is the mean that no kernel of its kind can go below, where its generator counts one.
+    ``wcet_cycles`` (worst-case execution time) is what no input exceeds, where not all of them were run and the kernel
+    has no loop.
     """
 
     runs: int
@@ -22,6 +24,7 @@ class Figures:
     flash_bytes: int
     stack_bytes: int
     bound_cycles: float | None = None
+    wcet_cycles: int | None = None
 
 
 @dataclass(frozen=True)

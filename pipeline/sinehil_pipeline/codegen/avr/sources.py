@@ -100,7 +100,8 @@ def _assembly_text(
 
 def _costs(figures: Figures) -> str:
     bound = "" if figures.bound_cycles is None else f", counted bound {figures.bound_cycles:.0f}"
+    most = "" if figures.wcet_cycles is None else f"; no input takes more than {figures.wcet_cycles}"
     return (
         f"cycles without call and return: mean {figures.mean_cycles:.0f}, worst {figures.worst_cycles}{bound}"
-        f" ({figures.runs} inputs); {figures.flash_bytes} bytes of flash, {figures.stack_bytes} of stack"
+        f" ({figures.runs} inputs{most}); {figures.flash_bytes} bytes of flash, {figures.stack_bytes} of stack"
     )

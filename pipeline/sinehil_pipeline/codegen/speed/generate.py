@@ -1,7 +1,7 @@
 """The kernel made for speed: planned, proven, assembled, tried, counted."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from sinehil_pipeline.codegen.avr.assembly import Program
 from sinehil_pipeline.codegen.avr.points import try_points
 from sinehil_pipeline.codegen.avr.sources import assembly_kernel
 from sinehil_pipeline.codegen.avr.trial import trial_inputs, try_program
+from sinehil_pipeline.codegen.avr.wcet import worst_case
 from sinehil_pipeline.codegen.generated import GeneratedKernel
 from sinehil_pipeline.codegen.reach import Int64s, LayerReach, reach
 from sinehil_pipeline.codegen.speed.bound import FIND_REGION, bound_cycles
@@ -48,6 +49,9 @@ def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     ]
     fastest, figures = min(tried, key=lambda pair: pair[1].mean_cycles)
     try_points(fastest.program, fastest.unrolled.neurons)
+    if model.inputs > 1:
+        most = worst_case(fastest.program)
+        figures = replace(figures, wcet_cycles=most.cycles, stack_bytes=most.stack_bytes)
     return assembly_kernel(model, oracle, ENGINE, fastest.program, figures, ABOUT)
 
 
