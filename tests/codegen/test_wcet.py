@@ -1,6 +1,6 @@
 """What no input exceeds: over all paths through a kernel without loops, held against what runs take."""
 
-from collections.abc import Callable
+from itertools import product
 
 import pytest
 from chains import chain_net
@@ -13,30 +13,43 @@ from sinehil_pipeline.codegen.avr.machine import ConventionError, Machine
 from sinehil_pipeline.codegen.avr.wcet import WorstCase, worst_case
 from sinehil_pipeline.codegen.samples import sample_codes
 
-Body = Callable[[Assembly], None]
+
+def branch_on_each_bit(assembly: Assembly) -> None:
+    """Add a function in which each bit of the code decides one branch, so that some code takes every path."""
+    assembly.op("movw", "r26", "r24")
+    assembly.op("ld", "r24", "X")
+    for bit, (branch, nops) in enumerate(product(("brts", "brtc"), (0, 3))):
+        assembly.op("bst", "r24", bit)
+        assembly.op(branch, f"past_{bit}")
+        if nops:
+            assembly.op("push", "r0")
+            assembly.op("pop", "r0")
+        for _ in range(nops):
+            assembly.op("nop")
+        assembly.label(f"past_{bit}")
+    for bit, (skip, skipped) in enumerate(product(("sbrc", "sbrs"), ("adiw", "rjmp")), 4):
+        assembly.op(skip, "r24", bit)
+        assembly.op(skipped, *(("r26", 1) if skipped == "adiw" else (f"over_{bit}",)))
+        assembly.op("nop")
+        assembly.op("nop")
+        assembly.label(f"over_{bit}")
+    assembly.op("ret")
 
 
-def made(body: Body) -> WorstCase:
+def test_it_is_what_the_worst_of_all_codes_takes() -> None:
+    """Where every path is taken by some code."""
     assembly = Assembly()
-    body(assembly)
-    return worst_case(assembly.assemble())
+    branch_on_each_bit(assembly)
+    program = assembly.assemble()
+    machine = Machine(program)
+    calls = [machine.call([code], 1) for code in range(-128, 128)]
+    assert len({call.cycles for call in calls}) > 10
+    assert worst_case(program) == WorstCase(
+        max(call.cycles for call in calls), max(call.stack_bytes for call in calls)
+    )
 
 
-def test_the_longer_path_counts_and_what_is_pushed_on_it() -> None:
-    def body(assembly: Assembly) -> None:
-        assembly.op("tst", "r24")
-        assembly.op("breq", "short")  # 2 where it is taken
-        assembly.op("push", "r24")
-        assembly.op("sbrc", "r24", 0)  # 2 where it skips, and so 2 either way
-        assembly.op("inc", "r24")
-        assembly.op("pop", "r24")
-        assembly.label("short")
-        assembly.op("ret")
-
-    assert made(body) == WorstCase(cycles=1 + 1 + 2 + 2 + 2, stack_bytes=1)
-
-
-REFUSED: dict[str, tuple[list[tuple[object, ...]], str]] = {
+REFUSED: dict[str, tuple[list[tuple[str, ...]], str]] = {
     "a loop": ([(":", "again"), ("dec", "r24"), ("brne", "again"), ("ret",)], "a loop"),
     "a call": ([("rcall", "there"), (":", "there"), ("ret",)], "a call"),
     "something left on the stack": ([("push", "r24"), ("ret",)], "1 bytes are on the stack"),
@@ -52,15 +65,14 @@ REFUSED: dict[str, tuple[list[tuple[object, ...]], str]] = {
 def test_what_it_cannot_answer_for_is_refused(name: str) -> None:
     lines, words = REFUSED[name]
 
-    def body(assembly: Assembly) -> None:
-        for first, *others in lines:
-            if first == ":":
-                assembly.label(str(others[0]))
-            else:
-                assembly.op(str(first), *map(str, others))
-
+    assembly = Assembly()
+    for first, *others in lines:
+        if first == ":":
+            assembly.label(others[0])
+        else:
+            assembly.op(first, *others)
     with pytest.raises(ConventionError, match=words):
-        made(body)
+        worst_case(assembly.assemble())
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sinehil.errors import ToolError
 from sinehil_pipeline.codegen.avr.assembly import Program
+from sinehil_pipeline.codegen.avr.isa import register_number
 from sinehil_pipeline.codegen.avr.machine import Machine
 from sinehil_pipeline.codegen.reach import Int64s
 
@@ -53,11 +54,9 @@ def _byte(machine: Machine, program: Program, neuron: PlacedNeuron, value: int) 
     machine.t = int(neuron.t)
     parts = {register: value >> 8 * index & 0xFF for index, register in enumerate(neuron.sum_in)}
     for register, byte in {**neuron.given, **parts}.items():
-        machine.registers[_number(register)] = byte
-    end = program.labels[neuron.end]
-    at = machine.run(program.labels[neuron.start], (end, program.labels.get(neuron.rests, end)))
-    return machine.registers[_number(neuron.byte)] if at == end else 0
-
-
-def _number(register: str) -> int:
-    return int(register.removeprefix("r"))
+        machine.registers[register_number(register)] = byte
+    start, end, rests = (
+        program.labels[name] for name in (neuron.start, neuron.end, neuron.rests or neuron.end)
+    )
+    at = machine.run(start, (end, rests))
+    return machine.registers[register_number(neuron.byte)] if at == end else 0

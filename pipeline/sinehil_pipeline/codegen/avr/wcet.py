@@ -25,10 +25,11 @@ class WorstCase:
 
 @dataclass(frozen=True)
 class _Step:
-    """An instruction: where it may lead, at which cost each, and how many bytes it pushes."""
+    """An instruction: where it may lead, at which cost each, how many bytes it pushes, whether it sets the stack."""
 
     leads: tuple[tuple[int, int], ...]
-    pushed: int
+    pushed: int = 0
+    sets_stack: bool = False
 
 
 def worst_case(program: Program) -> WorstCase:
@@ -37,42 +38,43 @@ def worst_case(program: Program) -> WorstCase:
     ConventionError if there is a loop or a call, if paths meet with different stacks, or one returns with something on
     it. A stack pointer that is set (OUT) takes off what was pushed, which is left counted: more is never on it.
     """
-    steps: dict[int, _Step] = {}
-    ordered = list(_order(program, steps))
+    steps = _steps(program)
+    sets_stack = any(step.sets_stack for step in steps.values())
     cycles, stack = {0: 0}, {0: 0}
-    sets_stack = any(_is_stack_set(program.words[at]) for at in steps)
-    wcet_cycles = deepest = 0
-    for at in reversed(ordered):
-        step = steps[at]
+    worst_cycles = deepest = 0
+    for at, step in reversed(steps.items()):
         after = stack[at] + step.pushed
         deepest = max(deepest, after)
         if not step.leads:
-            wcet_cycles = max(wcet_cycles, cycles[at])
+            worst_cycles = max(worst_cycles, cycles[at])
             _require(sets_stack or after == 0, f"{after} bytes are on the stack at the return at {at:#x}")
         for lead, cost in step.leads:
             cycles[lead] = max(cycles.get(lead, 0), cycles[at] + cost)
             _require(stack.setdefault(lead, after) == after, f"paths meet at {lead:#x} with different stacks")
-    return WorstCase(wcet_cycles, deepest)
+    return WorstCase(worst_cycles, deepest)
 
 
-def _order(program: Program, steps: dict[int, _Step]) -> Iterator[int]:
-    """Fill ``steps`` by address, and yield each address after all that it can lead to."""
-    open_: dict[int, Iterator[tuple[int, int]]] = {}
-    waiting = [0]
-    while waiting:
-        at = waiting[-1]
-        if at not in open_:
+def _steps(program: Program) -> dict[int, _Step]:
+    """Return by address what can be executed, each instruction after all that it can lead to."""
+    done: dict[int, _Step] = {}
+    under_way: dict[int, tuple[_Step, Iterator[tuple[int, int]]]] = {}
+    path = [0]
+    while path:
+        at = path[-1]
+        if at not in under_way:
             _require(0 <= at < len(program.words), f"it leaves the function for {at:#x}")
-            steps[at] = _step(program.words[at], at)
-            open_[at] = iter(steps[at].leads)
-        lead = next(open_[at], None)
+            step = _step(program.words[at], at)
+            under_way[at] = step, iter(step.leads)
+        step, leads = under_way[at]
+        lead, _ = next(leads, (None, 0))
         if lead is None:
-            waiting.pop()
-            yield at
-        elif lead[0] not in open_:
-            waiting.append(lead[0])
+            done[at] = step
+            path.pop()
+        elif lead not in under_way:
+            path.append(lead)
         else:
-            _require(lead[0] not in waiting, f"there is a loop at {lead[0]:#x}")
+            _require(lead in done, f"there is a loop at {lead:#x}")
+    return done
 
 
 def _step(word: int, at: int) -> _Step:
@@ -80,20 +82,16 @@ def _step(word: int, at: int) -> _Step:
     cost = ALL_FORMS[name].cycles
     _require(name != "rcall", f"there is a call at {at:#x}")
     if name == "ret":
-        return _Step((), 0)
+        return _Step(())
     if name == "rjmp":
-        return _Step(((at + 1 + operands[0], cost),), 0)
+        return _Step(((at + 1 + operands[0], cost),))
     goes_on = (at + 1, cost)
     if name.startswith("br"):
-        return _Step((goes_on, (at + 1 + operands[0], cost + 1)), 0)
+        return _Step((goes_on, (at + 1 + operands[0], cost + 1)))
     if name in SKIPS:
-        return _Step((goes_on, (at + ONE_SKIPPED, cost + 1)), 0)
-    return _Step((goes_on,), (name == "push") - (name == "pop"))
-
-
-def _is_stack_set(word: int) -> bool:
-    name, operands = decode(word)
-    return name == "out" and operands[0] == SPL
+        return _Step((goes_on, (at + ONE_SKIPPED, cost + 1)))
+    pushed = (name == "push") - (name == "pop")
+    return _Step((goes_on,), pushed, sets_stack=name == "out" and operands[0] == SPL)
 
 
 def _require(kept: bool, broken: str) -> None:

@@ -7,7 +7,7 @@ from sinehil_pipeline.codegen.c_parts import harmless
 from sinehil_pipeline.codegen.size.constants import Constants
 from sinehil_pipeline.codegen.size.forms import Short, Steps
 from sinehil_pipeline.codegen.size.long import Long
-from sinehil_pipeline.codegen.size.loop import LAST_LAYER, Loop, LoopLayer, padded
+from sinehil_pipeline.codegen.size.loop import LAST_LAYER, Loop, padded
 
 Row = tuple[str, bytes]
 THROUGH_A_TABLE = 0x80
@@ -158,6 +158,3 @@ def _constants(loop: Loop, constants: Constants) -> Iterator[str]:
         yield f"{len(constants.corrections)} corrections"
     if constants.neuron.floor != -128:
         yield f"floor {constants.neuron.floor}"
-
-
-__all__ = ["LoopLayer", "stream_rows"]

@@ -217,13 +217,18 @@ class Body:
     ) -> None:
         end = self._label_if_interval("byte", made)
         if end:
-            neuron = made.neuron
-            sums = neuron.accumulators - made.form.offset
-            self.emitted.append(
-                PlacedNeuron(
-                    neuron.number, sums, neuron.wanted, registers, byte, start, end, rests, {ZERO: 0}
-                )
+            placed = PlacedNeuron(
+                number=made.neuron.number,
+                sums=made.neuron.accumulators - made.form.offset,
+                wanted=made.neuron.wanted,
+                sum_in=registers,
+                byte=byte,
+                start=start,
+                end=end,
+                rests=rests,
+                given={ZERO: 0},
             )
+            self.emitted.append(placed)
 
     def _constant_outputs(self) -> None:
         stage = self.planned[-1].stage
