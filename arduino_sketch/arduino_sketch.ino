@@ -1,9 +1,9 @@
 // The board's end of sinehil: answers hil/PROTOCOL.md; until a host speaks, shows the model's sine.
 // sinehil_kernel.c, the model, is generated: `sinehil sketch --out DIR` writes the whole sketch.
 
-#include "board.h"
-#include "commands.h"
-#include "demo.h"
+#include "sinehil_board.h"
+#include "sinehil_commands.h"
+#include "sinehil_demo.h"
 
 static sinehil::Commands commands;
 

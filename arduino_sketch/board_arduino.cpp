@@ -2,7 +2,7 @@
 
 #include <Arduino.h>
 
-#include "board.h"
+#include "sinehil_board.h"
 
 namespace sinehil {
 

@@ -1,7 +1,6 @@
-#include "commands.h"
-
-#include "board.h"
-#include "engine.h"
+#include "sinehil_board.h"
+#include "sinehil_commands.h"
+#include "sinehil_engine.h"
 
 #define SINEHIL_FIRMWARE_VERSION "0.1.0"
 

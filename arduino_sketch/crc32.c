@@ -1,4 +1,4 @@
-#include "crc32.h"
+#include "sinehil_crc32.h"
 
 /* Bit by bit: a tenth of the time that a byte takes on the wire, and 150 bytes less flash than with a table.
  */

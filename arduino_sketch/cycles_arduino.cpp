@@ -4,7 +4,7 @@
 
 #include <Arduino.h>
 
-#include "board.h"
+#include "sinehil_board.h"
 
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
 #define SINEHIL_SYSTICK

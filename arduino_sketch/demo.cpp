@@ -1,13 +1,12 @@
 #ifdef ARDUINO
 
-#include "demo.h"
-
 #include <Arduino.h>
 
-#include "board.h"
-#include "engine.h"
-#include "float_io.h"
-#include "plot_line.h"
+#include "sinehil_board.h"
+#include "sinehil_demo.h"
+#include "sinehil_engine.h"
+#include "sinehil_float_io.h"
+#include "sinehil_plot_line.h"
 #include "sinehil_shape.h"
 
 namespace sinehil {

@@ -1,6 +1,6 @@
-#include "float_io.h"
-
 #include <string.h>
+
+#include "sinehil_float_io.h"
 
 #define BIAS 127   /* of the exponent */
 #define BEYOND 512 /* a magnitude that saturates whatever the zero point */

@@ -4,7 +4,7 @@
 
 #include <Arduino.h>
 
-#include "board.h"
+#include "sinehil_board.h"
 
 /* Not on chips with a USB of their own: their bootloader is entered by a watchdog that nobody may put off,
  * and a write waits there for a host that does not read. */

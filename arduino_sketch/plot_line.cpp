@@ -1,6 +1,6 @@
-#include "plot_line.h"
-
 #include <string.h>
+
+#include "sinehil_plot_line.h"
 
 namespace sinehil {
 

@@ -1,6 +1,5 @@
-#include "protocol.h"
-
-#include "crc32.h"
+#include "sinehil_crc32.h"
+#include "sinehil_protocol.h"
 
 namespace sinehil {
 

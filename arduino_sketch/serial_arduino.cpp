@@ -4,8 +4,8 @@
 
 #include <Arduino.h>
 
-#include "board.h"
-#include "protocol.h"
+#include "sinehil_board.h"
+#include "sinehil_protocol.h"
 
 namespace sinehil {
 

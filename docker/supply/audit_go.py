@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sinehil.arduino.golang import install_go
-from sinehil.arduino.process import run, tail
+from sinehil.base.tools import run, tail
 from sinehil.errors import ExitCode, ToolError
 
 DOCKER = Path(__file__).resolve().parent.parent

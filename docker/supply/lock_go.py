@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sinehil.arduino.golang import Go, go_for_build
-from sinehil.arduino.process import run, tail
+from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
 
 FOLDER = Path(__file__).resolve().parent.parent

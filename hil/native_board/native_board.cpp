@@ -2,8 +2,8 @@
  */
 #include <new>
 
-#include "board.h"
-#include "commands.h"
+#include "sinehil_board.h"
+#include "sinehil_commands.h"
 
 namespace {
 

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sinehil import __version__
+from sinehil.base.untrusted_text import visible_lines
 from sinehil.commands import (
     audit,
     bench,
@@ -27,7 +28,6 @@ from sinehil.commands import (
     virtual,
 )
 from sinehil.errors import ExitCode, SinehilError, ToolError
-from sinehil.visible import visible_lines
 
 EPILOG = (
     "Exit codes: 0 done or PASS, 1 FAIL, 2 usage, 3 link, 4 identity, 5 tool, "

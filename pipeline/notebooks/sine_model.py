@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Image, display
 
-from sinehil_pipeline.keras_models import import_keras
+from sinehil_pipeline.training.keras_models import import_keras
 
 import_keras()  # without TensorFlow's chatter, and with kernels that differ less between CPUs
 import tensorflow as tf
@@ -58,9 +58,9 @@ print(
 # distributed noise, because data from the real world are never clean: the model has to find the curve behind them.
 
 # %%
-from sinehil_pipeline.data import draw_samples, make_dataset
-from sinehil_pipeline.plot_style import style
-from sinehil_pipeline.plots import draw_data
+from sinehil_pipeline.data.samples import draw_samples, make_dataset
+from sinehil_pipeline.page.plot_style import style
+from sinehil_pipeline.page.book_plots import draw_data
 
 
 def show(png):
@@ -156,8 +156,8 @@ history_1 = model_1.fit(
 # model learns its training data by heart: overfitting. If both level out far above zero, the model is too small.
 
 # %%
-from sinehil_pipeline.keras_models import keras_history
-from sinehil_pipeline.plots import draw_history
+from sinehil_pipeline.training.keras_models import keras_history
+from sinehil_pipeline.page.book_plots import draw_history
 
 with style():
     show(draw_history("model_1", keras_history(history_1.history)))
@@ -169,8 +169,8 @@ with style():
 # thousand times, and what it makes of them.
 
 # %%
-from sinehil_pipeline.plots import draw_predicted
-from sinehil_pipeline.scene import scene_of
+from sinehil_pipeline.page.book_plots import draw_predicted
+from sinehil_pipeline.page.scene import scene_of
 
 scene = scene_of(recipe)
 predictions_1 = model_1.predict(x_train, verbose=0)[:, 0]
@@ -192,7 +192,7 @@ print(f"mse of the validation data {val_mse_1:.4f}; the noise alone is {recipe.n
 # %%
 from dataclasses import replace
 
-from sinehil_pipeline import portable
+from sinehil_pipeline.training import portable_trainer as portable
 
 spread_1 = portable.fit(replace(recipe.baseline, init="spread"), data, recipe.seed).history.final_val_mse
 print(f"mse of the validation data: kinks at 0 {val_mse_1:.4f}, kinks spread {spread_1:.4f}")
@@ -272,7 +272,7 @@ with style():
 # first as it is, with float32 weights.
 
 # %%
-from sinehil_pipeline.convert import quiet_converter
+from sinehil_pipeline.conversion.convert import quiet_converter
 
 converter = tf.lite.TFLiteConverter.from_keras_model(model_2)
 with quiet_converter():
@@ -308,8 +308,8 @@ as_in_the_book = quantize(x_test)
 # > x evenly spaced over the whole range, both ends included. This was so in the book's time too.
 
 # %%
-from sinehil.tflite_model import parse_quantized_model
-from sinehil_pipeline.convert import representative_x
+from sinehil.model.tflite import parse_quantized_model
+from sinehil_pipeline.conversion.convert import representative_x
 
 
 def highest_x(model):
@@ -337,7 +337,7 @@ print(f"calibrated with evenly spaced x, above {highest_x(quantized):.4f}")
 # %%
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from sinehil.quiet import quiet_stderr
+from sinehil.base.quiet import quiet_stderr
 
 
 def run(model, x, **options):
@@ -362,7 +362,7 @@ quantized_y = run(quantized, x_test)
 # distance from sin x shows the quantised model's steps.
 
 # %%
-from sinehil_pipeline.plots import Predictions, draw_comparison
+from sinehil_pipeline.page.book_plots import Predictions, draw_comparison
 
 with style():
     show(
@@ -388,7 +388,7 @@ for name, y in (("Keras", predictions_2), ("Lite, float32", lite_y), ("Lite, int
 # is luck: another training gives another count.
 
 # %%
-from sinehil.arithmetic import dequantize
+from sinehil.model.arithmetic import dequantize
 
 parsed = parse_quantized_model(quantized, "sine_model_quantized.tflite")
 every_x = dequantize(np.arange(-128, 128, dtype=np.int8), parsed.input)
@@ -421,7 +421,7 @@ for name, kernels in others.items():
 # know, with short layer names and a batch of one: names end up in the file, so `sinehil train` chooses them.
 
 # %%
-from sinehil_pipeline.convert import FORMS, convert_as
+from sinehil_pipeline.conversion.convert import FORMS, convert_as
 
 sizes = {
     "sine_model.tflite": len(sine_model),
@@ -441,7 +441,7 @@ for name, size in sizes.items():
 # checks that the array holds exactly the bytes of the file.
 
 # %%
-from sinehil_pipeline.export import c_array
+from sinehil_pipeline.conversion.c_array import c_array
 
 source = c_array(Path("sine_model_quantized.tflite"))
 Path("sine_model_quantized.cc").write_bytes(source)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sinehil.manifest import SOURCE_DATA
-from sinehil_pipeline.optimizers import Optimizer
+from sinehil.base.manifest import SOURCE_DATA
+from sinehil_pipeline.training.optimizers import Optimizer
 
 
 @dataclass(frozen=True)

@@ -12,24 +12,27 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from sinehil import manifest
+from sinehil.base import manifest
+from sinehil.base.installed import check_installed
+from sinehil.base.progress import Progress
+from sinehil.base.staging import staged_folder
+from sinehil.base.workers import Workers
 from sinehil.errors import UsageError
-from sinehil.staging import staged_folder
-from sinehil.tflite_model import Quantization, load_quantized_model
-from sinehil_pipeline import evaluation, export, plots, training
-from sinehil_pipeline.codegen import check_kernel, generate_kernel
+from sinehil.model.tflite import Quantization, load_quantized_model
+from sinehil_kernels import check_kernel, generate_kernel
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.curves import drawable, fixed_order_y
-from sinehil_pipeline.data import make_dataset, samples_csv
-from sinehil_pipeline.evaluation import Evaluation
-from sinehil_pipeline.forms import MeasuredForm
-from sinehil_pipeline.history import history_csv
-from sinehil_pipeline.installed import check_installed
+from sinehil_pipeline.conversion import c_array as export
+from sinehil_pipeline.conversion import evaluation
+from sinehil_pipeline.conversion.evaluation import Evaluation
+from sinehil_pipeline.conversion.quantization_variants import MeasuredForm
+from sinehil_pipeline.conversion.summary import ModelForm, TrainingSummary
+from sinehil_pipeline.data.samples import make_dataset, samples_csv
 from sinehil_pipeline.page import Content, page_html
-from sinehil_pipeline.progress import Progress
-from sinehil_pipeline.summary import ModelForm, TrainingSummary
-from sinehil_pipeline.training import Trained
-from sinehil_pipeline.workers import Workers
+from sinehil_pipeline.page import book_plots as plots
+from sinehil_pipeline.training import jobs as training
+from sinehil_pipeline.training.curves import drawable, fixed_order_y
+from sinehil_pipeline.training.history import history_csv
+from sinehil_pipeline.training.jobs import Trained
 
 __all__ = ["TrainingSummary", "train"]
 

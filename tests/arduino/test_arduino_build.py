@@ -8,8 +8,8 @@ import pytest
 
 from sinehil.arduino import ArduinoEnvironment, compile_sketch
 from sinehil.arduino.build import errors_first, too_big, unfinished_mark
+from sinehil.base.resources import resource
 from sinehil.errors import ArtefactError, ExitCode, ToolError, UsageError
-from sinehil.resources import resource
 
 UNO = "arduino:avr:uno"
 WriteSketch = Callable[..., Path]

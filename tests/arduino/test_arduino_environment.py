@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sinehil.arduino import ArduinoEnvironment, prepare_environment
-from sinehil.arduino.debian import (
+from sinehil.arduino.debian_packages import (
     EXPORT_TOOLS,
     FIRMWARE_TOOLS,
     KERNEL_CHECK_TOOLS,
@@ -15,11 +15,11 @@ from sinehil.arduino.debian import (
     Requirement,
 )
 from sinehil.arduino.environment import require
-from sinehil.arduino.process import run
 from sinehil.arduino.toolchain import find_arduino_cli
-from sinehil.doctor import check_tools, status_of, version_in
+from sinehil.base.resources import resource
+from sinehil.base.tools import run
 from sinehil.errors import ToolError
-from sinehil.resources import resource
+from sinehil.jobs.doctor import check_tools, status_of, version_in
 from sinehil.virtual.programs import virtual_board_program
 
 NOT_HERE = Requirement("nothing", Path("/nonexistent/tool"), "nothing-avr")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.arduino import keeper, process
-from sinehil.arduino.keeper import IGNORED, SET_BY_PYTHON
-from sinehil.arduino.process import follow, run, tail
-from sinehil.deadline import Deadline
+from sinehil.base import tool_session as keeper
+from sinehil.base import tools as process
+from sinehil.base.deadline import Deadline
+from sinehil.base.tool_session import IGNORED, SET_BY_PYTHON
+from sinehil.base.tools import follow, run, tail
 from sinehil.errors import LinkError, ToolError
 
 GRANDCHILD = [
@@ -108,7 +109,7 @@ def test_an_interruption_ends_the_whole_session() -> None:
 
 
 def test_ctrl_c_on_a_process_of_ours_leaves_nothing_behind() -> None:
-    code = f"from sinehil.arduino.process import follow; follow({GRANDCHILD}, lambda l: print(l, flush=True))"
+    code = f"from sinehil.base.tools import follow; follow({GRANDCHILD}, lambda l: print(l, flush=True))"
     ours = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -146,7 +147,7 @@ def test_tail_keeps_the_end() -> None:
 
 
 def test_the_tools_end_when_we_are_killed_and_can_do_nothing() -> None:
-    code = f"from sinehil.arduino.process import follow; follow({GRANDCHILD}, lambda l: print(l, flush=True))"
+    code = f"from sinehil.base.tools import follow; follow({GRANDCHILD}, lambda l: print(l, flush=True))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as ours:
         assert ours.stdout is not None
         session = int(ours.stdout.readline())

@@ -5,9 +5,9 @@ import pytest
 
 from sinehil.arduino import stage_sketch
 from sinehil.arduino.sketch import STAGED
+from sinehil.base.manifest import KERNEL
+from sinehil.base.resources import resource
 from sinehil.errors import ArtefactError, UsageError
-from sinehil.manifest import KERNEL
-from sinehil.resources import resource
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -30,9 +30,9 @@ def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
     staged = stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)
     before = stamps(staged)
     assert stamps(stage_sketch({KERNEL: "int kernel;\n"}, tmp_path)) == before
-    (staged / "engine.h").write_text("spoiled")
+    (staged / "sinehil_engine.h").write_text("spoiled")
     after = stamps(stage_sketch({KERNEL: "int other;\n"}, tmp_path))
-    assert {name for name in after if after[name] != before[name]} == {KERNEL, "engine.h"}
+    assert {name for name in after if after[name] != before[name]} == {KERNEL, "sinehil_engine.h"}
 
 
 def test_files_of_an_earlier_staging_go_and_the_user_s_stay(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from sinehil.arduino.toolchain import (
     find_or_build_arduino_cli,
     pinned_version,
 )
+from sinehil.base.resources import resource
 from sinehil.errors import ToolError
-from sinehil.resources import resource
 
 SYSTEM_PATH = "/usr/bin:/bin"  # Debian's Go, if it is there, is too old
 

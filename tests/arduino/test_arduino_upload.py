@@ -12,9 +12,9 @@ import pytest
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, list_ports, upload
 from sinehil.arduino.upload import avrdude_port, upload_failure
-from sinehil.deadline import Deadline
+from sinehil.base.deadline import Deadline
+from sinehil.board.transport import SerialTransport
 from sinehil.errors import LinkError, ToolError, UsageError
-from sinehil.transport import SerialTransport
 from sinehil.virtual import VirtualUno
 
 UNO = "arduino:avr:uno"

@@ -11,26 +11,26 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
-from sinehil import device, exchange, link
-from sinehil.commands.audit_link import make_link_bench
-from sinehil.commands.audit_proxy import PIECES
-from sinehil.commands.steps import load_model
+from sinehil.board import device, exchange, link
+from sinehil.board.protocol import Frame, FrameDecoder, IdentifyReply
+from sinehil.board.protocol.frame import CRC, HEADER
+from sinehil.commands.audit.link import make_link_bench
+from sinehil.commands.audit.proxy import PIECES
 from sinehil.errors import ExitCode, IdentityError
-from sinehil.faults import judge
-from sinehil.faults.bench import Bench
-from sinehil.faults.case import run_case, run_schedule
-from sinehil.faults.judge import SLACK_S, longest_s, violations
-from sinehil.faults.kinds import Kind
-from sinehil.faults.page import page
-from sinehil.faults.residual import reckon_residual
-from sinehil.faults.schedule import CLEAN, ROWS
-from sinehil.faults.tally import Audited, Tally
-from sinehil.faults.throughput import measure_throughput
-from sinehil.protocol import Frame, FrameDecoder, IdentifyReply
-from sinehil.protocol.frame import CRC, HEADER
-from sinehil.verify import run
+from sinehil.jobs.verification import load_model
+from sinehil.verify import verification as run
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import DeviceIdentity, VerifyResult
+from sinehil_audit.link import verdict_check as judge
+from sinehil_audit.link.case import run_case, run_schedule
+from sinehil_audit.link.fault_kinds import Kind
+from sinehil_audit.link.fixtures import Bench
+from sinehil_audit.link.residual import reckon_residual
+from sinehil_audit.link.results_text import page
+from sinehil_audit.link.schedule import CLEAN, ROWS
+from sinehil_audit.link.tally import Audited, Tally
+from sinehil_audit.link.throughput import measure_throughput
+from sinehil_audit.link.verdict_check import SLACK_S, longest_s, violations
 
 SEED, TRANSACTIONS = 11, 20_000
 CASES = 400

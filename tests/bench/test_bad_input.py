@@ -13,13 +13,13 @@ import pytest
 import serial
 
 from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
-from sinehil.diagnosis import who_is_there
+from sinehil.base.manifest import KERNEL
+from sinehil.board.diagnosis import who_is_there
+from sinehil.board.transport import SerialTransport
 from sinehil.errors import IdentityError, ToolError
-from sinehil.manifest import KERNEL
-from sinehil.tflite_model import load_quantized_model
-from sinehil.transport import SerialTransport
-from sinehil_pipeline.codegen import generate_kernel
-from sinehil_pipeline.codegen.avr.isa import decode
+from sinehil.model.tflite import load_quantized_model
+from sinehil_kernels import generate_kernel
+from sinehil_kernels.avr.isa import decode
 from tests.bench.conftest import Bench
 from tests.conftest import Cli, MountTmpfs
 

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.commands.audit_link import make_link_bench
-from sinehil.commands.steps import load_model
+from sinehil.commands.audit.link import make_link_bench
 from sinehil.errors import ExitCode, LinkError
-from sinehil.faults.bench import Bench as KnownBoards
-from sinehil.faults.boards import bench_of_boards, run_on_boards, tallies
-from sinehil.faults.case import draw_case
-from sinehil.faults.cutter import Cutter
-from sinehil.faults.faulty import FaultyTransport
-from sinehil.faults.judge import violations
-from sinehil.faults.kinds import Kind
-from sinehil.faults.schedule import CLEAN, ROWS, Fault, Schedule, Way
-from sinehil.faults.tally import Tally
-from sinehil.faults.witness import IDENTIFY, request
+from sinehil.jobs.verification import load_model
 from sinehil.native import NativeTransport
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import VerifyResult
+from sinehil_audit.link.case import draw_case
+from sinehil_audit.link.fault_kinds import Kind
+from sinehil_audit.link.faulty_transport import FaultyTransport
+from sinehil_audit.link.fixtures import Bench as KnownBoards
+from sinehil_audit.link.frame_splitter import Cutter
+from sinehil_audit.link.real_boards import bench_of_boards, run_on_boards, tallies
+from sinehil_audit.link.reference_parser import IDENTIFY, request
+from sinehil_audit.link.schedule import CLEAN, ROWS, Fault, Schedule, Way
+from sinehil_audit.link.tally import Tally
+from sinehil_audit.link.verdict_check import violations
 from tests.bench.conftest import DEADLINE_S, Bench, until
 from tests.bench.test_audit_link import believe_every_checksum, compare_nothing, want_no_session
 

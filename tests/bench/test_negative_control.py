@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
-from sinehil.manifest import KERNEL
-from sinehil.tflite_model import load_quantized_model
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil.base.manifest import KERNEL
+from sinehil.model.tflite import load_quantized_model
+from sinehil_kernels import generate_kernel
 from tests.bench.conftest import Bench
 
 pytestmark = pytest.mark.board

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.soak.log import read_log
+from sinehil_audit.soak.soak_log import read_log
 from tests.bench.conftest import DEADLINE_S, Bench, until
 from tests.bench.marked_run import started
 

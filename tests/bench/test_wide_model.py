@@ -9,9 +9,9 @@ import pytest
 from wide_models import wide_model
 
 from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload
-from sinehil.manifest import KERNEL
+from sinehil.base.manifest import KERNEL
 from sinehil.virtual import VirtualUno
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil_kernels import generate_kernel
 from tests.conftest import Cli
 
 pytestmark = pytest.mark.board

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from sinehil.arduino.process import Finished, run, tail
+from sinehil.base.tools import Finished, run, tail
 from sinehil.errors import ToolError
 from tests.container.daemon import ADMIN_PATH
 from tests.container.engine import Engine

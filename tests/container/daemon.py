@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sinehil.arduino.process import run
-from sinehil.deadline import Deadline
+from sinehil.base.deadline import Deadline
+from sinehil.base.tools import run
 from tests.container.refusal import CannotRunError
 
 SOCKET = "d.sock"

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sinehil.arduino.process import Finished, run, tail
+from sinehil.base.folders import cache_dir
+from sinehil.base.tools import Finished, run, tail
 from sinehil.errors import ToolError
-from sinehil.folders import cache_dir
 from tests.container import daemon, site
 from tests.container.refusal import CannotRunError
 

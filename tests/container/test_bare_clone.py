@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.arduino.process import Finished, tail
+from sinehil.base.tools import Finished, tail
 from tests.container import site
 from tests.container.engine import ROOT, Engine
 

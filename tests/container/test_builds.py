@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sinehil import __version__
-from sinehil.arduino.process import Finished
+from sinehil.base.tools import Finished
 from tests.container.engine import Engine
 from tests.container.wrapper import TARGETS, Wrapper, copy_tree
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.transport import SerialTransport
+from sinehil.board.transport import SerialTransport
 from sinehil.virtual import VirtualUno
 from tests import cpu
 from tests.conftest import Cli

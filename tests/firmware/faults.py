@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sinehil.transport import Transport
+from sinehil.board.transport import Transport
 
 Spoil = Callable[[int, bytes], bytes]
 

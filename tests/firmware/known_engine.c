@@ -2,7 +2,7 @@
  * input and one output y_q = x_q ^ 0x55; scales 1/2 and 1/4, zero points 0. SINEHIL_INPUTS and
  * SINEHIL_OUTPUTS change its shape.
  */
-#include "engine.h"
+#include "sinehil_engine.h"
 #include "sinehil_shape.h"
 
 #ifdef SINEHIL_DELAY_LOOPS /* on an AVR: x_q more loops than this, each of exactly four cycles */

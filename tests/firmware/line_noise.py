@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sinehil.deadline import Deadline
-from sinehil.protocol import REPLY, Frame, FrameDecoder, MessageType, SentRequests, encode_frame
-from sinehil.transport import SerialTransport
+from sinehil.base.deadline import Deadline
+from sinehil.board.protocol import REPLY, Frame, FrameDecoder, MessageType, SentRequests, encode_frame
+from sinehil.board.transport import SerialTransport
 from sinehil.virtual import ControlClient
 
 CPU_HZ = 16_000_000

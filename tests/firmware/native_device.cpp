@@ -3,8 +3,8 @@
 
 #include <cstring>
 
-#include "board.h"
-#include "commands.h"
+#include "sinehil_board.h"
+#include "sinehil_commands.h"
 
 namespace sinehil {
 

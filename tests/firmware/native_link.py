@@ -1,4 +1,4 @@
-"""The native firmware as a transport: what sinehil.device talks to in these tests."""
+"""The native firmware as a transport: what sinehil.board.device talks to in these tests."""
 
 import select
 import subprocess
@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sinehil.board.protocol import Frame, FrameDecoder, SentRequests, encode_frame
 from sinehil.errors import LinkError
-from sinehil.protocol import Frame, FrameDecoder, SentRequests, encode_frame
 
 Build = Callable[..., Path]
 Start = Callable[..., "NativeLink"]
 
 
 class NativeLink:
-    """A byte pipe to a program on this machine; see sinehil.transport.Transport."""
+    """A byte pipe to a program on this machine; see sinehil.board.transport.Transport."""
 
     def __init__(self, program: Path) -> None:
         self.name = program.name

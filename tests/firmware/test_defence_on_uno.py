@@ -11,14 +11,14 @@ from known_engine import SOURCE, shape_header
 from line_noise import FLOODS, answer_time_s, flood
 from uno_image import compile_for_uno
 
-from sinehil import link as link_module
-from sinehil.device import Device
+from sinehil.base.manifest import KERNEL
+from sinehil.board import link as link_module
+from sinehil.board.device import Device
+from sinehil.board.protocol import Frame, MessageType, encode_frame
+from sinehil.board.transport import SerialTransport
 from sinehil.errors import ExitCode, LinkError
-from sinehil.manifest import KERNEL
-from sinehil.protocol import Frame, MessageType, encode_frame
-from sinehil.transport import SerialTransport
 from sinehil.virtual import VirtualUno
-from sinehil_pipeline.codegen.generated import SHAPE_FILE
+from sinehil_kernels.generated import SHAPE_FILE
 
 pytestmark = pytest.mark.board
 
@@ -71,7 +71,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 HANGS = f'  if (x_q[0] == {HANGING}) {{ GPIOR0 = 1; for (;;) __asm__ volatile(""); }}\n'
-HANGING_ENGINE = engine(HANGS).replace('#include "engine.h"', '#include "engine.h"\n#include <avr/io.h>')
+HANGING_ENGINE = engine(HANGS).replace(
+    '#include "sinehil_engine.h"', '#include "sinehil_engine.h"\n#include <avr/io.h>'
+)
 MARKED_START = changed("arduino_sketch.ino", r"(demo_setup\(\);)", r"\1\n  GPIOR0 = 2;")
 
 

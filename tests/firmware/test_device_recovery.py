@@ -16,8 +16,8 @@ from faults import (
 )
 from native_link import NativeLink, Start
 
-from sinehil import link as link_module
-from sinehil.device import Device
+from sinehil.board import link as link_module
+from sinehil.board.device import Device
 from sinehil.errors import ExitCode, LinkError
 
 EVERY_CODE = np.arange(-128, 128).astype(np.int8)

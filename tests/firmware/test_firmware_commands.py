@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from native_link import NativeLink, Start
 
-from sinehil.device import Device
-from sinehil.protocol import (
+from sinehil.board.device import Device
+from sinehil.board.protocol import (
     REPLY,
     BenchReply,
     ErrorCode,

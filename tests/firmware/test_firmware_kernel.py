@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from native_link import Build, NativeLink
 
-from sinehil.arithmetic import LITERT
-from sinehil.device import Device
-from sinehil.oracle import LitertOracle
-from sinehil.tflite_model import QuantizedModel, parse_quantized_model
-from sinehil_pipeline.codegen import GeneratedKernel, generate_kernel
-from sinehil_pipeline.convert import convert
+from sinehil.board.device import Device
+from sinehil.model.arithmetic import LITERT
+from sinehil.model.interpreters import LitertOracle
+from sinehil.model.tflite import QuantizedModel, parse_quantized_model
+from sinehil_kernels import GeneratedKernel, generate_kernel
+from sinehil_pipeline.conversion.convert import convert
 from sinehil_pipeline.recipes import load_recipe
 
 BOOK = load_recipe("book")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from uno_image import UnoImage, compile_for_uno
 
-from sinehil.deadline import Deadline
-from sinehil.device import Device
-from sinehil.manifest import KERNEL
-from sinehil.protocol import BenchReply
-from sinehil.transport import SerialTransport
+from sinehil.base.deadline import Deadline
+from sinehil.base.manifest import KERNEL
+from sinehil.board.device import Device
+from sinehil.board.protocol import BenchReply
+from sinehil.board.transport import SerialTransport
 from sinehil.virtual import VirtualUno
 
 pytestmark = pytest.mark.board

@@ -5,7 +5,7 @@ import random
 import pytest
 from native_link import NativeLink, Start
 
-from sinehil.protocol import REPLY, Frame, MessageType, StatsReply, encode_frame
+from sinehil.board.protocol import REPLY, Frame, MessageType, StatsReply, encode_frame
 
 SESSION = 0x1234ABCD
 

@@ -6,9 +6,9 @@ from faults import BadLine, Spoil, cut_short, flip_bit, lose, lose_every, twice
 from known_engine import known_codes
 from native_link import NativeLink, Start
 
-from sinehil import link as link_module
-from sinehil.device import Device
-from sinehil.protocol import REPLY, BenchReply, ErrorCode, ErrorReply, Frame, MessageType, encode_frame
+from sinehil.board import link as link_module
+from sinehil.board.device import Device
+from sinehil.board.protocol import REPLY, BenchReply, ErrorCode, ErrorReply, Frame, MessageType, encode_frame
 
 SESSION = 0x1234ABCD
 SHAPES = [(3, 2), (12, 1), (13, 1), (1, 28), (1, 29), (16, 4), (1, 64), (64, 1), (63, 61), (64, 64)]

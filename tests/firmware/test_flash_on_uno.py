@@ -8,12 +8,12 @@ import pytest
 from nets import random_net
 from uno_image import UnoImage, compile_for_uno
 
-from sinehil.device import Device
+from sinehil.board.device import Device
+from sinehil.board.protocol import IdentifyReply
+from sinehil.board.transport import SerialTransport
 from sinehil.errors import IdentityError
-from sinehil.protocol import IdentifyReply
-from sinehil.transport import SerialTransport
 from sinehil.virtual import VirtualUno
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil_kernels import generate_kernel
 
 pytestmark = pytest.mark.board
 

@@ -5,13 +5,13 @@ import pytest
 from models import with_source
 from nets import variety
 
+from sinehil.board.protocol import FrameDecoder, IdentifyReply, MessageType, SentRequests, encode_frame
+from sinehil.board.protocol.frame import Frame
+from sinehil.model.interpreters import open_oracle
+from sinehil.model.tflite import QuantizedModel
 from sinehil.native import NativeBoard, NativeFirmware
-from sinehil.oracle import open_oracle
-from sinehil.protocol import FrameDecoder, IdentifyReply, MessageType, SentRequests, encode_frame
-from sinehil.protocol.frame import Frame
-from sinehil.tflite_model import QuantizedModel
 from sinehil.verify.probes import all_codes
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil_kernels import generate_kernel
 
 CODES = 48  # in a request
 

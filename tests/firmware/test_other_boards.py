@@ -6,9 +6,9 @@ import pytest
 from known_engine import SOURCE, shape_header
 from uno_image import compile_for
 
+from sinehil.base.manifest import KERNEL
 from sinehil.errors import ToolError
-from sinehil.manifest import KERNEL
-from sinehil_pipeline.codegen.generated import SHAPE_FILE
+from sinehil_kernels.generated import SHAPE_FILE
 
 
 @pytest.mark.parametrize("board", ["nano", "mega", "leonardo"])

@@ -11,21 +11,22 @@ from uno_image import compile_for_uno
 from wide_engine import CRC32, engine_text
 from wide_models import wide_model
 
-from sinehil.bench import measure_cycles
-from sinehil.device import Device
+from sinehil.base.manifest import KERNEL
+from sinehil.board.device import Device
+from sinehil.board.transport import SerialTransport
 from sinehil.errors import IdentityError
-from sinehil.manifest import KERNEL
-from sinehil.oracle import LitertOracle
+from sinehil.model.interpreters import LitertOracle
+from sinehil.model.targets import NO_MANIFEST
+from sinehil.model.tflite import QuantizedModel
 from sinehil.report.coverage import coverage_of
-from sinehil.targets import NO_MANIFEST
-from sinehil.tflite_model import QuantizedModel
-from sinehil.transport import SerialTransport
-from sinehil.verify import probes, wide
+from sinehil.verify import probes
+from sinehil.verify import sampled_inputs as wide
+from sinehil.verify.cost import measure_cycles
 from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
 from sinehil.verify.result import Proof, VerifyResult
-from sinehil.verify.run import Expected, Inputs, Sample, verify
+from sinehil.verify.verification import Expected, Inputs, Sample, verify
 from sinehil.virtual import VirtualUno
-from sinehil_pipeline.codegen.c_parts import shape
+from sinehil_kernels.c_parts import shape
 
 PROOF = Proof(9, 12_345)
 SOURCES = ["protocol.cpp", "commands.cpp", "crc32.c", "float_io.c"]

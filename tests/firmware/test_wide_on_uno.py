@@ -8,12 +8,12 @@ import pytest
 from known_engine import SOURCE, known_codes, shape_header
 from uno_image import compile_for_uno
 
-from sinehil.device import Device
-from sinehil.manifest import KERNEL
-from sinehil.protocol import Frame, MessageType, encode_frame
-from sinehil.transport import SerialTransport
+from sinehil.base.manifest import KERNEL
+from sinehil.board.device import Device
+from sinehil.board.protocol import Frame, MessageType, encode_frame
+from sinehil.board.transport import SerialTransport
 from sinehil.virtual import ControlClient, VirtualUno
-from sinehil_pipeline.codegen.generated import SHAPE_FILE
+from sinehil_kernels.generated import SHAPE_FILE
 
 pytestmark = pytest.mark.board
 

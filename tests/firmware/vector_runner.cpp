@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "plot_line.h"
-#include "protocol.h"
+#include "sinehil_plot_line.h"
+#include "sinehil_protocol.h"
 
 namespace {
 

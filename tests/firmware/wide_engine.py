@@ -5,8 +5,8 @@ It stands in for a generated kernel, so that what is tested here does not hang o
 
 import numpy as np
 
-from sinehil.arithmetic import LITERT, multipliers
-from sinehil.tflite_model import FullyConnected, QuantizedModel
+from sinehil.model.arithmetic import LITERT, multipliers
+from sinehil.model.tflite import FullyConnected, QuantizedModel
 
 CRC32 = 0x12345678
 
@@ -20,8 +20,8 @@ def engine_text(model: QuantizedModel) -> str:
     return f"""\
 #include <math.h>
 
-#include "engine.h"
-#include "float_io.h"
+#include "sinehil_engine.h"
+#include "sinehil_float_io.h"
 
 const struct sinehil_model_identity sinehil_model_identity PROGMEM = {{
     "by hand", "litert", {{0}}, {source.scale.item().hex()}f, {result.scale.item().hex()}f,

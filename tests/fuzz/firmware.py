@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nets import random_net
 
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil_kernels import generate_kernel
 
 HERE = Path(__file__).parent
 FIRMWARE_TESTS = HERE.parent / "firmware"

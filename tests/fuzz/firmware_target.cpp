@@ -8,9 +8,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "commands.h"
-#include "engine.h"
 #include "reference.h"
+#include "sinehil_commands.h"
+#include "sinehil_engine.h"
 
 using reference::Bytes;
 using reference::Frame;

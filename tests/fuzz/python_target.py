@@ -6,11 +6,11 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path += [str(HERE), str(HERE.parent / "codegen")]
+sys.path += [str(HERE), str(HERE.parent / "kernels")]
 
 import atheris  # noqa: E402
 
-PACKAGES = ["sinehil", "sinehil_pipeline", "flatbuffers", "cobs", "tomllib", "csv"]
+PACKAGES = ["sinehil", "sinehil_kernels", "sinehil_pipeline", "flatbuffers", "cobs", "tomllib", "csv"]
 
 
 def main() -> None:

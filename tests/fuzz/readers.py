@@ -15,9 +15,8 @@ from pathlib import Path, PurePosixPath
 import reference
 from nets import deep_net, random_net
 
-from sinehil.errors import ArtefactError, SinehilError
-from sinehil.manifest import MANIFEST, Manifest, checked_file, read_manifest_file
-from sinehil.protocol import (
+from sinehil.base.manifest import MANIFEST, Manifest, checked_file, read_manifest_file
+from sinehil.board.protocol import (
     BenchReply,
     ErrorReply,
     Frame,
@@ -27,11 +26,12 @@ from sinehil.protocol import (
     SentRequests,
     StatsReply,
 )
-from sinehil.targets import aim_of
-from sinehil.tflite_model import parse_quantized_model
-from sinehil.tflite_model.limits import MAX_LAYERS, MAX_TABLES, MAX_WIDTH
+from sinehil.errors import ArtefactError, SinehilError
+from sinehil.model.targets import aim_of
+from sinehil.model.tflite import parse_quantized_model
+from sinehil.model.tflite.limits import MAX_LAYERS, MAX_TABLES, MAX_WIDTH
 from sinehil.verify.probes import test_set as x_of_test_set
-from sinehil_pipeline.csv_data import parse_csv
+from sinehil_pipeline.data.csv_samples import parse_csv
 from sinehil_pipeline.recipes import load_recipe, recipe_text, repeated_recipe
 
 MAX_MESSAGE = 1000

@@ -1,4 +1,4 @@
-"""The wire of hil/PROTOCOL.md once more, chunk by chunk and bit by bit; shares no code with sinehil.protocol."""
+"""The wire of hil/PROTOCOL.md once more, chunk by chunk and bit by bit; shares no code with sinehil.board.protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

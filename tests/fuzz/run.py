@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path += [str(HERE), str(HERE.parent / "codegen")]
+sys.path += [str(HERE), str(HERE.parent / "kernels")]
 
 import targets  # noqa: E402
 

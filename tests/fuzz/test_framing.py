@@ -5,7 +5,7 @@ import random
 import pytest
 import reference
 
-from sinehil.protocol import Frame, FrameDecoder, encode_frame
+from sinehil.board.protocol import Frame, FrameDecoder, encode_frame
 
 SENTINEL = Frame(0x82, 9, 0x01020304, b"\0sentinel\0")
 

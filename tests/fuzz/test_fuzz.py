@@ -10,7 +10,7 @@ import readers
 import targets
 
 import firmware
-from sinehil.protocol import Frame, SentRequests
+from sinehil.board.protocol import Frame, SentRequests
 
 # Executions, not seconds: equal on every machine. Compiling and starting takes longer than these.
 RUNS = {"firmware_one": 6000, "firmware_wide": 3000, "firmware_odd": 1500, "tflite": 300}
@@ -100,7 +100,7 @@ def test_a_reader_that_writes_or_runs_something_is_noticed(tmp_path: Path) -> No
         "readers.check_manifest(readers.MANIFEST_SEED)\n"
         "print([text.split()[0] for text in found])\n"
     )
-    paths = f"{Path(__file__).parent}:{Path(__file__).parents[1] / 'codegen'}"
+    paths = f"{Path(__file__).parent}:{Path(__file__).parents[1] / 'kernels'}"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,

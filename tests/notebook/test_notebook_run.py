@@ -15,8 +15,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from sinehil.resources import resource
-from sinehil.tflite_model import load_quantized_model
+from sinehil.base.resources import resource
+from sinehil.model.tflite import load_quantized_model
 
 pytestmark = [pytest.mark.board, pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from sinehil.base.resources import resource
 from sinehil.errors import ArtefactError
-from sinehil.resources import resource
 from translation.blocks import blocks, translated
 from translation.catalogue import read_catalogue
 from translation.documents import DOCUMENTS, generated_files, renew_catalogues, stale_files

@@ -4,8 +4,8 @@ import sys
 import time
 from pathlib import Path
 
-from sinehil.targets import TARGETS
-from sinehil_pipeline.refine import RefineSettings, refine
+from sinehil.model.targets import TARGETS
+from sinehil_pipeline.refinement.refine import RefineSettings, refine
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ import json
 import sys
 from dataclasses import replace
 
-from sinehil_pipeline import keras_models
-from sinehil_pipeline.data import make_dataset
+from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
+from sinehil_pipeline.training import keras_models
 
 BOOK = load_recipe("book")
 

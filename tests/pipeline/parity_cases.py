@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sinehil_pipeline import portable
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data import Dataset
-from sinehil_pipeline.initialisation import initial_weights
-from sinehil_pipeline.optimizers import keras_optimizer
+from sinehil_pipeline.data.samples import Dataset
 from sinehil_pipeline.recipes import load_recipe
+from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training.initialisation import initial_weights
+from sinehil_pipeline.training.optimizers import keras_optimizer
 
 BOOK = load_recipe("book")
 

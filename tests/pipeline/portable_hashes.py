@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 from tests.cpu import simd_levels
 
-from sinehil_pipeline import portable
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data import make_dataset
-from sinehil_pipeline.gradients import ACTIVATIONS
-from sinehil_pipeline.initialisation import initial_weights
-from sinehil_pipeline.optimizers import KERAS_LEARNING_RATES, SCHEDULES, keras_optimizer
+from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
+from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training.gradients import ACTIVATIONS
+from sinehil_pipeline.training.initialisation import initial_weights
+from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, keras_optimizer
 
 BOOK = load_recipe("book")
 DATA = make_dataset(BOOK)

@@ -6,7 +6,7 @@ import numpy as np
 from models import Layer, Net
 from nets import fit_quantization, quantise_layer
 
-from sinehil.targets import Target
+from sinehil.model.targets import Target
 
 KINKS = 16
 

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Cli
 from tests.process_groups import living_members
 
-from sinehil_pipeline.trainer_cost import Comparison, Cost
+from sinehil_pipeline.training.trainer_cost import Comparison, Cost
 
 DEADLINE_S = 60
 

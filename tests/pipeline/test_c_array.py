@@ -5,7 +5,7 @@ import pytest
 from training_runs import Run
 
 from sinehil.errors import ArtefactError, ToolError
-from sinehil_pipeline.export import c_array, check_c_array, parse_c_array
+from sinehil_pipeline.conversion.c_array import c_array, check_c_array, parse_c_array
 
 TIMEOUT_S = 60
 MAIN = """

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sinehil.errors import ArtefactError
 from sinehil_pipeline.config import DataRecipe
-from sinehil_pipeline.csv_data import MAX_CSV_BYTES, MAX_ROWS, parse_csv, read_csv
-from sinehil_pipeline.data import make_dataset, x_range
+from sinehil_pipeline.data.csv_samples import MAX_CSV_BYTES, MAX_ROWS, parse_csv, read_csv
+from sinehil_pipeline.data.samples import make_dataset, x_range
 from sinehil_pipeline.recipes import load_recipe
 
 BOOK = load_recipe("book")

@@ -10,12 +10,12 @@ from refine_starts import interpolating_net
 from tests.html_page import Page
 from training_runs import Run
 
-from sinehil.arithmetic import LITERT
-from sinehil.manifest import METRICS, QUANTIZED_MODEL
-from sinehil.oracle import LitertOracle
-from sinehil.targets import TARGETS, Target
-from sinehil.tflite_model import QuantizedModel, load_quantized_model
-from sinehil_pipeline.every_x import measure_every_x
+from sinehil.base.manifest import METRICS, QUANTIZED_MODEL
+from sinehil.model.arithmetic import LITERT
+from sinehil.model.interpreters import LitertOracle
+from sinehil.model.targets import TARGETS, Target
+from sinehil.model.tflite import QuantizedModel, load_quantized_model
+from sinehil_pipeline.conversion.every_x import measure_every_x
 
 GRID = 20_001
 ROOT = Path(__file__).parents[2]

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from training_runs import Recorder, Run
 
+from sinehil.base.manifest import TrainingTry, read_manifest
+from sinehil.base.workers import Workers
 from sinehil.errors import QualityError
-from sinehil.manifest import TrainingTry, read_manifest
-from sinehil_pipeline import portable
 from sinehil_pipeline.config import GateRecipe, Recipe
-from sinehil_pipeline.data import make_dataset
-from sinehil_pipeline.history import History
+from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
-from sinehil_pipeline.training import first_divergence, train_final
-from sinehil_pipeline.workers import Workers
+from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training.history import History
+from sinehil_pipeline.training.jobs import first_divergence, train_final
 
 BOOK = load_recipe("book")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.gradients import ACTIVATIONS, activate, weighted_sums
-from sinehil_pipeline.initialisation import initial_weights, layer_shapes
+from sinehil_pipeline.training.gradients import ACTIVATIONS, activate, weighted_sums
+from sinehil_pipeline.training.initialisation import initial_weights, layer_shapes
 
 X = np.linspace(0, 2 * np.pi, 2001, dtype=np.float32)
 

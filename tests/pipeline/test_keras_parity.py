@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from parity_cases import SEED, Arrays, Case, distance, fit_with_keras, start, unshuffled
 
-from sinehil_pipeline import optimizers, portable
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data import Dataset, make_dataset
-from sinehil_pipeline.gradients import RELU6
-from sinehil_pipeline.optimizers import ADAM, COSINE, KERAS_LEARNING_RATES, RMSPROP
+from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.recipes import load_recipe
+from sinehil_pipeline.training import optimizers
+from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training.gradients import RELU6
+from sinehil_pipeline.training.optimizers import ADAM, COSINE, KERAS_LEARNING_RATES, RMSPROP
 
 BOOK = load_recipe("book")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from training_runs import Run
 
-from sinehil.tflite_model import load_quantized_model
-from sinehil_pipeline.codegen import generate_kernel
-from sinehil_pipeline.codegen.generated import Figures
+from sinehil.model.tflite import load_quantized_model
+from sinehil_kernels import generate_kernel
+from sinehil_kernels.generated import Figures
 
 
 def size_figures(folder: Path) -> Figures:

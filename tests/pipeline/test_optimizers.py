@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from sinehil_pipeline.optimizers import (
+from sinehil_pipeline.training.optimizers import (
     KERAS_LEARNING_RATES,
     Optimizer,
     cosine,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sinehil.errors import ArtefactError, SinehilError, UsageError
 from sinehil_pipeline.config import Recipe, Refine
-from sinehil_pipeline.optimizers import Optimizer
 from sinehil_pipeline.recipes import data_override, load_recipe, parse_override, seed_override
+from sinehil_pipeline.training.optimizers import Optimizer
 
 BOOK = load_recipe("book")
 

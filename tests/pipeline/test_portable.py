@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sinehil_pipeline import portable
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data import Dataset, make_dataset
-from sinehil_pipeline.gradients import ACTIVATIONS, Step, activate, predict, weighted_sums
-from sinehil_pipeline.initialisation import INITS, initial_weights, layer_shapes
-from sinehil_pipeline.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
+from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.recipes import load_recipe
+from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training.gradients import ACTIVATIONS, Step, activate, predict, weighted_sums
+from sinehil_pipeline.training.initialisation import INITS, initial_weights, layer_shapes
+from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 
 BOOK = load_recipe("book")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from training_runs import Run
 
-from sinehil.manifest import QUANTIZED_MODEL
-from sinehil.resources import resource
-from sinehil.tflite_model import load_quantized_model
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil.base.manifest import QUANTIZED_MODEL
+from sinehil.base.resources import resource
+from sinehil.model.tflite import load_quantized_model
+from sinehil_kernels import generate_kernel
 
 EVERY_CODE = """
-#include "engine.h"
+#include "sinehil_engine.h"
 
 int main(void) {
   for (int code = -128; code < 128; ++code) {

@@ -9,7 +9,7 @@ from test_kernel_goals import size_figures
 from tests.conftest import Cli
 from training_runs import Recorder, Run
 
-from sinehil.manifest import METRICS, read_manifest
+from sinehil.base.manifest import METRICS, read_manifest
 from sinehil_pipeline.config import Recipe, Refine
 from sinehil_pipeline.run import train
 

@@ -8,10 +8,10 @@ import pytest
 from recipe_texts import MINIMAL, written
 
 from sinehil_pipeline.config import DataRecipe, GateRecipe, ModelRecipe, Recipe, Refine
-from sinehil_pipeline.optimizers import Optimizer
 from sinehil_pipeline.recipes import BUILT_IN, load_recipe, recipe_text
 from sinehil_pipeline.recipes.build import KNOWN_KEYS, build_recipe
 from sinehil_pipeline.recipes.table import Table
+from sinehil_pipeline.training.optimizers import Optimizer
 
 
 def test_the_book_says_what_the_book_says() -> None:
@@ -78,8 +78,8 @@ def test_an_optimizer_without_a_rate_has_keras_own(tmp_path: Path, name: str, ra
 
 
 def test_keras_defaults_are_those() -> None:
-    from sinehil_pipeline.keras_models import import_keras
-    from sinehil_pipeline.optimizers import KERAS_LEARNING_RATES
+    from sinehil_pipeline.training.keras_models import import_keras
+    from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES
 
     optimizers = import_keras().optimizers
     for name, rate in KERAS_LEARNING_RATES.items():

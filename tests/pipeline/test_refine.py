@@ -13,16 +13,16 @@ from nets import random_net, variety
 from refine_starts import interpolating_net
 from tests import cpu
 
-from sinehil.arithmetic import LITERT
 from sinehil.errors import ArtefactError
-from sinehil.oracle import LitertOracle
-from sinehil.targets import TARGETS, Target
-from sinehil.tflite_model import Quantization, QuantizedModel, parse_quantized_model
-from sinehil_pipeline.refine import Refined, RefineSettings, max_abs_error, refine
+from sinehil.model.arithmetic import LITERT
+from sinehil.model.interpreters import LitertOracle
+from sinehil.model.targets import TARGETS, Target
+from sinehil.model.tflite import Quantization, QuantizedModel, parse_quantized_model
+from sinehil_pipeline.refinement.exact_network import EVERY_CODE, Network
 from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
 from sinehil_pipeline.refinement.moves import draw_change
-from sinehil_pipeline.refinement.network import EVERY_CODE, Network
 from sinehil_pipeline.refinement.patch import with_layers
+from sinehil_pipeline.refinement.refine import Refined, RefineSettings, max_abs_error, refine
 
 SHORT = RefineSettings(evaluations=150_000, round_evaluations=75_000)
 SIN = TARGETS["sin"]

@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import Cli
 from training_runs import Run
 
+from sinehil.base.manifest import SOURCE_DATA, changed_files, read_manifest
 from sinehil.errors import ArtefactError
-from sinehil.manifest import SOURCE_DATA, changed_files, read_manifest
 from sinehil_pipeline.recipes import data_override, load_recipe, parse_override, repeated_recipe
 
 SHORT = ["--set", "final.epochs=4", "--set", "baseline.epochs=2", "--set", "gate.max_val_mse=99"]

@@ -10,13 +10,13 @@ import pytest
 from tests import cpu
 from training_runs import Run
 
-from sinehil.manifest import read_manifest
+from sinehil.base.manifest import read_manifest
 
 TIMEOUT_S = 300
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from sinehil_pipeline.progress import Silence
+from sinehil.base.progress import Silence
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
 from tests.cpu import simd_levels

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sinehil.targets import TARGETS
-from sinehil_pipeline.data import draw_samples, make_dataset, samples_csv, x_range
+from sinehil.model.targets import TARGETS
+from sinehil_pipeline.data.samples import draw_samples, make_dataset, samples_csv, x_range
 from sinehil_pipeline.recipes import BUILT_IN, load_recipe, parse_override
 
 BOOK = load_recipe("book")

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from distributions import p_value, power
 
-from sinehil_pipeline import portable
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data import make_dataset
-from sinehil_pipeline.optimizers import Optimizer
+from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
+from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training.optimizers import Optimizer
 
 BOOK = load_recipe("book")
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from training_runs import Recorder, Run
 
+from sinehil.base.manifest import checked_file, read_manifest
 from sinehil.errors import ArtefactError, ToolError, UsageError
-from sinehil.manifest import checked_file, read_manifest
-from sinehil.tflite_model import load_quantized_model
+from sinehil.model.tflite import load_quantized_model
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.data import make_dataset
-from sinehil_pipeline.interpret import run_interpreter
+from sinehil_pipeline.conversion.interpret import run_interpreter
+from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
 

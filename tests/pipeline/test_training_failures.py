@@ -14,11 +14,11 @@ import pytest
 from tests.process_groups import living_members
 from training_runs import Recorder
 
+from sinehil.base.worker import Channel
+from sinehil.base.workers import Workers
 from sinehil.errors import ArtefactError, ToolError
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.run import train
-from sinehil_pipeline.worker import Channel
-from sinehil_pipeline.workers import Workers
 
 Short = Callable[..., Recipe]
 DEADLINE_S = 60

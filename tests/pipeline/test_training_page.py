@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from tests.html_page import HOSTILE, PHONE_WIDTH, Page, chromium, on_a_phone
 from training_runs import Recorder, Run
 
-from sinehil.manifest import read_manifest
-from sinehil.report.text import float32_text
-from sinehil.tflite_model import load_quantized_model
-from sinehil_pipeline import plot_style
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil.base.manifest import read_manifest
+from sinehil.model.tflite import load_quantized_model
+from sinehil.report.number_text import float32_text
+from sinehil_kernels import generate_kernel
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.curves import drawable, fixed_order_y, grid_x
-from sinehil_pipeline.interpret import run_interpreter
-from sinehil_pipeline.page import tables
+from sinehil_pipeline.conversion.interpret import run_interpreter
+from sinehil_pipeline.page import plot_style, tables
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
+from sinehil_pipeline.training.curves import drawable, fixed_order_y, grid_x
 
 BOOK = load_recipe("book")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.targets import FROM_A_FILE, NO_MANIFEST, TARGETS, Aim
+from sinehil.model.targets import FROM_A_FILE, NO_MANIFEST, TARGETS, Aim
 from sinehil.verify.mode import Mode
 from sinehil.verify.result import (
     BoardCounters,

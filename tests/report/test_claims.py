@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import report_cases as cases
 
+from sinehil.model.tflite import Quantization
 from sinehil.report.claims import headline, not_proven, proven, scope
 from sinehil.report.coverage import coverage_of
 from sinehil.report.summary import summary_lines
-from sinehil.tflite_model import Quantization
 from sinehil.verify.probes import exhaustive_floats
 from sinehil.verify.result import CodeComparison, FloatComparison, VerifyResult
 

@@ -9,8 +9,9 @@ import pytest
 import report_cases as cases
 from tests.html_page import Page, chromium
 
-from sinehil.report import html, svg
-from sinehil.report.page import page_html
+from sinehil.report import html_parts as html
+from sinehil.report import svg
+from sinehil.report.report_page import page_html
 from sinehil.verify.result import VerifyResult
 
 pytestmark = pytest.mark.slow

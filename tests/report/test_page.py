@@ -9,7 +9,7 @@ import pytest
 import report_cases as cases
 from tests.html_page import HOSTILE, PHONE_WIDTH, Page, chromium, on_a_phone
 
-from sinehil.report.page import page_html
+from sinehil.report.report_page import page_html
 from sinehil.verify.result import BoardCounters, Cycles, Distance, FirmwareSize, LinkStatistics, VerifyResult
 
 RESULTS = {

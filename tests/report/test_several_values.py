@@ -14,7 +14,7 @@ from sinehil.report.coverage import coverage_of
 from sinehil.report.json_report import report_json
 from sinehil.report.junit import junit_xml
 from sinehil.report.outputs import output_rows
-from sinehil.report.page import page_html
+from sinehil.report.report_page import page_html
 from sinehil.verify.mode import Mode, Verdict
 from sinehil.verify.result import CodeComparison, FloatComparison, Proof, VerifyResult
 

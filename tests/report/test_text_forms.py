@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import report_cases as cases
 
+from sinehil.base.untrusted_text import visible
 from sinehil.errors import ArtefactError
+from sinehil.model.targets import TARGETS, Aim
 from sinehil.report import result_json, summary_lines, write_report
 from sinehil.report.json_report import report_json
 from sinehil.report.junit import junit_xml
-from sinehil.targets import TARGETS, Aim
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import FloatComparison, VerifyResult
-from sinehil.visible import visible
 
 PUBLIC_KEYS = {
     "verdict", "oracle", "oracle_version", "mode", "port", "compared", "mismatches", "max_error_lsb", "sine", "target",

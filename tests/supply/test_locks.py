@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.arduino.debian import FIRMWARE_TOOLS
+from sinehil.arduino.debian_packages import FIRMWARE_TOOLS
 from sinehil.arduino.toolchain import MODULE, pinned_version
 from supply.debian_lock import (
     FIRMWARE_PACKAGES,

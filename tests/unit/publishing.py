@@ -11,8 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+from sinehil.base.staging import staged_folder
 from sinehil.errors import ArtefactError
-from sinehil.staging import staged_folder
 
 NEW_FILES = {"manifest.json": "new", "a": "new a", "sub/b": "new b", "made/c": "new c"}
 count = 0

@@ -11,14 +11,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sinehil.device import Device
-from sinehil.diagnosis import STK_GET_SYNC, SYNC_DELAYS_S, TALK_BYTES
+from sinehil.board.device import Device
+from sinehil.board.diagnosis import STK_GET_SYNC, SYNC_DELAYS_S, TALK_BYTES
+from sinehil.board.exchange import PACE_S, PATIENCE_S
+from sinehil.board.link import ATTEMPTS, PING_WAITS, REPLY_TIMEOUT_S
+from sinehil.board.protocol import (
+    REPLY,
+    ErrorCode,
+    Frame,
+    FrameDecoder,
+    MessageType,
+    SentRequests,
+    encode_frame,
+)
+from sinehil.board.protocol import is_bootloader_safe as is_safe
+from sinehil.board.round_trip import MIN_TIMEOUT_S, RoundTrip
 from sinehil.errors import ExitCode, IdentityError, LinkError
-from sinehil.exchange import PACE_S, PATIENCE_S
-from sinehil.link import ATTEMPTS, PING_WAITS, REPLY_TIMEOUT_S
-from sinehil.protocol import REPLY, ErrorCode, Frame, FrameDecoder, MessageType, SentRequests, encode_frame
-from sinehil.protocol import is_bootloader_safe as is_safe
-from sinehil.round_trip import MIN_TIMEOUT_S, RoundTrip
 
 IDENTIFY = struct.pack(
     "<BBHIII12s12s12s12s32sffbbBB",

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.errors import ArtefactError
-from sinehil.files import sha256_of, write_atomically
-from sinehil.manifest import (
+from sinehil.base.files import sha256_of, write_atomically
+from sinehil.base.manifest import (
     MANIFEST,
     Manifest,
     QuantizationEntry,
@@ -17,6 +16,7 @@ from sinehil.manifest import (
     read_manifest,
     write_manifest,
 )
+from sinehil.errors import ArtefactError
 
 
 def fill(folder: Path) -> Manifest:

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.commands.firmware import BUILD_RECORD, recorded_size
-from sinehil.errors import ArtefactError, ExitCode
-from sinehil.files import sha256_of, write_atomically
-from sinehil.manifest import (
+from sinehil.base.files import sha256_of, write_atomically
+from sinehil.base.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
     checked_file,
     read_manifest,
     read_manifest_file,
 )
-from sinehil.soak.log import Log, read_log
-from sinehil.tflite_model import load_quantized_model
-from sinehil.tflite_model.limits import MAX_FILE_BYTES
+from sinehil.errors import ArtefactError, ExitCode
+from sinehil.jobs.firmware import BUILD_RECORD, recorded_size
+from sinehil.model.tflite import load_quantized_model
+from sinehil.model.tflite.limits import MAX_FILE_BYTES
 from sinehil.verify.probes import test_set as x_of_test_set
-from sinehil_pipeline.csv_data import read_csv
+from sinehil_audit.soak.soak_log import Log, read_log
+from sinehil_pipeline.data.csv_samples import read_csv
 from sinehil_pipeline.recipes import load_recipe
 
 HUGE = 8 << 30  # sparse: it takes no space

@@ -16,7 +16,7 @@ from nets import random_net
 from spoiling import CODE, named
 
 from sinehil.errors import ExitCode
-from sinehil.tflite_model.limits import MAX_FILE_BYTES
+from sinehil.model.tflite.limits import MAX_FILE_BYTES
 
 SHARED_BYTES = 900_000
 MANY = 200_000
@@ -27,7 +27,7 @@ import json, os, resource, sys, time
 from pathlib import Path
 from ai_edge_litert import schema_py_generated
 from sinehil.errors import SinehilError
-from sinehil.tflite_model import load_quantized_model
+from sinehil.model.tflite import load_quantized_model
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + int(sys.argv[2]),) * 2)
 began = time.process_time()

@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 from tests.conftest import MountTmpfs, need_namespaces
 
-from sinehil import port_lock
-from sinehil.deadline import Deadline
+from sinehil.base.deadline import Deadline
+from sinehil.board import port_lock
+from sinehil.board.node_lock import hold_node
+from sinehil.board.port_lock import PortLock
+from sinehil.board.transport import SerialTransport, check_port
 from sinehil.errors import ExitCode, LinkError
-from sinehil.node_lock import hold_node
-from sinehil.port_lock import PortLock
-from sinehil.transport import SerialTransport, check_port
 
 NOBODY = 65534
-LOCK = "from sinehil.port_lock import PortLock; held = PortLock.acquire"
+LOCK = "from sinehil.board.port_lock import PortLock; held = PortLock.acquire"
 OPEN = "import os; os.open(port, os.O_RDWR | os.O_NOCTTY)"
 WITH_FLOCK = f"{OPEN.replace('os.open', 'held = os.open')}; import fcntl; fcntl.flock(held, fcntl.LOCK_EX)"
 HOLD = "print('held', flush=True); input()"
@@ -190,7 +190,9 @@ def test_a_holder_that_does_not_listen_yet_is_waited_for_and_named(
 
 def test_a_killed_holder_leaves_nothing(slave: str) -> None:
     for _ in range(5):
-        holder = Holder(slave, "from sinehil.transport import SerialTransport; held = SerialTransport(port)")
+        holder = Holder(
+            slave, "from sinehil.board.transport import SerialTransport; held = SerialTransport(port)"
+        )
         os.kill(holder.process.pid, signal.SIGKILL)
         holder.process.communicate()
         check_port(slave)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sinehil.protocol import (
+from sinehil.board.protocol import (
     BenchReply,
     ErrorCode,
     ErrorReply,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
-from sinehil.protocol import REPLY, Frame, FrameDecoder, SentRequests, encode_frame
+from sinehil.board.protocol import REPLY, Frame, FrameDecoder, SentRequests, encode_frame
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sinehil import __version__
+from sinehil.board.protocol.frame import MIN_REPLY_PAYLOAD
+from sinehil.board.protocol.messages import VERSION
 from sinehil.errors import ExitCode
-from sinehil.protocol.frame import MIN_REPLY_PAYLOAD
-from sinehil.protocol.messages import VERSION
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ def test_the_firmware_has_the_package_version() -> None:
 
 
 def test_python_and_cpp_agree_on_the_protocol() -> None:
-    header = (ROOT / "arduino_sketch/protocol.h").read_text()
+    header = (ROOT / "arduino_sketch/sinehil_protocol.h").read_text()
     assert (
         f"kProtocolVersion = {VERSION};" in header
         and f"kMaxReplyPayload = larger({MIN_REPLY_PAYLOAD}," in header
@@ -54,7 +54,7 @@ def test_help_needs_no_heavy_import() -> None:
 
 
 def test_the_bench_side_never_loads_tensorflow() -> None:
-    code = "import sys, sinehil.commands.steps; print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
+    code = "import sys, sinehil.jobs.verification; print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
 

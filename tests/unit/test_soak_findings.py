@@ -10,11 +10,11 @@ import pytest
 from tests.conftest import MountTmpfs
 
 from sinehil.errors import ArtefactError
-from sinehil.soak.actions import actions
-from sinehil.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, Counted, findings_of, slope_bytes_per_hour
-from sinehil.soak.log import Log, read_log
-from sinehil.soak.page import page_html
 from sinehil.verify.mode import Verdict
+from sinehil_audit.soak.actions import actions
+from sinehil_audit.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, Counted, findings_of, slope_bytes_per_hour
+from sinehil_audit.soak.soak_log import Log, read_log
+from sinehil_audit.soak.soak_page import page_html
 
 Records = list[dict[str, Any]]
 HOUR_S = 3600.0

@@ -7,8 +7,8 @@ import pytest
 
 PRELUDE = """
 import os, signal, subprocess, sys
-from sinehil.arduino.process import run
-from sinehil.soak.processes import adopt_orphans, await_orphans, descendants, reap_orphans
+from sinehil.base.tools import run
+from sinehil_audit.soak.processes import adopt_orphans, await_orphans, descendants, reap_orphans
 adopt_orphans()
 def tool(leads):
     start = f"subprocess.Popen(['sleep', '60'], stdout=-3, stderr=-3, start_new_session={leads})"

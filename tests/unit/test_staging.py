@@ -11,8 +11,8 @@ import pytest
 from publishing import NEW_FILES
 from tests.conftest import MountTmpfs
 
+from sinehil.base.staging import staged_folder
 from sinehil.errors import ArtefactError
-from sinehil.staging import staged_folder
 
 OLD_FILES = {"manifest.json": "old", "a": "old a", "sub/b": "old b", "theirs": "no artefact"}
 NOW_NEW = {**OLD_FILES, **NEW_FILES}

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from nets import random_net
 
-from sinehil.commands.steps import load_aim
-from sinehil.errors import ArtefactError
-from sinehil.manifest import (
+from sinehil.base.manifest import (
     MANIFEST,
     QUANTIZED_MODEL,
     Manifest,
@@ -19,8 +17,10 @@ from sinehil.manifest import (
     describe_files,
     write_manifest,
 )
-from sinehil.targets import FROM_A_FILE, NO_MANIFEST, NOT_UNDERSTOOD, TARGETS, Aim, aim_of
-from sinehil.tflite_model import QuantizedModel, load_quantized_model
+from sinehil.errors import ArtefactError
+from sinehil.jobs.verification import load_aim
+from sinehil.model.targets import FROM_A_FILE, NO_MANIFEST, NOT_UNDERSTOOD, TARGETS, Aim, aim_of
+from sinehil.model.tflite import QuantizedModel, load_quantized_model
 
 COS = Aim(TARGETS["cos"])
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sinehil import transport
+from sinehil.board import transport
+from sinehil.board.transport import SerialTransport, check_port
 from sinehil.errors import ExitCode, LinkError
-from sinehil.transport import SerialTransport, check_port
 
 NOBODY = 65534
 
@@ -95,7 +95,7 @@ def test_a_port_that_takes_no_more_bytes_says_so(monkeypatch: pytest.MonkeyPatch
 
 WRITES = """
 import sys
-from sinehil import transport
+from sinehil.board import transport
 transport.WRITE_TIMEOUT_S = 0.05
 with transport.SerialTransport(sys.argv[1]) as port:
     for _ in range(int(sys.argv[2])):

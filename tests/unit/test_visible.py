@@ -2,11 +2,11 @@
 
 import pytest
 
+from sinehil.base.console import Console
+from sinehil.base.untrusted_text import visible, visible_lines
 from sinehil.cli import _run
 from sinehil.commands import ports as ports_command
-from sinehil.console import Console
 from sinehil.errors import IdentityError, ToolError
-from sinehil.visible import visible, visible_lines
 
 ATTACK = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\u202e\u2028[bold]b[/bold]"
 
@@ -54,7 +54,7 @@ def test_ports_shows_a_boards_name_as_text(
 ) -> None:
     """A USB device says its own name; arduino-cli hands it on."""
     from sinehil import arduino
-    from sinehil.arduino.ports import BoardPort
+    from sinehil.arduino.board_list import BoardPort
 
     monkeypatch.setattr(arduino, "prepare_environment", lambda _: None)
     monkeypatch.setattr(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from wide_models import wide_model
 
-from sinehil.arithmetic import LITERT
-from sinehil.tflite_model import QuantizedModel
-from sinehil.verify import wide
+from sinehil.model.arithmetic import LITERT
+from sinehil.model.tflite import QuantizedModel
+from sinehil.verify import sampled_inputs as wide
 from sinehil.verify.mode import DEFAULT_SEED
 
 ZERO_POINT = 7

@@ -1,9 +1,9 @@
 """arduino-cli and what it needs, found or built, and driven: compile, upload, list."""
 
-from sinehil.arduino.board import Board, describe_board
+from sinehil.arduino.board_details import Board, describe_board
+from sinehil.arduino.board_list import BoardPort, list_ports
 from sinehil.arduino.build import Firmware, compile_sketch
 from sinehil.arduino.environment import ArduinoEnvironment, prepare_environment
-from sinehil.arduino.ports import BoardPort, list_ports
 from sinehil.arduino.sketch import stage_sketch
 from sinehil.arduino.upload import upload
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sinehil.arduino.environment import ArduinoEnvironment
-from sinehil.arduino.process import OUTPUT_LINES, Finished, json_object, run
+from sinehil.base.files import write_atomically
+from sinehil.base.tools import OUTPUT_LINES, Finished, json_object, run
 from sinehil.errors import ArtefactError, SinehilError, ToolError, UsageError
-from sinehil.files import write_atomically
 
 UNKNOWN_BOARD = (
     "Invalid FQBN",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sinehil.arduino.debian import (
+from sinehil.arduino.debian_packages import (
     AVRDUDE_PREFIX,
     CORE,
     CTAGS,
@@ -19,10 +19,10 @@ from sinehil.arduino.debian import (
     how_to_install,
     missing_packages,
 )
-from sinehil.arduino.process import run
 from sinehil.arduino.toolchain import find_or_build_arduino_cli
+from sinehil.base.folders import built, cache_dir
+from sinehil.base.tools import run
 from sinehil.errors import ToolError
-from sinehil.folders import built, cache_dir
 
 __all__ = ["CORE", "RETRIES", "ArduinoEnvironment", "prepare_environment", "require"]
 

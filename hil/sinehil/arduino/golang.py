@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sinehil.arduino.process import run, tail
+from sinehil.base.folders import cache_dir
+from sinehil.base.resources import resource
+from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
-from sinehil.folders import cache_dir
-from sinehil.resources import resource
 
 Progress = Callable[[str], None]
 GO_MODULE = "docker/arduino-cli"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sinehil.arduino.serial_ports import Message, Ports, scan_serial
-from sinehil.deadline import Deadline
+from sinehil.base.deadline import Deadline
 from sinehil.errors import LinkError
 
 TIMEOUT_S = 10.0

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sinehil.folders import runtime_dir
+from sinehil.base.folders import runtime_dir
 
 Message = dict[str, Any]
 Ports = dict[str, Message]  # by address

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from sinehil.base.files import write_atomically
+from sinehil.base.resources import resource
 from sinehil.errors import ArtefactError, UsageError
-from sinehil.files import write_atomically
-from sinehil.resources import resource
 
 SKETCH = "arduino_sketch"
 STAGED = ".sinehil-staged"  # names what we put there, so that nothing else is ever removed

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sinehil.arduino.golang import BUILD_TIMEOUT_S, GO_MODULE, Go, Progress, go_for_build, numbers
-from sinehil.arduino.process import Finished, follow, run, tail
+from sinehil.base.folders import cache_dir
+from sinehil.base.resources import resource
+from sinehil.base.tools import Finished, follow, run, tail
 from sinehil.errors import ToolError
-from sinehil.folders import cache_dir
-from sinehil.resources import resource
 
 MODULE = "github.com/arduino/arduino-cli"
 MINIMUM, BELOW = (1, 5), (2, 0)  # what the JSON output and the environment variables were tried with

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from sinehil.arduino.build import Firmware
 from sinehil.arduino.environment import RETRIES, ArduinoEnvironment
-from sinehil.arduino.process import Finished, json_object, programs_in, run, tail
 from sinehil.arduino.reappearance import look, wait_for_board
+from sinehil.base.tools import Finished, json_object, programs_in, run, tail
+from sinehil.board.port_lock import PortLock
 from sinehil.errors import LinkError, ToolError, UsageError
-from sinehil.port_lock import PortLock
 
 TIMEOUT_S = 120.0
 ATTEMPTS = 3  # of avrdude's 10, which take a minute when nothing answers

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
 from sinehil.commands.bench_engines import bench_engines
-from sinehil.commands.training_bar import TrainingBar
-from sinehil.console import Console
 from sinehil.errors import UsageError
+from sinehil.jobs.training_bar import TrainingBar
 
 if TYPE_CHECKING:
-    from sinehil.device import Device
+    from sinehil.board.device import Device
     from sinehil_pipeline.config import Recipe
-    from sinehil_pipeline.trainer_cost import Comparison
+    from sinehil_pipeline.training.trainer_cost import Comparison
 
 VALUES = 256
 FEWEST_SAMPLES = 16
@@ -53,7 +53,7 @@ def bench_train(
     as_json: options.AsJson = False,
 ) -> None:
     """Train the book's models with Keras' fit and with the portable trainer, and say how many times faster that is."""
-    from sinehil_pipeline.trainer_cost import compare_trainers
+    from sinehil_pipeline.training.trainer_cost import compare_trainers
 
     console, recipe, found = Console(as_json), _book(epochs), []
     for model in (recipe.baseline, recipe.final):
@@ -86,10 +86,10 @@ def _comparison_document(found: "Comparison") -> dict[str, Any]:
 
 def bench_board(port: str, as_json: bool) -> None:
     """Measure the board on ``port``."""
-    from sinehil.bench import measure_cycles, read_counters
-    from sinehil.device import Device
-    from sinehil.report.text import counters_text
-    from sinehil.transport import SerialTransport
+    from sinehil.board.device import Device
+    from sinehil.board.transport import SerialTransport
+    from sinehil.report.number_text import counters_text
+    from sinehil.verify.cost import measure_cycles, read_counters
 
     console = Console(as_json)
     with SerialTransport(port) as transport:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 from sinehil.errors import ArtefactError
 
 
@@ -30,16 +30,16 @@ def bench_engines(
     codes it equals each interpreter. On a virtual Uno unless --port names a board.
     """
     from sinehil.arduino import prepare_environment
-    from sinehil.arithmetic import ORACLES
-    from sinehil.commands.steps import load_model
-    from sinehil.files import write_atomically
-    from sinehil.oracle import open_oracle
+    from sinehil.base.files import write_atomically
+    from sinehil.jobs.verification import load_model
+    from sinehil.model.arithmetic import ORACLES
+    from sinehil.model.interpreters import open_oracle
     from sinehil.verify.probes import all_codes
-    from sinehil_pipeline.engines.measure import Workbench, measure_engines
-    from sinehil_pipeline.engines.peers import nothing, our_engines, peer_engines
-    from sinehil_pipeline.engines.plot import draw_engines
-    from sinehil_pipeline.engines.published import PUBLISHED, SOURCE
-    from sinehil_pipeline.engines.table import markdown
+    from sinehil_audit.engines.measure import Workbench, measure_engines
+    from sinehil_audit.engines.peers import nothing, our_engines, peer_engines
+    from sinehil_audit.engines.published import PUBLISHED, SOURCE
+    from sinehil_audit.engines.results_plot import draw_engines
+    from sinehil_audit.engines.results_text import markdown
 
     console = Console(as_json)
     loaded = load_model(artifacts, model)

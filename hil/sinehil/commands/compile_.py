@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 
 ALL = "all"
 
@@ -38,8 +38,9 @@ def compile_(
     channel, with or without bias, fused NONE, RELU or RELU6), TANH and LOGISTIC between or beside them, RESHAPE that
     changes nothing, and QUANTIZE and DEQUANTIZE at its ends. Anything else is refused with exit code 6.
     """
-    from sinehil.arithmetic import arithmetic_of
-    from sinehil.commands import firmware, steps
+    from sinehil.jobs import firmware
+    from sinehil.jobs import verification as steps
+    from sinehil.model.arithmetic import arithmetic_of
 
     compare_all = oracle == ALL
     chosen = arithmetic_of(options.DEFAULT_ORACLE if compare_all else oracle).name

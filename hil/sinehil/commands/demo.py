@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 from sinehil.errors import ExitCode
 
 
@@ -25,9 +25,10 @@ def demo(
 ) -> int:
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
-    from sinehil.commands import firmware, steps
     from sinehil.commands.recipe_options import DEFAULT_RECIPE
     from sinehil.commands.train import Trainer, run_training
+    from sinehil.jobs import firmware
+    from sinehil.jobs import verification as steps
     from sinehil.report import result_json, write_report
     from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
     from sinehil.virtual import VirtualUno

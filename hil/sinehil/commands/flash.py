@@ -2,8 +2,8 @@
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +23,10 @@ def flash(
 ) -> None:
     """Compile the sketch if needed and upload it to the board on PORT."""
     from sinehil.arduino import upload
-    from sinehil.arithmetic import arithmetic_of
-    from sinehil.commands import firmware, steps
-    from sinehil.transport import check_port
+    from sinehil.board.transport import check_port
+    from sinehil.jobs import firmware
+    from sinehil.jobs import verification as steps
+    from sinehil.model.arithmetic import arithmetic_of
 
     arithmetic_of(oracle)  # an unknown one is refused before anything is done
     check_port(port)

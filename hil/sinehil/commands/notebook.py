@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
+from sinehil.base.console import Console
+from sinehil.base.deadline import Deadline
 from sinehil.commands import options
-from sinehil.console import Console
-from sinehil.deadline import Deadline
 from sinehil.errors import ExitCode, ToolError
 
 END_TIMEOUT_S = 15.0  # JupyterLab gives a kernel that is busy some seconds to end
@@ -51,8 +51,8 @@ def notebook(
 
     It is copied into DIR first; a copy that is there already stays as it is.
     """
-    from sinehil.arduino.process import follow, tail
-    from sinehil_pipeline.installed import check_installed
+    from sinehil.base.installed import check_installed
+    from sinehil.base.tools import follow, tail
 
     check_installed("jupyterlab", "ipykernel", "tensorflow", "matplotlib", extra="notebook")
     console = Console(as_json)
@@ -92,8 +92,8 @@ def _wait_until_listening(host: str, port: int) -> None:
 
 def _copied(console: Console, name: str, out: Path) -> Path:
     """Return the notebook's copy in ``out``, made unless one is there."""
-    from sinehil.files import bounded_bytes, write_atomically
-    from sinehil.resources import resource
+    from sinehil.base.files import bounded_bytes, write_atomically
+    from sinehil.base.resources import resource
 
     shipped, path = resource(f"pipeline/notebooks/{name}").read_bytes(), out / name
     if not path.exists():

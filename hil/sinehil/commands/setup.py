@@ -2,8 +2,8 @@
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 
 
 def register(app: typer.Typer) -> None:

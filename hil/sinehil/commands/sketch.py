@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -29,9 +29,9 @@ def sketch(
 ) -> None:
     """Write the sketch with its generated kernel, ready to open in the Arduino IDE."""
     from sinehil.arduino import stage_sketch
-    from sinehil.arithmetic import arithmetic_of
-    from sinehil.commands import steps
-    from sinehil_pipeline.codegen import check_kernel, generate_kernel
+    from sinehil.jobs import verification as steps
+    from sinehil.model.arithmetic import arithmetic_of
+    from sinehil_kernels import check_kernel, generate_kernel
 
     arithmetic_of(oracle)  # an unknown one is refused before anything is done
     console = Console(as_json)

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sinehil.base.console import Console, Stage
+from sinehil.base.deadline import Deadline
 from sinehil.commands import options
-from sinehil.console import Console, Stage
-from sinehil.deadline import Deadline
 from sinehil.errors import ExitCode, UsageError
 from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
-    from sinehil.soak.findings import Findings
-    from sinehil.soak.log import Log, Record
-    from sinehil.soak.worker import Plan
+    from sinehil_audit.soak.findings import Findings
+    from sinehil_audit.soak.soak_log import Log, Record
+    from sinehil_audit.soak.worker import Plan
 
 MAX_BOARDS = 32
 DEFAULT_BOARDS = 2
@@ -56,9 +56,9 @@ def soak(
     PASS if no action failed, each kind was done, no process of ours grew, and descriptors and child processes ended
     as they began. In less than two minutes not every kind need be done.
     """
-    from sinehil.arithmetic import arithmetic_of
-    from sinehil.soak.log import Log
-    from sinehil.transport import check_port
+    from sinehil.board.transport import check_port
+    from sinehil.model.arithmetic import arithmetic_of
+    from sinehil_audit.soak.soak_log import Log
 
     arithmetic_of(oracle)  # an unknown one is refused before anything is done
     if port and boards is not None:
@@ -91,11 +91,12 @@ def _plans(
     boards: int | None,
 ) -> "list[Plan]":
     """Return what each board's process is to do, all of it fit to be sent there."""
-    from sinehil.commands import firmware, steps
-    from sinehil.soak.actions import Bench
-    from sinehil.soak.worker import Plan
-    from sinehil.targets import NO_MANIFEST
-    from sinehil.verify.run import Expected
+    from sinehil.jobs import firmware
+    from sinehil.jobs import verification as steps
+    from sinehil.model.targets import NO_MANIFEST
+    from sinehil.verify.verification import Expected
+    from sinehil_audit.soak.actions import Bench
+    from sinehil_audit.soak.worker import Plan
 
     loaded = steps.load_model(artifacts, model)
     built = firmware.compile_firmware(console, firmware.Wanted(loaded, oracle, None, fqbn, build))
@@ -108,7 +109,7 @@ def _plans(
 
 
 def _run(console: Console, plans: "list[Plan]", log: "Log") -> None:
-    from sinehil.soak.run import run
+    from sinehil_audit.soak.supervisor import run
 
     counts = {"action": 0, "failure": 0}
     minutes = plans[0].minutes
@@ -135,10 +136,10 @@ def _show(console: Console, stage: Stage, record: "Record", counts: dict[str, in
 
 
 def _write_page(log: "Log", report: Path) -> "tuple[Findings, Path]":
-    from sinehil.files import write_atomically
-    from sinehil.soak.findings import findings_of
-    from sinehil.soak.log import read_log
-    from sinehil.soak.page import page_html
+    from sinehil.base.files import write_atomically
+    from sinehil_audit.soak.findings import findings_of
+    from sinehil_audit.soak.soak_log import read_log
+    from sinehil_audit.soak.soak_page import page_html
 
     findings, page = findings_of(read_log(log.path)), report / "soak.html"
     write_atomically(page, page_html(findings, log.path.name, log.missing).encode())
@@ -164,7 +165,7 @@ def _say(console: Console, findings: "Findings", log: "Log", page: Path) -> int:
 
 
 def _board(board: "Record", findings: "Findings") -> dict[str, Any]:
-    from sinehil.soak.findings import NOT_ASKED
+    from sinehil_audit.soak.findings import NOT_ASKED
 
     counted = findings.counted.get(board["board"], NOT_ASKED)
     return {key: board[key] for key in ("board", "port", "seed")} | asdict(counted)

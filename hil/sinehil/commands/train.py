@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sinehil.base.console import Console
+from sinehil.base.manifest import PAGE, Manifest, changed_files, read_manifest
+from sinehil.base.untrusted_text import visible_lines
 from sinehil.commands import options, recipe_options
 from sinehil.commands.recipe_options import DEFAULT_RECIPE
-from sinehil.commands.training_bar import TrainingBar
-from sinehil.console import Console
 from sinehil.errors import UsageError
-from sinehil.manifest import PAGE, Manifest, changed_files, read_manifest
-from sinehil.visible import visible_lines
+from sinehil.jobs.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from sinehil_pipeline.config import Recipe

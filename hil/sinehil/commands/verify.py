@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 from sinehil.errors import ExitCode, UsageError
 from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
-    from sinehil.targets import Float32s, Target
-    from sinehil.tflite_model import QuantizedModel
+    from sinehil.model.targets import Float32s, Target
+    from sinehil.model.tflite import QuantizedModel
     from sinehil.verify.result import VerifyResult
-    from sinehil.verify.run import Sample
+    from sinehil.verify.verification import Sample
 
 MAX_SAMPLES = 100_000
 SHOWN_VALUES = 4
@@ -56,8 +56,9 @@ def verify(
     model with several inputs, seeded samples with corners, and the steps. test-set: the 200 test samples. samples:
     evenly spaced x, of several inputs random ones, one at a time, shown as they come.
     """
-    from sinehil.arithmetic import arithmetic_of
-    from sinehil.commands import firmware, steps
+    from sinehil.jobs import firmware
+    from sinehil.jobs import verification as steps
+    from sinehil.model.arithmetic import arithmetic_of
     from sinehil.report import result_json, write_report
 
     arithmetic_of(oracle)  # an unknown one is refused before anything is done

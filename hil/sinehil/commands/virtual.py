@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sinehil.base.console import Console
 from sinehil.commands import options
-from sinehil.console import Console
 
 
 def register(app: typer.Typer) -> None:

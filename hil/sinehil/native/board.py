@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Self
 
+from sinehil.base.resources import resource
 from sinehil.native.library import compile_library
-from sinehil.resources import resource
 
 SKETCH_FILES = ("protocol.cpp", "commands.cpp", "crc32.c", "float_io.c")
 

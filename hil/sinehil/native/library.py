@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sinehil.arduino.process import run, tail
+from sinehil.base.resources import resource
+from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
-from sinehil.resources import resource
 
 # Contraction would change how floats round.
 FLAGS = ("-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-ffp-contract=off", "-fno-exceptions")

@@ -4,7 +4,7 @@ from sinehil.native.board import NativeBoard
 
 
 class NativeTransport:
-    """See sinehil.transport.Transport."""
+    """See sinehil.board.transport.Transport."""
 
     def __init__(self, board: NativeBoard, name: str = "native") -> None:
         self.name = name

@@ -1,8 +1,8 @@
 """What a result proves and what it does not, in sentences that hold for exactly this run."""
 
 from sinehil.report.coverage import ALL_CODES, ALL_STEPS, Coverage
+from sinehil.report.number_text import count_text, number_text, oracle_label
 from sinehil.report.sampled import sampled_claims, sampled_scope, step_function, unsampled_gap
-from sinehil.report.text import count_text, number_text, oracle_label
 from sinehil.verify.mode import Mode, Verdict
 from sinehil.verify.result import VerifyResult
 

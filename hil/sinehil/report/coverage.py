@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.arithmetic import arithmetic_of
-from sinehil.tflite_model import Quantization
+from sinehil.model.arithmetic import arithmetic_of
+from sinehil.model.tflite import Quantization
 from sinehil.verify.result import Float32s, VerifyResult
 
 ALL_CODES = 256

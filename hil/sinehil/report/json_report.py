@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.model.targets import TARGETS
 from sinehil.report.coverage import coverage_of
 from sinehil.report.mismatches import float_error_lsb
-from sinehil.report.text import bits_text, float32_text
-from sinehil.targets import TARGETS
+from sinehil.report.number_text import bits_text, float32_text
 from sinehil.verify.result import CodeComparison, Cycles, Distance, FloatComparison, VerifyResult
 
 SCHEMA = 1

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.base.untrusted_text import visible
+from sinehil.model.targets import Float32s, Target
 from sinehil.report.mismatches import Indices, Row, code_rows, float_rows
-from sinehil.report.text import number_text
-from sinehil.targets import Float32s, Target
+from sinehil.report.number_text import number_text
 from sinehil.verify.result import VerifyResult
-from sinehil.visible import visible
 
 LISTED = 20
 CODES_PER_CASE = 16

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.report.text import bits_text, float32_text
+from sinehil.report.number_text import bits_text, float32_text
 from sinehil.verify.result import CodeComparison, Float32s, FloatComparison, VerifyResult
 
 Indices = NDArray[np.intp]

@@ -8,8 +8,8 @@ from markupsafe import Markup
 from sinehil.report import svg
 from sinehil.report.figure import HUGE, Plot, band_key, cross_key, dot_key, line_key, plot, span, zero_line
 from sinehil.report.mismatches import float_error_lsb, lsb_text
+from sinehil.report.number_text import number_text, oracle_label
 from sinehil.report.svg import Axis, Frame, Tick, Values
-from sinehil.report.text import number_text, oracle_label
 from sinehil.verify.result import VerifyResult
 
 LOWEST, HIGHEST = -128, 127

@@ -1,13 +1,13 @@
 """What is proven and what is sampled of a model with several inputs, whose codes nobody can try all."""
 
-from sinehil.arithmetic import LITERT
+from sinehil.model.arithmetic import LITERT
 from sinehil.report.coverage import ALL_STEPS, Sampled
-from sinehil.report.text import count_text, oracle_label
+from sinehil.report.number_text import count_text, oracle_label
 from sinehil.verify.result import Proof, VerifyResult
 
 
 def step_function(oracle: str) -> str:
-    """Return what kind of function the oracle's quantiser is; see sinehil.arithmetic."""
+    """Return what kind of function the oracle's quantiser is; see sinehil.model.arithmetic."""
     if oracle == LITERT.name:
         return "a monotone step function"
     return "a step function, monotone until x / scale overflows 31 bits and constant beyond"

@@ -1,11 +1,11 @@
 """The result on a terminal: plain ASCII, aligned, most important line first."""
 
+from sinehil.base.untrusted_text import visible
 from sinehil.report.claims import TABLE, headline, scope
 from sinehil.report.coverage import coverage_of
 from sinehil.report.mismatches import first_mismatches
-from sinehil.report.text import counters_text, number_text
+from sinehil.report.number_text import counters_text, number_text
 from sinehil.verify.result import VerifyResult
-from sinehil.visible import visible
 
 SHOWN_MISMATCHES = 5
 

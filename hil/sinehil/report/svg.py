@@ -11,8 +11,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from sinehil.targets import Target
-from sinehil.visible import visible
+from sinehil.base.untrusted_text import visible
+from sinehil.model.targets import Target
 
 Values = NDArray[np.float64]
 FEW_CROSSES = 40

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from sinehil.files import write_atomically
+from sinehil.base.files import write_atomically
 from sinehil.report.json_report import report_json
 from sinehil.report.junit import junit_xml
-from sinehil.report.page import page_html
+from sinehil.report.report_page import page_html
 from sinehil.verify.result import VerifyResult
 
 

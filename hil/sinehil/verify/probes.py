@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.arithmetic import arithmetic_of, dequantize
+from sinehil.base.files import bounded_bytes
 from sinehil.errors import ArtefactError
-from sinehil.files import bounded_bytes
-from sinehil.targets import Target
-from sinehil.tflite_model import Quantization
+from sinehil.model.arithmetic import arithmetic_of, dequantize
+from sinehil.model.targets import Target
+from sinehil.model.tflite import Quantization
 
 Float32s = NDArray[np.float32]
 STEPS = 255

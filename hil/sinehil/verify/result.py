@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.targets import Aim
+from sinehil.model.targets import Aim
 from sinehil.verify.mode import Mode, Verdict
 
 Float32s = NDArray[np.float32]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sinehil.arduino.environment import CORE
-from sinehil.arduino.process import run, tail
+from sinehil.base.folders import built
+from sinehil.base.resources import resource
+from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
-from sinehil.folders import built
-from sinehil.resources import resource
 
 Command = list[str | Path]
 _BOARD = resource("hil/virtual_board")

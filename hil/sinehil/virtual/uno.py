@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from sinehil.base.folders import runtime_dir
 from sinehil.errors import ToolError
-from sinehil.folders import runtime_dir
 from sinehil.virtual.control import ControlClient
 from sinehil.virtual.programs import build_optiboot, build_virtual_board
 from sinehil.virtual.registry import free_link, refuse_taken, remove_stale_entries

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sinehil.manifest import FileEntry
-from sinehil.tflite_model import QuantizedModel
-from sinehil_pipeline.codegen import GeneratedKernel
+from sinehil.base.manifest import FileEntry
+from sinehil.model.tflite import QuantizedModel
+from sinehil_kernels import GeneratedKernel
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.curves import Curves, drawable, fixed_order_y, grid_x, target_y
-from sinehil_pipeline.data import Dataset, make_dataset
-from sinehil_pipeline.evaluation import Evaluation
-from sinehil_pipeline.forms import MeasuredForm
-from sinehil_pipeline.scene import Scene, scene_of
-from sinehil_pipeline.training import Trained
+from sinehil_pipeline.conversion.evaluation import Evaluation
+from sinehil_pipeline.conversion.quantization_variants import MeasuredForm
+from sinehil_pipeline.data.samples import Dataset, make_dataset
+from sinehil_pipeline.page.scene import Scene, scene_of
+from sinehil_pipeline.training.curves import Curves, drawable, fixed_order_y, grid_x, target_y
+from sinehil_pipeline.training.jobs import Trained
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from sinehil.report.figure import (
     span,
     zero_line,
 )
+from sinehil.report.number_text import number_text
 from sinehil.report.svg import Frame, Values
-from sinehil.report.text import number_text
-from sinehil_pipeline.curves import target_y
-from sinehil_pipeline.data import Dataset, Split
+from sinehil_pipeline.data.samples import Dataset, Split
 from sinehil_pipeline.page.content import Content
-from sinehil_pipeline.scene import Scene
-from sinehil_pipeline.training import Trained
+from sinehil_pipeline.page.scene import Scene
+from sinehil_pipeline.training.curves import target_y
+from sinehil_pipeline.training.jobs import Trained
 
 EDGE = 0.02  # of the range of x, shown beyond either end
 LEAST_ERROR = 0.1  # of an output step, shown in any case

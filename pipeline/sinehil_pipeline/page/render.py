@@ -1,7 +1,7 @@
 """The page itself, from its parts."""
 
-from sinehil.report.html import Facts, Tile, render
-from sinehil.report.text import number_text
+from sinehil.report.html_parts import Facts, Tile, render
+from sinehil.report.number_text import number_text
 from sinehil_pipeline.page import figures, tables
 from sinehil_pipeline.page.content import Content
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sinehil import manifest
-from sinehil.report.html import Facts
-from sinehil.report.text import float32_text, number_text
-from sinehil.tflite_model import FullyConnected, Quantization, QuantizedModel
-from sinehil_pipeline.evaluation import Metrics
+from sinehil.base import manifest
+from sinehil.model.tflite import FullyConnected, Quantization, QuantizedModel
+from sinehil.report.html_parts import Facts
+from sinehil.report.number_text import float32_text, number_text
+from sinehil_pipeline.conversion.evaluation import Metrics
 from sinehil_pipeline.page.content import Content
 
 

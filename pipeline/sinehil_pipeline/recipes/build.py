@@ -3,15 +3,22 @@
 import re
 from dataclasses import fields
 
-from sinehil.targets import TARGETS
-from sinehil.tflite_model import MAX_WIDTH
-from sinehil_pipeline.config import DataRecipe, GateRecipe, ModelRecipe, QuantizationRecipe, Recipe, Refine
-from sinehil_pipeline.csv_data import MAX_ROWS, parse_csv
-from sinehil_pipeline.data import split_ends
-from sinehil_pipeline.gradients import ACTIVATIONS
-from sinehil_pipeline.initialisation import INITS
-from sinehil_pipeline.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
+from sinehil.model.targets import TARGETS
+from sinehil.model.tflite import MAX_WIDTH
+from sinehil_pipeline.config import (
+    DataRecipe,
+    GateRecipe,
+    ModelRecipe,
+    QuantizationRecipe,
+    Recipe,
+    Refine,
+)
+from sinehil_pipeline.data.csv_samples import MAX_ROWS, parse_csv
+from sinehil_pipeline.data.samples import split_ends
 from sinehil_pipeline.recipes.table import Table
+from sinehil_pipeline.training.gradients import ACTIVATIONS
+from sinehil_pipeline.training.initialisation import INITS
+from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 
 # What keeps every array of a training below about a gigabyte, whatever else the recipe says.
 MAX_SAMPLES, MAX_EPOCHS, MAX_BATCH, MAX_LAYERS = MAX_ROWS, 100_000, 1024, 4

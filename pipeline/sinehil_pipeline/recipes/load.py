@@ -6,11 +6,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sinehil.base.files import bounded_bytes
+from sinehil.base.manifest import MANIFEST, SOURCE_DATA, Manifest, checked_file, read_manifest_file
 from sinehil.errors import ArtefactError, UsageError
-from sinehil.files import bounded_bytes
-from sinehil.manifest import MANIFEST, SOURCE_DATA, Manifest, checked_file, read_manifest_file
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.csv_data import read_csv
+from sinehil_pipeline.data.csv_samples import read_csv
 from sinehil_pipeline.recipes.build import build_recipe
 from sinehil_pipeline.recipes.overrides import Override, apply_overrides
 from sinehil_pipeline.recipes.table import Table

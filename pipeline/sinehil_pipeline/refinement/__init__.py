@@ -1,1 +1,1 @@
-"""The parts of ``sinehil_pipeline.refine``: what is asked of each code, the exact network, the search, the file."""
+"""After training: change constants of the int8 file until it is as close to its target as int8 can be."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil_pipeline.refinement.exact_network import EVERY_CODE, Change, Network, Selection
 from sinehil_pipeline.refinement.moves import draw_change, layer_lots
-from sinehil_pipeline.refinement.network import EVERY_CODE, Change, Network, Selection
 
 Float64s = NDArray[np.float64]
 Int64s = NDArray[np.int64]

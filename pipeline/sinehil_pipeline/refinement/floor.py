@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.arithmetic import LITERT, dequantize
-from sinehil.targets import Target
-from sinehil.tflite_model import Quantization, QuantizedModel
+from sinehil.model.arithmetic import LITERT, dequantize
+from sinehil.model.targets import Target
+from sinehil.model.tflite import Quantization, QuantizedModel
 
 Float64s = NDArray[np.float64]
 CODES = np.arange(-128, 128, dtype=np.int16).astype(np.int8)

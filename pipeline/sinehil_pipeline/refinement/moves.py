@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil_pipeline.refinement.network import MAX_BIAS, Change, Network
+from sinehil_pipeline.refinement.exact_network import MAX_BIAS, Change, Network
 
 Int64s = NDArray[np.int64]
 MAX_WEIGHT = 127  # the converter's weights are symmetric

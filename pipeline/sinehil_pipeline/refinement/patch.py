@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.errors import ArtefactError
-from sinehil.tflite_model import FullyConnected, QuantizedModel, parse_quantized_model
+from sinehil.model.tflite import FullyConnected, QuantizedModel, parse_quantized_model
 
 
 def with_layers(model: QuantizedModel, layers: Sequence[FullyConnected]) -> QuantizedModel:

@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sinehil.base.installed import versions
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.installed import versions
 from sinehil_pipeline.recipes.table import shown
 
 SCHEMA = 1

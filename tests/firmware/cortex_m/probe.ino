@@ -3,7 +3,7 @@
 
 #include <Arduino.h>
 
-#include "board.h"
+#include "sinehil_board.h"
 
 static const uint32_t kLoopsOf20Ms = 156250;  // of two instructions, each of 64 ns
 

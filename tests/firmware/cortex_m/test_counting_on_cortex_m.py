@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from arm_board import CLOCK_HZ, CXX_FLAGS, CYCLES_PER_INSTRUCTION, FLAGS, HERE, boot, compile_for_cortex_m
 
-from sinehil.deadline import Deadline
-from sinehil.manifest import KERNEL
-from sinehil.transport import SerialTransport
+from sinehil.base.deadline import Deadline
+from sinehil.base.manifest import KERNEL
+from sinehil.board.transport import SerialTransport
 
 SKETCH = HERE.parents[2] / "arduino_sketch"
 PROBE = {

@@ -13,13 +13,13 @@ from nets import random_net
 from random_nets import any_net
 from tests.conftest import Cli
 
-from sinehil.bench import measure_cycles
-from sinehil.device import Device
+from sinehil.base.manifest import KERNEL
+from sinehil.board.device import Device
+from sinehil.board.transport import SerialTransport
 from sinehil.errors import ExitCode
-from sinehil.manifest import KERNEL
-from sinehil.oracle import open_oracle
-from sinehil.transport import SerialTransport
-from sinehil_pipeline.codegen import generate_kernel
+from sinehil.model.interpreters import open_oracle
+from sinehil.verify.cost import measure_cycles
+from sinehil_kernels import generate_kernel
 
 NET = random_net(1)  # of the book's shape
 SOURCES = generate_kernel(NET.model(), "litert", "portable").sources

@@ -1,0 +1,1 @@
+"""What every room stands on: bounded files, staging, the artefact folder, console, untrusted text, child processes."""

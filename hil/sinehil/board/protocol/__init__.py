@@ -1,0 +1,22 @@
+"""The wire protocol as pure functions and one decoder: bytes in, frames out, no I/O. See hil/PROTOCOL.md."""
+
+from sinehil.board.protocol.decode import FrameDecoder
+from sinehil.board.protocol.encode import SentRequests, encode_frame, is_bootloader_safe
+from sinehil.board.protocol.frame import REPLY, ErrorCode, Frame, MessageType, ProtocolError
+from sinehil.board.protocol.messages import BenchReply, ErrorReply, IdentifyReply, StatsReply
+
+__all__ = [
+    "REPLY",
+    "BenchReply",
+    "ErrorCode",
+    "ErrorReply",
+    "Frame",
+    "FrameDecoder",
+    "IdentifyReply",
+    "MessageType",
+    "ProtocolError",
+    "SentRequests",
+    "StatsReply",
+    "encode_frame",
+    "is_bootloader_safe",
+]

@@ -1,0 +1,175 @@
+"""From a model to an image for a board: kernel, proof, sketch, compiler. Here the bench side meets the pipeline."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from sinehil.arduino import (
+    ArduinoEnvironment,
+    Board,
+    Firmware,
+    compile_sketch,
+    describe_board,
+    prepare_environment,
+    stage_sketch,
+)
+from sinehil.base.console import Console
+from sinehil.base.files import bounded_bytes, write_atomically
+from sinehil.errors import ArtefactError
+from sinehil.model.arithmetic import ORACLES
+from sinehil.model.interpreters import open_oracle
+from sinehil.model.tflite import QuantizedModel
+from sinehil.verify.oracle_differences import Difference, oracle_differences
+from sinehil.verify.result import FirmwareSize, Proof
+from sinehil.verify.verification import Expected
+from sinehil_kernels import GeneratedKernel, check_kernel, choose_kernel, generate_kernel
+from sinehil_kernels.kernel import GENERATORS
+from sinehil_kernels.value_ranges import reach
+
+BUILD_RECORD = "firmware.json"
+MAX_RECORD_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What firmware a command asks for; ``optimize`` None is the fastest kernel that fits."""
+
+    model: QuantizedModel
+    oracle: str
+    optimize: str | None
+    fqbn: str
+    build: Path
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """What was compiled, kept beside the image so that a report can name its size."""
+
+    model_sha256: str
+    oracle: str
+    engine: str
+    fqbn: str
+    hex: str
+    flash_bytes: int
+    flash_max_bytes: int
+    ram_bytes: int
+    ram_max_bytes: int
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled image, the folder it lies in, what uploads it, and what a board that runs it says of itself."""
+
+    kernel: GeneratedKernel
+    expected: Expected
+    folder: Path
+    environment: ArduinoEnvironment
+    firmware: Firmware
+
+
+def build_folder(build: Path, fqbn: str, model: QuantizedModel, oracle: str, engine: str) -> Path:
+    """Return a folder of its own for each board, oracle, engine and model."""
+    return build / f"{fqbn.replace(':', '.')}-{oracle}-{engine}-{model.sha256[:12]}"
+
+
+def expectation(model: QuantizedModel, oracle: str, *made: GeneratedKernel) -> Expected:
+    """Return what a board that holds ``model`` must say of itself, whichever engine it names.
+
+    A kernel that is not among those already ``made`` is generated when a board names its engine.
+    """
+    known = {kernel.engine: kernel.weights_crc32 for kernel in made}
+
+    def checksum_of(engine: str) -> int | None:
+        if engine not in known and engine in GENERATORS:
+            known[engine] = generate_kernel(model, oracle, engine).weights_crc32
+        return known.get(engine)
+
+    def proof_of(engine: str) -> Proof | None:
+        return proof(model, oracle) if engine in GENERATORS else None
+
+    return Expected(model, oracle, checksum_of, proof_of)
+
+
+def proof(model: QuantizedModel, oracle: str) -> Proof:
+    """Return over what the generator proves a kernel: it emits no neuron that is not right on all of it."""
+    neurons = [neuron for layer in reach(model, oracle) for neuron in layer.neurons]
+    return Proof(len(neurons), sum(neuron.count for neuron in neurons))
+
+
+def compare_oracles(console: Console, wanted: Wanted, built: Built) -> list[Difference]:
+    """Prove a kernel for each other oracle too, and say how far the interpreters are apart for this model."""
+    model, proven = wanted.model, [f"{wanted.oracle} ({built.kernel.engine})"]
+    with console.stage("oracles") as stage:
+        board = describe_board(built.environment, wanted.fqbn)
+        for oracle in ORACLES:
+            stage.update(oracle, None)
+            if oracle != wanted.oracle:
+                kernel = make_kernel(replace(wanted, oracle=oracle), board)
+                proven.append(f"{oracle} ({kernel.engine})")
+        differences = oracle_differences([open_oracle(oracle, model) for oracle in ORACLES], model)
+        stage.note = f"a kernel proven for each of {', '.join(proven)}"
+    for difference in differences:
+        console.say(f"{'':<12}{difference.sentence()}")
+    return differences
+
+
+def make_kernel(wanted: Wanted, board: Board) -> GeneratedKernel:
+    """Generate the kernel for a board and hold it against the interpreter on this machine."""
+    kernel = choose_kernel(wanted.model, wanted.oracle, wanted.optimize, board)
+    check_kernel(kernel, wanted.model)
+    return kernel
+
+
+def compile_firmware(console: Console, wanted: Wanted) -> Built:
+    """Generate, check, stage and compile; two lines of talk."""
+    with console.stage("kernel") as stage:
+        environment = prepare_environment(lambda text: stage.update(text, None))
+        kernel = make_kernel(wanted, describe_board(environment, wanted.fqbn))
+        stage.note = _kernel_note(kernel, wanted.model)
+    with console.stage("compile") as stage:
+        folder = build_folder(wanted.build, wanted.fqbn, wanted.model, wanted.oracle, kernel.engine)
+        sketch = stage_sketch(kernel.sources, folder)
+        firmware = compile_sketch(environment, sketch, wanted.fqbn, folder / "out")
+        write_record(folder, kernel, firmware)
+        stage.note = (
+            f"{firmware.flash_bytes} of {firmware.flash_max_bytes} bytes flash, "
+            f"{firmware.ram_bytes} of {firmware.ram_max_bytes} bytes RAM"
+        )
+    return Built(kernel, expectation(wanted.model, wanted.oracle, kernel), folder, environment, firmware)
+
+
+def _kernel_note(kernel: GeneratedKernel, model: QuantizedModel) -> str:
+    compared = (
+        "every code and quantiser step" if model.inputs == 1 else "seeded samples, proven neuron by neuron"
+    )
+    cost = (
+        ""
+        if kernel.figures is None
+        else f", {kernel.figures.mean_cycles:,.0f} cycles, {kernel.core_bytes:,} bytes"
+    )
+    return f"{kernel.engine}{cost}; equal to {kernel.oracle} on {compared}"
+
+
+def write_record(folder: Path, kernel: GeneratedKernel, firmware: Firmware) -> None:
+    """Keep the sizes of an image beside it."""
+    record = BuildRecord(
+        model_sha256=kernel.model_sha256,
+        oracle=kernel.oracle,
+        engine=kernel.engine,
+        fqbn=firmware.fqbn,
+        hex=firmware.hex.name,
+        flash_bytes=firmware.flash_bytes,
+        flash_max_bytes=firmware.flash_max_bytes,
+        ram_bytes=firmware.ram_bytes,
+        ram_max_bytes=firmware.ram_max_bytes,
+    )
+    write_atomically(folder / BUILD_RECORD, (json.dumps(asdict(record), indent=1) + "\n").encode())
+
+
+def recorded_size(folder: Path) -> FirmwareSize | None:
+    """Return the size of the image compiled in ``folder``, or None if this machine compiled none."""
+    try:
+        record = json.loads(bounded_bytes(folder / BUILD_RECORD, MAX_RECORD_BYTES) or b"")
+        return FirmwareSize(*(int(record[name]) for name in FirmwareSize.__dataclass_fields__))
+    except (ArtefactError, ValueError, KeyError, TypeError):
+        return None

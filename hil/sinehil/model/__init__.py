@@ -1,0 +1,1 @@
+"""A .tflite as data, each oracle's arithmetic, the real interpreters, and target functions."""

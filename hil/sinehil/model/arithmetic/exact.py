@@ -1,0 +1,40 @@
+"""What every oracle computes alike: exact sums of products, and y from a code."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.model.tflite import FullyConnected, Quantization
+
+Float32s = NDArray[np.float32]
+Int64s = NDArray[np.int64]
+Codes = NDArray[np.int8]
+LOWEST, HIGHEST = -128, 127
+
+
+def dequantize(codes: Codes, quantization: Quantization) -> Float32s:
+    """Return fl(float(code - zero_point) * scale)."""
+    return (np.asarray(codes, np.int16) - quantization.zero_point).astype(np.float32) * quantization.scale
+
+
+def accumulate(layer: FullyConnected, codes: NDArray[np.integer]) -> Int64s:
+    """Return the exact int32 accumulators [n, out] for input codes [n, in]."""
+    sums: Int64s = (np.asarray(codes, np.int64) - layer.input.zero_point) @ layer.weights.astype(np.int64).T
+    sums += layer.bias
+    return sums
+
+
+def accumulator_interval(layer: FullyConnected) -> tuple[Int64s, Int64s]:
+    """Return the lowest and highest accumulator of each neuron over all input codes, each [out]."""
+    weights = layer.weights.astype(np.int64)
+    ends = np.array([LOWEST, HIGHEST], np.int64) - layer.input.zero_point
+    products = weights[:, :, None] * ends
+    return products.min(axis=2).sum(axis=1) + layer.bias, products.max(axis=2).sum(axis=1) + layer.bias
+
+
+def multipliers(layer: FullyConnected) -> NDArray[np.float64]:
+    """Return the real factor between accumulator and output code of each neuron, shape [out].
+
+    Each oracle rounds it in a way of its own before it multiplies.
+    """
+    factors: NDArray[np.float64] = float(layer.input.scale) * layer.weight_scales.astype(np.float64)
+    return factors / float(layer.output.scale)

@@ -1,0 +1,26 @@
+"""A quantised .tflite as plain data, read through its FlatBuffer schema; hostile until every field is checked."""
+
+from sinehil.model.tflite.limits import MAX_FILE_BYTES, MAX_LAYERS, MAX_WIDTH
+from sinehil.model.tflite.quantized_model import (
+    Activation,
+    FullyConnected,
+    Lookup,
+    Quantization,
+    QuantizedModel,
+    Table,
+)
+from sinehil.model.tflite.reader import load_quantized_model, parse_quantized_model
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_LAYERS",
+    "MAX_WIDTH",
+    "Activation",
+    "FullyConnected",
+    "Lookup",
+    "Quantization",
+    "QuantizedModel",
+    "Table",
+    "load_quantized_model",
+    "parse_quantized_model",
+]

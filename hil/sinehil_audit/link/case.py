@@ -1,0 +1,139 @@
+"""One verification over a bad line, the same for the same seed and case, and everything that was seen of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sinehil.board.device import Device
+from sinehil.board.exchange import Exchange, Progress
+from sinehil.board.link import Choose
+from sinehil.board.protocol import MessageType
+from sinehil.board.transport import Transport
+from sinehil.errors import IdentityError, LinkError
+from sinehil.verify.result import VerifyResult
+from sinehil.verify.verification import verify
+from sinehil_audit.link.fixtures import Bench, Plan
+from sinehil_audit.link.schedule import Schedule, schedule_of
+from sinehil_audit.link.seeded_random import Dice
+from sinehil_audit.link.simulated_endpoint import Asked
+from sinehil_audit.link.simulated_line import HangError, SimulatedLine
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A reply that the code under test took for the answer to a request."""
+
+    kind: int
+    payload: bytes
+    reply: bytes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What happened in a case. ``outcome`` is what verify returned or raised."""
+
+    plan: Plan
+    schedule: Schedule
+    outcome: VerifyResult | BaseException
+    accepted: tuple[Accepted, ...]
+    book: tuple[Asked, ...]
+    sessions: frozenset[int]
+    surprises: tuple[str, ...]
+    elapsed_s: float
+    requests: int
+    faulted: int
+    retries: int
+
+
+class WatchedDevice(Device):
+    """Keeps every reply that counts, in runs that end in an error too."""
+
+    def __init__(self, transport: Transport, choose: Choose) -> None:
+        super().__init__(transport, choose)
+        self.accepted: list[Accepted] = []
+
+    def _ask(self, kind: MessageType, payloads: list[bytes], progress: Progress | None = None) -> list[bytes]:
+        exchange = Exchange(self._link, kind, payloads, progress)
+        try:
+            return exchange.run()
+        finally:
+            self.accepted += [Accepted(kind, payloads[at], reply) for at, reply in exchange.replies.items()]
+
+
+class Line(Transport, Protocol):
+    """A transport over a bad line, and what it knows of its way: which requests met a fault, of which sessions."""
+
+    faulted: set[int]
+    sessions: set[int]
+
+    @property
+    def requests(self) -> int:
+        """How many the host has sent."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a seed and a number decide: what is verified, on the board with which firmware, over what line."""
+
+    plan: Plan
+    first: int
+    schedule: Schedule
+    sessions_seed: int
+
+
+def draw_case(bench: Bench, seed: int, number: int) -> Case:
+    """Return the case of this number; three in five have the right board first, the others share the rest."""
+    dice = Dice(seed, number, 1)
+    plan = bench.plans[_weighted((1, 6, 1), dice)]
+    others = len(bench.firmwares) - 1
+    first = _weighted((60, *[40 // max(others, 1)] * others), dice)
+    return Case(plan, first, schedule_of(seed, number, plan.pieces), dice.word())
+
+
+def run_case(bench: Bench, seed: int, number: int) -> Seen:
+    """Verify one board over the simulated line of this case."""
+    case = draw_case(bench, seed, number)
+    return run_schedule(bench, case.plan, case.first, case.schedule, case.sessions_seed)
+
+
+def run_schedule(bench: Bench, plan: Plan, first: int, schedule: Schedule, sessions_seed: int) -> Seen:
+    """Verify the board with the firmware of number ``first`` over a simulated line with these faults."""
+    firmwares = (*bench.firmwares[first:], *bench.firmwares[:first])
+    line = SimulatedLine(firmwares, schedule, bench.earlier)
+    station = line.station
+    return watch(bench, Case(plan, first, schedule, sessions_seed), line, station.book, station.surprises)
+
+
+def watch(bench: Bench, case: Case, line: Line, book: Sequence[Asked], surprises: Sequence[str] = ()) -> Seen:
+    """Verify over a line; ``book`` and ``surprises`` are filled by who stands at its end meanwhile."""
+    dice, started_s = Dice(case.sessions_seed), line.now()
+    device = WatchedDevice(line, lambda options: options[dice.below(len(options))])
+    outcome = _outcome(device, bench, case.plan)
+    return Seen(
+        case.plan,
+        case.schedule,
+        outcome,
+        tuple(device.accepted),
+        tuple(book),
+        frozenset(line.sessions),
+        tuple(surprises),
+        line.now() - started_s,
+        line.requests,
+        len(line.faulted),
+        device.counters.retries,
+    )
+
+
+def _outcome(device: Device, bench: Bench, plan: Plan) -> VerifyResult | BaseException:
+    on_sample = (lambda _sample: None) if plan.streamed else None
+    try:
+        return verify(device, bench.expected, bench.oracle, plan.inputs, on_sample)
+    except (LinkError, IdentityError) as error:
+        return error
+    except (Exception, HangError) as error:  # whatever else comes is for the judge
+        return error
+
+
+def _weighted(weights: tuple[int, ...], dice: Dice) -> int:
+    place = dice.below(sum(weights))
+    return next(at for at in range(len(weights)) if place < sum(weights[: at + 1]))

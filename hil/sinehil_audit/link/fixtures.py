@@ -1,0 +1,143 @@
+"""Everything that the cases of an audit share: firmwares and their truth, the interpreter, what is compared."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.board.device import Device
+from sinehil.model.interpreters import Oracle
+from sinehil.model.targets import NO_MANIFEST
+from sinehil.model.tflite import QuantizedModel
+from sinehil.verify import probes
+from sinehil.verify.mode import Mode
+from sinehil.verify.verification import Expected, Inputs, no_proof, verify
+from sinehil_audit.link.known_answers import Firmware, known, with_other_model, with_wrong_code
+from sinehil_audit.link.schedule import CLEAN
+from sinehil_audit.link.seeded_random import Dice
+from sinehil_audit.link.simulated_line import SimulatedLine
+
+Codes = NDArray[np.int8]
+Float32s = NDArray[np.float32]
+WRONG_CODES = ((-128, 1), (3, 4), (127, 0x80))  # input code and which bits of its output are wrong
+OTHER_SHA256 = "5a" * 32
+
+
+class Remembered(Oracle):
+    """An interpreter that is asked for the same inputs only once."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle, self.version = oracle, oracle.version
+        self.name = oracle.name  # type: ignore[misc]
+        self._known: dict[tuple[str, bytes], Any] = {}
+
+    def predict(self, x: Float32s) -> Float32s:
+        """See Oracle."""
+        y: Float32s = self._once("x", x, self._oracle.predict)
+        return y
+
+    def predict_codes(self, x_q: Codes) -> Codes:
+        """See Oracle."""
+        y: Codes = self._once("codes", x_q, self._oracle.predict_codes)
+        return y
+
+    def _once(self, kind: str, values: NDArray[np.generic], ask: Callable[..., Any]) -> Any:
+        key = kind, values.tobytes()
+        if key not in self._known:
+            self._known[key] = ask(values)
+        return self._known[key]
+
+    def _load(self, data: bytes) -> None:
+        del data
+        raise AssertionError("the interpreter behind it has loaded it")
+
+    def _run(self, batch: NDArray[np.generic]) -> NDArray[np.generic]:
+        del batch
+        raise AssertionError("the interpreter behind it runs")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one kind of verification compares, and how many requests that takes on a clean line."""
+
+    name: str
+    inputs: Inputs
+    streamed: bool = False
+    pieces: int = 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A model, boards with and without faults of their own, and what is expected of them."""
+
+    expected: Expected
+    oracle: Oracle
+    firmwares: tuple[Firmware, ...]
+    plans: tuple[Plan, ...]
+    earlier: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
+
+    @cached_property
+    def truths(self) -> dict[tuple[str, str], tuple[Codes | None, Float32s]]:
+        """Each firmware's true answers to each plan."""
+        return {
+            (firmware.name, plan.name): (
+                None if plan.inputs.codes is None else firmware.code_of(plan.inputs.codes),
+                firmware.y_of(plan.inputs.x),
+            )
+            for firmware in self.firmwares
+            for plan in self.plans
+        }
+
+
+def make_bench(expected: Expected, oracle: Oracle, kernel: Mapping[str, str]) -> Bench:
+    """Compile the boards: the right one, some with one wrong code behind the right identity, one with another model."""
+    model = expected.model
+    wrong = [
+        known(f"wrong for code {code}", model.sha256, with_wrong_code(kernel, code, error))
+        for code, error in WRONG_CODES
+    ]
+    other = known("another model", OTHER_SHA256, with_other_model(kernel, model.sha256, OTHER_SHA256))
+    firmwares = (known("right", model.sha256, kernel), *wrong, other)
+    bench = Bench(
+        replace(expected, proof_of=no_proof), Remembered(oracle), firmwares, _plans(model, expected.oracle)
+    )
+    clean = [_clean_run(bench, plan) for plan in bench.plans]
+    plans = tuple(replace(plan, pieces=line.requests) for plan, line in zip(bench.plans, clean, strict=True))
+    earlier = tuple(clean[0].sent), tuple(asked.reply for asked in clean[0].station.book)
+    return replace(bench, plans=plans, earlier=earlier)
+
+
+def _plans(model: QuantizedModel, oracle: str) -> tuple[Plan, ...]:
+    """Everything that decides the model; every code and a few x; a few x, one at a time."""
+    floats, codes = probes.exhaustive_floats(model.input, oracle=oracle), probes.all_codes()
+    return (
+        Plan("exhaustive", Inputs(Mode.EXHAUSTIVE, floats, NO_MANIFEST, codes)),
+        Plan("codes", Inputs(Mode.EXHAUSTIVE, floats[::27], NO_MANIFEST, codes)),
+        Plan("streamed", Inputs(Mode.SAMPLES, floats[::11], NO_MANIFEST), streamed=True),
+    )
+
+
+def _clean_run(bench: Bench, plan: Plan) -> "Recorded":
+    """Return the line after a whole verification without a fault, the same in every process."""
+    line, dice = Recorded(bench.firmwares, CLEAN), Dice(0)
+    on_sample = (lambda _sample: None) if plan.streamed else None
+    device = Device(line, lambda options: options[dice.below(len(options))])
+    verify(device, bench.expected, bench.oracle, plan.inputs, on_sample)
+    return line
+
+
+class Recorded(SimulatedLine):
+    """A line that keeps what the host sends."""
+
+    def write(self, data: bytes) -> None:
+        """See Transport."""
+        self.sent.append(data)
+        super().write(data)
+
+    @cached_property
+    def sent(self) -> list[bytes]:
+        """The pieces so far."""
+        return []

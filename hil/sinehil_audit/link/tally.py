@@ -1,0 +1,130 @@
+"""Many cases, counted by the rows of the table. Blocks of cases can be counted anywhere and added up in their order."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from sinehil.errors import IdentityError, LinkError
+from sinehil.verify.mode import Verdict
+from sinehil.verify.result import VerifyResult
+from sinehil_audit.link.case import Seen, run_case
+from sinehil_audit.link.fixtures import Bench
+from sinehil_audit.link.schedule import ROWS
+from sinehil_audit.link.verdict_check import SLACK_S, violations, wrong_values
+
+BLOCK = len(ROWS) * 10  # cases
+
+
+@dataclass
+class Row:
+    """What came of the cases of one kind of fault. ``worst_s`` is the longest case in simulated time."""
+
+    verifies: int = 0
+    requests: int = 0
+    faulted: int = 0
+    retries: int = 0
+    passes: int = 0
+    fails: int = 0
+    links: int = 0
+    identities: int = 0
+    wrong_accepts: int = 0
+    violations: int = 0
+    worst_s: float = 0.0
+
+    @classmethod
+    def of(cls, seen: Seen, wrong: int, violated: bool) -> Self:
+        """Return the row of one case."""
+        outcome = seen.outcome
+        verdict = outcome.verdict if isinstance(outcome, VerifyResult) else None
+        return cls(
+            verifies=1,
+            requests=seen.requests,
+            faulted=seen.faulted,
+            retries=seen.retries,
+            passes=int(verdict is Verdict.PASS),
+            fails=int(verdict is Verdict.FAIL),
+            links=int(isinstance(outcome, LinkError)),
+            identities=int(isinstance(outcome, IdentityError)),
+            wrong_accepts=wrong,
+            violations=int(violated),
+            worst_s=seen.elapsed_s,
+        )
+
+    @property
+    def sentence(self) -> str:
+        """How much it is."""
+        return f"{self.faulted:,} faulted of {self.requests:,} requests in {self.verifies:,} verifications"
+
+    def __add__(self, other: "Row") -> "Row":
+        sums = {
+            item.name: getattr(self, item.name) + getattr(other, item.name)
+            for item in fields(self)
+            if item.name != "worst_s"
+        }
+        return Row(**sums, worst_s=max(self.worst_s, other.worst_s))
+
+
+@dataclass
+class Tally:
+    """Rows by their names. ``found`` are violations, with the case that has them."""
+
+    rows: dict[str, Row] = field(default_factory=lambda: {name: Row() for name in ROWS})
+    found: list[str] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        """Add what another one has."""
+        self.rows = {name: row + other.rows[name] for name, row in self.rows.items()}
+        self.found += other.found
+
+    def judge(self, bench: Bench, seen: Seen, name: str, slack_s: float = SLACK_S) -> None:
+        """Add a case, called ``name`` where it must not be as it is."""
+        bad = violations(bench, seen, slack_s)
+        row = Row.of(seen, wrong_values(seen), bool(bad))
+        self.rows[seen.schedule.row] = self.rows[seen.schedule.row] + row
+        self.found += [f"{name} ({seen.schedule.row}): {text}" for text in bad]
+
+    @property
+    def total(self) -> Row:
+        """All rows together."""
+        return sum(self.rows.values(), Row())
+
+    def document(self) -> dict[str, Any]:
+        """Return the plain data for JSON."""
+        rows = {name: asdict(row) for name, row in self.rows.items()}
+        return {"rows": rows, "total": asdict(self.total), "violations": self.found}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What a whole audit found: over simulated lines, and over lines in front of boards if there were any."""
+
+    seed: int
+    simulated: Tally
+    on_boards: Tally | None = None
+    elapsed_s: float = 0.0
+
+    @property
+    def found(self) -> list[str]:
+        """All violations."""
+        return self.simulated.found + (self.on_boards.found if self.on_boards else [])
+
+    def document(self) -> dict[str, Any]:
+        """Return the plain data for JSON."""
+        boards = self.on_boards.document() if self.on_boards else None
+        return {
+            "seed": self.seed,
+            "elapsed_s": self.elapsed_s,
+            **self.simulated.document(),
+            "on_boards": boards,
+        }
+
+
+def blocks(bench: Bench, seed: int, first: int, step: int) -> Iterator[Tally]:
+    """Yield the tallies of blocks ``first``, ``first + step`` and so on, without end."""
+    block = first
+    while True:
+        tally = Tally()
+        for case in range(block * BLOCK, (block + 1) * BLOCK):
+            tally.judge(bench, run_case(bench, seed, case), f"{seed}:{case}")
+        yield tally
+        block += step

@@ -1,0 +1,187 @@
+"""One mutant after the other behind the real protocol and the real ``verify``."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.board.device import Device
+from sinehil.errors import ArtefactError, IdentityError
+from sinehil.model.interpreters import open_oracle
+from sinehil.model.tflite import QuantizedModel
+from sinehil.native import NativeTransport
+from sinehil.verify.mode import Verdict
+from sinehil.verify.result import VerifyResult
+from sinehil.verify.verification import Expected, Inputs, verify
+from sinehil_audit.mutants import flips, structure
+from sinehil_audit.mutants.cached_interpreter import RememberedOracle
+from sinehil_audit.mutants.image import Image
+from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, Truth
+from sinehil_audit.mutants.loaded_kernel import Specimen, constants_of
+from sinehil_audit.mutants.mutant import CODE, Kind, Mutant, Outcome
+from sinehil_kernels import GeneratedKernel
+
+Codes = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A sound kernel and what ``verify`` sends: ``exhaustive`` and, where there is one, the test set's inputs."""
+
+    model: QuantizedModel
+    kernel: GeneratedKernel
+    exhaustive: Inputs
+    test_set: Inputs | None
+    seed: int
+
+
+class Audit:
+    """All mutants of a kernel, and what becomes of each."""
+
+    def __init__(self, subject: Subject) -> None:
+        """Compile the kernel; ArtefactError for several inputs or outputs, or a neuron computed by its steps."""
+        model, kernel = subject.model, subject.kernel
+        if (model.inputs, model.outputs) != (1, 1):
+            raise ArtefactError(
+                f"{model.name} has {model.inputs} inputs and {model.outputs} outputs",
+                "mutants are audited of a model with one input and one output, over all its 256 codes",
+            )
+        self.subject = subject
+        self.constants = constants_of(kernel.source)
+        if any(name.endswith("_start") for name in self.constants):
+            raise ArtefactError(
+                f"the {kernel.engine} kernel of {model.name} searches steps, and a flipped one reads beyond memory",
+                "audit another kernel: --optimize speed or size",
+            )
+        self.oracle = RememberedOracle(open_oracle(kernel.oracle, model))
+        self.truth = Truth(model, self.oracle, subject.exhaustive.aim)
+        self._image = None if kernel.program is None else Image(kernel.program)
+        self.specimen = _specimen_of(kernel, self._image)
+
+    @cached_property
+    def mutants(self) -> list[Mutant]:
+        """All of them, in an order that never changes."""
+        return list(self._generated())
+
+    def chosen(self, count: int | None) -> list[int]:
+        """Return the numbers of all mutants, or of at most ``count`` of each kind, which the seed draws."""
+        draw = random.Random(self.subject.seed)  # noqa: S311 - a sample, not a secret
+        by_kind: dict[Kind, list[int]] = {}
+        for number, mutant in enumerate(self.mutants):
+            by_kind.setdefault(mutant.kind, []).append(number)
+        return sorted(
+            number
+            for numbers in by_kind.values()
+            for number in (numbers if count is None else draw.sample(numbers, min(count, len(numbers))))
+        )
+
+    def _generated(self) -> Iterator[Mutant]:
+        model, kernel, specimen = self.subject.model, self.subject.kernel, self.specimen
+        yield from flips.constant_flips(specimen, self.constants)
+        yield from flips.scales_beside(specimen)
+        yield from structure.roundings_of_x(kernel)
+        yield from structure.kernels_for_other_oracles(kernel, model)
+        if kernel.program is None:
+            yield from structure.swapped_constants(specimen, self.constants, model)
+            yield from structure.loops_in_c(kernel)
+            yield from structure.roundings_of_sums(self.constants, model, kernel.oracle)
+        else:
+            kinds = flips.bit_kinds(kernel.program, kernel.engine, model, kernel.oracle)
+            yield from flips.image_flips(kernel.program, kinds)
+            yield from structure.loops_of_the_stream(kernel, model)
+            yield from structure.swapped_in_the_model(kernel, model, self.subject.seed)
+
+    def outcome(self, mutant: Mutant) -> Outcome:
+        """Return who notices a mutant."""
+        if mutant.make is not None:
+            return self._judged(_specimen_of(mutant.make()))
+        answers = self.answers(mutant)
+        if answers is None and self._image is not None:
+            with self.specimen.changed(mutant.patches, None):
+                return Outcome(True, False, self._noticed_by_identity(self.specimen), *[False] * 5)
+        with self.specimen.changed(mutant.patches, answers):
+            return self._judged(self.specimen)
+
+    def is_left_to_chance(self, mutant: Mutant) -> bool:
+        """Return whether the outputs depend on what lies in registers and RAM: then they say nothing of a board."""
+        return self._image is not None and self._image.is_left_to_chance(self._patched(mutant))
+
+    def answers(self, mutant: Mutant) -> Codes | None:
+        """Return what a kernel in assembly gives for each code; None if it breaks out, or is in C."""
+        if self._image is None:
+            return None
+        return self._image.answers_of(self._patched(mutant))
+
+    def _patched(self, mutant: Mutant) -> bytes:
+        """Return the image with a mutant's patches."""
+        assert self.subject.kernel.program is not None
+        image = bytearray(self.subject.kernel.program.image)
+        for patch in mutant.patches:
+            if patch.symbol == CODE:
+                image[patch.offset : patch.offset + len(patch.new)] = patch.new
+        return bytes(image)
+
+    def forged(self, specimen: Specimen, inputs: Inputs) -> VerifyResult:
+        """Verify with the checksum expected that the damaged kernel has."""
+        return self._verify(specimen, inputs, specimen.functions.weights_crc32())
+
+    def _judged(self, specimen: Specimen) -> Outcome:
+        functions = specimen.functions
+        y_q = functions.infer(EVERY_CODE.reshape(-1, 1)).ravel()
+
+        def y(x: NDArray[np.float32]) -> NDArray[np.float32]:
+            return functions.dequantize(functions.infer(functions.quantize(x).reshape(-1, 1)).ravel())
+
+        test_set, truth = self.subject.test_set, self.truth
+        return Outcome(
+            breaks_out=False,
+            visible=truth.visible(y_q, y(truth.x)),
+            identity=self._noticed_by_identity(specimen),
+            exhaustive=_failed(self.forged(specimen, self.subject.exhaustive)),
+            test_set=test_set is not None and _failed(self.forged(specimen, test_set)),
+            codes=truth.codes.notices(y(truth.codes.x)),
+            twenty=truth.twenty.notices(y(truth.twenty.x)),
+            four=truth.four.notices(y(truth.four.x)),
+        )
+
+    def _noticed_by_identity(self, specimen: Specimen) -> bool:
+        """Return whether an honest board is refused before anything is compared."""
+        first = replace(self.subject.exhaustive, x=self.subject.exhaustive.x[:1], codes=None)
+        try:
+            self._verify(specimen, first, self.subject.kernel.weights_crc32)
+        except IdentityError:
+            return True
+        return False
+
+    def _verify(self, specimen: Specimen, inputs: Inputs, checksum: int) -> VerifyResult:
+        return verify(self.device(specimen), self.expected(checksum), self.oracle, inputs)
+
+    def device(self, specimen: Specimen) -> Device:
+        """Return a board of this process with a kernel on it, not yet connected."""
+        return Device(NativeTransport(specimen.board()))
+
+    def expected(self, checksum: int) -> Expected:
+        """Return what the board must say of itself, with a checksum that is ours or a mutant's."""
+        kernel = self.subject.kernel
+        return Expected(
+            self.subject.model, kernel.oracle, lambda engine: checksum if engine == kernel.engine else None
+        )
+
+
+def outcomes(audit: Audit, numbers: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
+    """Yield what becomes of each of the numbered mutants."""
+    for number in numbers:
+        yield number, audit.outcome(audit.mutants[number])
+
+
+def _failed(result: VerifyResult) -> bool:
+    return result.verdict is Verdict.FAIL
+
+
+def _specimen_of(kernel: GeneratedKernel, image: Image | None = None) -> Specimen:
+    if kernel.program is None:
+        return Specimen(kernel.sources, None, None)
+    return Specimen(kernel.sources, kernel.program, (image or Image(kernel.program)).answers)

@@ -1,0 +1,195 @@
+"""The same mutants on a virtual Uno: bits flipped in its flash, verified over its port by the same ``verify``."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sinehil.base.tools import run, tail
+from sinehil.board.device import Device
+from sinehil.board.transport import SerialTransport
+from sinehil.errors import IdentityError, LinkError, ToolError
+from sinehil.verify.mode import Verdict
+from sinehil.verify.result import VerifyResult
+from sinehil.verify.verification import verify
+from sinehil.virtual import ControlClient
+from sinehil_audit.mutants.audit import Audit
+from sinehil_audit.mutants.mutant import Kind, Mutant, Patch
+
+SYMBOL = re.compile(r"^([0-9a-f]+) [0-9a-f]+ \w (\w+?)(?:\.\w+)*$", re.MULTILINE)
+SOUND, BREAKS_OUT = "sound", "breaks out"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the run of one mutant ended: verdicts with the honest and with the forged expectation, what was answered.
+
+    ``answers``: all codes and floats that came back where the forged run came to its end.
+    """
+
+    honest: str
+    forged: str
+    answers: bytes = b""
+
+
+@dataclass(frozen=True)
+class Met:
+    """One mutant here and on the board. ``here`` is None for one that breaks out, which nothing here can run."""
+
+    number: int
+    kind: Kind
+    name: str
+    here: Ending | None
+    there: Ending
+
+    @property
+    def agrees(self) -> bool:
+        """Whether verdicts and all answers are the same; one that breaks out must lose its identity at least."""
+        return self.there.honest == "IDENTITY" if self.here is None else self.here == self.there
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A virtual board with the sound firmware on it; ``reflash`` puts it there again."""
+
+    port: str
+    control: ControlClient
+    elf: Path
+    reflash: Callable[[], None]
+
+
+def drawn(audit: Audit, count: int, breaking_out: int = 0) -> list[int]:
+    """Return the numbers of ``count`` seeded mutants that have outputs, and of up to so many that break out.
+
+    Only bytes in flash that the linker leaves alone can be the same here and there, and only outputs that do not depend
+    on what lies in registers and RAM. Each kind gets an equal share as far as it has so many.
+    """
+    draw = random.Random(audit.subject.seed)  # noqa: S311 - a sample, not a secret
+    queues: dict[Kind, list[int]] = {}
+    for number, mutant in enumerate(audit.mutants):
+        if mutant.patches and mutant.kind is not Kind.ADDRESS:
+            queues.setdefault(mutant.kind, []).append(number)
+    for queue in queues.values():
+        draw.shuffle(queue)
+    chosen: list[int] = []
+    broken: list[int] = []
+    while len(chosen) < count and any(queues.values()):
+        for queue in filter(None, queues.values()):
+            number = queue.pop()
+            mutant = audit.mutants[number]
+            breaks = audit.subject.kernel.program is not None and audit.answers(mutant) is None
+            if breaks or not audit.is_left_to_chance(mutant):
+                (broken if breaks else chosen).append(number)
+    return sorted(chosen[:count] + broken[:breaking_out])
+
+
+def meet(audit: Audit, numbers: Sequence[int], bench: Bench, progress: Callable[[int], None]) -> list[Met]:
+    """Run the mutants on the board, one after the other; the board is sound before each, and at the end."""
+    addresses = symbols(bench.elf)
+    met: list[Met] = []
+    transport = _sound(audit, bench)
+    try:
+        for number in numbers:
+            mutant = audit.mutants[number]
+            flips = [flip for patch in mutant.patches for flip in _flips(audit, patch, addresses)]
+            here, checksum = _here(audit, mutant)
+            _flip(bench.control, flips)
+            there = _there(audit, transport, checksum)
+            _flip(bench.control, flips)
+            met.append(Met(number, mutant.kind, mutant.name, here, there))
+            if here is None or there.forged == "LINK":
+                transport.close()
+                transport = _sound(audit, bench)
+            progress(len(met))
+        transport.close()
+        transport = _sound(audit, bench)
+    finally:
+        transport.close()
+    return met
+
+
+def endings(met: Sequence[Met]) -> dict[str, dict[str, int]]:
+    """Return how often each end occurred: of those with outputs, and of those that break out."""
+    result: dict[str, Counter[str]] = {SOUND: Counter(), BREAKS_OUT: Counter()}
+    for item in met:
+        result[BREAKS_OUT if item.here is None else SOUND][f"{item.there.honest}, {item.there.forged}"] += 1
+    return {name: dict(sorted(counts.items())) for name, counts in result.items()}
+
+
+def symbols(elf: Path) -> dict[str, int]:
+    """Return the flash addresses of what is in an image, by name without what the linker has added to it."""
+    done = run(["avr-nm", "-S", elf])
+    if done.code != 0:
+        raise ToolError("avr-nm does not read the image", "run `sinehil doctor`", tail(done.stderr))
+    return {name: int(address, 16) for address, name in SYMBOL.findall(done.stdout)}
+
+
+def _here(audit: Audit, mutant: Mutant) -> tuple[Ending | None, int]:
+    """Return how it ends in this process, and the checksum that it has."""
+    answers, specimen = audit.answers(mutant), audit.specimen
+    breaks_out = answers is None and audit.subject.kernel.program is not None
+    with specimen.changed(mutant.patches, answers):
+        checksum = specimen.functions.weights_crc32()
+        if breaks_out:
+            return None, checksum
+        return _ending(audit, audit.device(specimen), checksum), checksum
+
+
+def _there(audit: Audit, transport: SerialTransport, checksum: int) -> Ending:
+    return _ending(audit, Device(transport), checksum)
+
+
+def _ending(audit: Audit, device: Device, checksum: int) -> Ending:
+    try:
+        honest = _verdict(audit, device, audit.subject.kernel.weights_crc32)[0]
+        forged, result = _verdict(audit, device, checksum)
+    except LinkError:
+        return Ending("LINK", "LINK")
+    return Ending(honest, forged, b"" if result is None else _answers(result))
+
+
+def _verdict(audit: Audit, device: Device, checksum: int) -> tuple[str, VerifyResult | None]:
+    try:
+        result = verify(device, audit.expected(checksum), audit.oracle, audit.subject.exhaustive)
+    except IdentityError:
+        return "IDENTITY", None
+    except LinkError:
+        return "LINK", None
+    return str(result.verdict), result
+
+
+def _answers(result: VerifyResult) -> bytes:
+    assert result.codes is not None
+    return result.codes.device_y_q.tobytes() + result.floats.device_y.tobytes()
+
+
+def _sound(audit: Audit, bench: Bench) -> SerialTransport:
+    """Return an open port behind which the sound kernel passes; flashed again where a mutant has spoilt more."""
+    for _ in range(2):
+        transport = SerialTransport(bench.port)
+        bench.control.reset()
+        verdict, _ = _verdict(audit, Device(transport), audit.subject.kernel.weights_crc32)
+        if verdict == Verdict.PASS:
+            return transport
+        transport.close()
+        bench.reflash()
+    raise ToolError(
+        f"the board on {bench.port} is not sound again after a flash ({verdict})", "start another one"
+    )
+
+
+def _flips(audit: Audit, patch: Patch, addresses: dict[str, int]) -> list[tuple[int, int]]:
+    old, start = audit.specimen.read_at(patch), addresses[patch.symbol] + patch.offset
+    return [
+        (start + at, bit)
+        for at, (before, after) in enumerate(zip(old, patch.new, strict=True))
+        for bit in range(8)
+        if (before ^ after) >> bit & 1
+    ]
+
+
+def _flip(control: ControlClient, flips: Sequence[tuple[int, int]]) -> None:
+    for address, bit in flips:
+        control.flip_flash_bit(address, bit)

@@ -1,0 +1,128 @@
+"""What a soak does to a board again and again; each action opens the port, does its work and closes it."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from sinehil.arduino import ArduinoEnvironment, Firmware, upload
+from sinehil.board.device import Device
+from sinehil.board.transport import SerialTransport
+from sinehil.errors import ExitCode, SinehilError
+from sinehil.model.interpreters import Oracle
+from sinehil.verify.cost import read_counters
+from sinehil.verify.mode import Verdict
+from sinehil.verify.verification import Expected, Inputs, check_identity, verify
+
+STREAMED = 100
+
+
+class WrongValueError(SinehilError):
+    """The board gave another value than the interpreter, or came back as another one."""
+
+    exit_code = ExitCode.FAIL
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What an action needs beside the port and the interpreter; it can be sent to another process."""
+
+    environment: ArduinoEnvironment
+    firmware: Firmware
+    expected: Expected
+    inputs: Inputs
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an action cost; ``round_trips_ms`` only where each request was timed.
+
+    The last two are the board's own counters since its reset, None where it was not asked.
+    """
+
+    frames: int = 0
+    retries: int = 0
+    crc_errors: int = 0
+    compared: int = 0
+    round_trips_ms: tuple[float, ...] = ()
+    least_free_ram_bytes: int | None = None
+    overruns: int | None = None
+
+
+Action = Callable[[Bench, Oracle, str, np.random.Generator], Done]
+
+
+def stream(bench: Bench, oracle: Oracle, port: str, rng: np.random.Generator) -> Done:
+    """Send random samples of the verification's inputs one at a time; time each round trip."""
+    x = rng.choice(bench.inputs.x, STREAMED)
+    wanted = oracle.predict(x)
+    trips_ms = []
+    with SerialTransport(port) as transport:
+        device = Device(transport)
+        check_identity(device.connect(), bench.expected, port)
+        for index in range(STREAMED):
+            started = time.perf_counter()
+            y = device.infer_floats(x[index : index + 1])
+            trips_ms.append(round(1e3 * (time.perf_counter() - started), 3))
+            if y.tobytes() != wanted[index : index + 1].tobytes():
+                raise WrongValueError(f"the board on {port} gave {y[0]} for {x[index]}, not {wanted[index]}")
+        return _done(device, STREAMED, tuple(trips_ms))
+
+
+def reset(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
+    """Open a session, reset the board by opening the port again, and open another."""
+    with SerialTransport(port) as transport:
+        device = Device(transport)
+        device.connect()
+        transport.reopen()
+        check_identity(device.connect(), bench.expected, port)
+        return _done(device, 0)
+
+
+def verify_all(bench: Bench, oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
+    """Hold the board against the interpreter on everything that decides it."""
+    with SerialTransport(port) as transport:
+        device = Device(transport)
+        result = verify(device, bench.expected, oracle, bench.inputs)
+        if result.verdict is not Verdict.PASS:
+            raise WrongValueError(f"{result.mismatches} of {result.compared} outputs of {port} differ")
+        return _done(device, result.compared)
+
+
+def flash(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
+    """Write the image through the bootloader and read it back."""
+    now = upload(bench.environment, bench.firmware, port)
+    if now != port:
+        raise WrongValueError(f"the board on {port} came back on {now}")
+    return Done()
+
+
+def _done(device: Device, compared: int, trips_ms: tuple[float, ...] = ()) -> Done:
+    counted, link = read_counters(device), device.counters
+    return Done(
+        frames=link.frames,
+        retries=link.retries,
+        crc_errors=device.crc_errors,
+        compared=compared,
+        round_trips_ms=trips_ms,
+        least_free_ram_bytes=counted.least_free_ram_bytes,
+        overruns=counted.overruns,
+    )
+
+
+ACTIONS: dict[str, Action] = {"flash": flash, "verify": verify_all, "reset": reset, "stream": stream}
+
+
+def actions(rng: np.random.Generator, flash_once_in: int) -> Iterator[str]:
+    """Yield kinds of action without end: a flash and then others, each of which comes once before one comes again."""
+    others = _others(rng)
+    while True:
+        yield "flash"
+        yield from islice(others, flash_once_in - 1)
+
+
+def _others(rng: np.random.Generator) -> Iterator[str]:
+    while True:
+        yield from rng.permutation([name for name in ACTIONS if name != "flash"]).tolist()

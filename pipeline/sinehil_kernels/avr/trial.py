@@ -1,0 +1,40 @@
+"""The generator's own trial of an assembled kernel: every code, or many inputs, against the plan."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil.errors import ToolError
+from sinehil.model.tflite import QuantizedModel
+from sinehil_kernels.avr.assembly import Program
+from sinehil_kernels.avr.machine import Machine
+from sinehil_kernels.generated import Figures
+from sinehil_kernels.trial_inputs import sample_codes
+
+Int64s = NDArray[np.int64]
+SAMPLES = 80  # of a model with several inputs
+
+
+def trial_inputs(model: QuantizedModel) -> Int64s:
+    """Return the input codes [n, inputs]: all 256 of one input; seeded samples with corners of several."""
+    return sample_codes(model, SAMPLES).astype(np.int64)
+
+
+def try_program(program: Program, inputs: Int64s, expected: Int64s, bound: float | None = None) -> Figures:
+    """Run the program on each input and count; ToolError if an output code differs from ``expected`` [n, outputs]."""
+    machine = Machine(program)
+    calls = [machine.call(x_q, expected.shape[1]) for x_q in inputs.tolist()]
+    wrong = sum(call.y_q != row for call, row in zip(calls, expected.tolist(), strict=True))
+    if wrong:
+        raise ToolError(
+            f"the generated kernel differs from its plan on {wrong} of {len(calls)} inputs",
+            "this is a bug of sinehil: please report it",
+        )
+    cycles = [call.cycles for call in calls]
+    return Figures(
+        runs=len(calls),
+        mean_cycles=sum(cycles) / len(cycles),
+        worst_cycles=max(cycles),
+        flash_bytes=len(program.image),
+        stack_bytes=max(call.stack_bytes for call in calls),
+        bound_cycles=bound,
+    )

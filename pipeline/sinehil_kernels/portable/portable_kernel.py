@@ -1,0 +1,35 @@
+"""From a model to its kernel in plain C."""
+
+import zlib
+
+from sinehil.model.tflite import QuantizedModel
+from sinehil_kernels.c_parts import shape
+from sinehil_kernels.generated import C_FILE, GeneratedKernel
+from sinehil_kernels.identity import float_constants, identity_bytes
+from sinehil_kernels.portable.cost import compiled
+from sinehil_kernels.portable.emit import emit_c
+from sinehil_kernels.portable.layer_plan import plan_layers
+from sinehil_kernels.portable.tables import kernel_tables
+from sinehil_kernels.value_ranges import reach
+
+ENGINE = "portable"
+
+
+def generate_portable(model: QuantizedModel, oracle: str) -> GeneratedKernel:
+    """Return the kernel, proven over everything that can reach each neuron; the same model gives the same bytes.
+
+    Raises UsageError for an unknown oracle, ArtefactError where 32 bits do not hold what is summed.
+    """
+    plans = plan_layers(reach(model, oracle), oracle)
+    floats = float_constants(model, oracle)
+    tables = [table.values for table in kernel_tables(plans)]
+    content = b"".join(table.astype(table.dtype.newbyteorder("<")).tobytes() for table in [*tables, floats])
+    return GeneratedKernel(
+        engine=ENGINE,
+        oracle=oracle,
+        model_sha256=model.sha256,
+        sources={**shape(model), C_FILE: emit_c(model, oracle, ENGINE, plans)},
+        weights_crc32=zlib.crc32(identity_bytes(model, oracle, ENGINE) + content),
+        constant_bytes=sum(table.nbytes for table in tables),
+        compiled=compiled(plans, oracle),
+    )

@@ -1,0 +1,184 @@
+"""From accumulator to stored byte: the integer forms that the loop can compute, exactly as its instructions do.
+
+With v = accumulator - offset, a form gives a byte: 0 for a negative v, 255 for what is beyond a byte. A value of -1
+stands for what the instructions would get wrong; it never equals a wanted byte, so such constants are never used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sinehil_kernels.size.constants import (
+    BYTE,
+    FAR,
+    LAST_CARRY,
+    UNKNOWN,
+    WRONG,
+    Constants,
+    common_words,
+    corrected,
+)
+from sinehil_kernels.size.long import Long
+from sinehil_kernels.size.loop_network import Neuron
+from sinehil_kernels.value_ranges import Int64s
+
+
+@dataclass(frozen=True)
+class Short:
+    """byte = v * multiplier >> exponent, for a v of 16 bits; 0 below, the highest code beyond.
+
+    ``exact``: every product counts, multiplier byte by multiplier byte; else the product of the two low bytes is
+    left out. ``before``: v is shifted right so often first; ``after``: what comes out is shifted left so often, and
+    the byte is the highest then. ``addend``: the stream has a byte to start the sum with. ``corrections``: it says
+    what to add to the byte from some sums on. ``doubled``: sums are twice the accumulators (FMULS).
+    """
+
+    accumulator_bytes: int
+    multiplier_bytes: int
+    exact: bool
+    before: int
+    after: int
+    signed: bool
+    doubled: bool = False
+    addend: bool = False
+    corrections: bool = False
+
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        parts = [
+            f"byte = v * multiplier >> {self.exponent}",
+            f"sums of {self.accumulator_bytes} bytes, multiplier of {self.multiplier_bytes}",
+        ]
+        parts += [] if self.exact else ["the product of the low bytes left out"]
+        parts += [f"v >> {self.before} before"] if self.before else []
+        parts += ["with an addend"] if self.addend else []
+        return "; ".join([*parts, *common_words(self)])
+
+    @property
+    def addend_unit(self) -> int:
+        """What a one in the addend's byte is worth."""
+        return 256 if self.addend else 0
+
+    @property
+    def addend_limit(self) -> int:
+        """Addends are below this, so that no sum runs over."""
+        return 0xFF * self.addend_unit or 1
+
+    @property
+    def exponent(self) -> int:
+        """Byte = (v >> before) * multiplier >> exponent."""
+        return (8 * self.multiplier_bytes if self.exact else 16) + 8 - self.after
+
+    @property
+    def unit(self) -> int:
+        """What a one in the multiplier's last byte is worth: with one byte it is the high one of two."""
+        return 256 if self.multiplier_bytes == 1 else 1
+
+    def bytes_of(self, constants: Constants) -> Int64s:
+        """Return the bytes for the neuron's points."""
+        sums = self.sums(constants)
+        v, value = self.reduced(sums), self.beyond(constants)
+        result = np.where(v < 0, 0, np.minimum(value, BYTE))
+        result = np.where((value > self._last_carry) & (v >= 0), WRONG, result)
+        result = np.where(v >= FAR, BYTE if self.accumulator_bytes == 3 and self.signed else WRONG, result)
+        result = np.where(v == UNKNOWN, WRONG, result)
+        return corrected(result, sums, constants)
+
+    @property
+    def _last_carry(self) -> int:
+        """The largest value of which the instructions still notice that it is beyond a byte."""
+        return 2 * BYTE + 1 if 0 < self.after <= LAST_CARRY else (1 << 16) - 1
+
+    def reaches_far(self, constants: Constants) -> bool:
+        """Whether a v has more than 16 bits, so that it must be taken for the highest code without looking on."""
+        return bool(self.reduced(self.sums(constants)).max() >= FAR)
+
+    def sums(self, constants: Constants) -> Int64s:
+        """Return v of each point."""
+        return constants.neuron.points - constants.offset
+
+    def beyond(self, constants: Constants) -> Int64s:
+        """Return the bytes before the ceiling cuts them; none for what is below zero or far away."""
+        v = self.reduced(self.sums(constants))
+        return np.where((v < 0) | (v >= FAR), WRONG, self._value(v, constants))
+
+    def reduced(self, v: Int64s) -> Int64s:
+        """Return v as the multiplication gets it."""
+        bits = 8 * self.accumulator_bytes
+        low, high = (-(1 << bits - 1), 1 << bits - 1) if self.signed else (0, 1 << bits)
+        return np.where((v >= low) & (v < high), v >> self.before, UNKNOWN)
+
+    def _value(self, v: Int64s, constants: Constants) -> Int64s:
+        left_out = 0 if self.exact else (v & 255) * (constants.multiplier & 255)
+        product: Int64s = v * constants.multiplier + constants.addend - left_out
+        return product >> self.exponent
+
+
+@dataclass(frozen=True)
+class Steps:
+    """byte = the number of steps that v has reached. Right for anything, and long."""
+
+    accumulator_bytes: int
+    doubled: bool = False
+    signed: bool = False
+
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        line = f"byte = how many steps v has reached; sums of {self.accumulator_bytes} bytes"
+        return "; ".join([line, *(["sums twice the accumulators"] if self.doubled else [])])
+
+    def sums(self, constants: Constants) -> Int64s:
+        """Return v of each point."""
+        return constants.neuron.points - constants.offset
+
+    def bytes_of(self, constants: Constants) -> Int64s:
+        """Return the bytes for the neuron's points."""
+        v = self.sums(constants)
+        count = np.searchsorted(np.array(constants.steps), v, side="right")
+        return np.where((v >= 0) & (v < 1 << 8 * self.accumulator_bytes), count, WRONG)
+
+
+Form = Short | Long | Steps
+
+
+def with_edge(form: Form, constants: Constants) -> Constants:
+    """Return the constants with the points of an interval that decide beside its steps.
+
+    A form rises, but for some places; what is between two points of the same byte is decided by both of them only if
+    no such place is there. One is where v becomes FAR, from where on it is the highest byte; the last v before it is
+    added. Another is where accumulators become negative, if the form is split there: both sides are added.
+    """
+    neuron = constants.neuron
+    edges: Sequence[int] = ()
+    if isinstance(form, Short):
+        edges = (constants.offset + (FAR << form.before) - 1,)
+    elif isinstance(form, Long) and form.split:
+        edges = form.around_zero
+    return constants if neuron.listed else replace(constants, neuron=with_points(neuron, edges))
+
+
+def with_points(neuron: Neuron, added: Sequence[int]) -> Neuron:
+    """Return an interval's neuron with more accumulators among its points, those of them that can occur."""
+    inside = [at for at in added if neuron.points[0] < at < neuron.points[-1]]
+    points = np.union1d(neuron.points, np.array(inside, np.int64))
+    wanted = neuron.wanted[np.searchsorted(neuron.points, points, side="right") - 1]
+    return replace(neuron, points=points, wanted=wanted)
+
+
+def is_exact(form: Form, constants: Constants) -> bool:
+    """Whether the form gives every wanted byte; what saturates may give more, for the ceiling to cut."""
+    constants = with_edge(form, constants)
+    return bool(
+        np.array_equal(np.minimum(form.bytes_of(constants), _cut(constants)), constants.neuron.wanted)
+    )
+
+
+def _cut(constants: Constants) -> int:
+    neuron = constants.neuron
+    return neuron.top if neuron.saturates else BYTE
+
+
+def doubled(neuron: Neuron) -> Neuron:
+    """Return the neuron in sums that are twice as large, as FMULS makes them of the same weights."""
+    return replace(neuron, points=2 * neuron.points, bias=2 * neuron.bias, slope=neuron.slope / 2)

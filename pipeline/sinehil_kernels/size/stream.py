@@ -1,0 +1,160 @@
+"""The bytes that the loop reads, each row with the comment that stands above it in the assembly."""
+
+from collections.abc import Iterator
+from functools import singledispatch
+
+from sinehil_kernels.c_parts import harmless
+from sinehil_kernels.size.constants import Constants
+from sinehil_kernels.size.forms import Short, Steps
+from sinehil_kernels.size.long import Long
+from sinehil_kernels.size.loop import LAST_LAYER, Loop, padded
+
+Row = tuple[str, bytes]
+THROUGH_A_TABLE = 0x80
+NEVER = 0xFFFFFF
+
+
+def stream_rows(loop: Loop) -> list[Row]:
+    """Return the rows: layer by layer, neuron by neuron; then the tables."""
+    rows: list[Row] = []
+    tables: list[tuple[int, int]] = []  # row that points to a table, layer of the table
+    for number, layer in enumerate(loop.layers):
+        rows.append(_layer_row(loop, number))
+        for neuron in layer.neurons:
+            rows.append((_about(loop, number, neuron), _neuron_bytes(loop, number, neuron)))
+            if layer.table is not None:
+                tables.append((len(rows) - 1, number))
+    return _with_tables(loop, rows, tables)
+
+
+def form_places(loop: Loop) -> Iterator[int]:
+    """Yield for each neuron at which byte of the stream its form's constants begin, behind bias and weights."""
+    rows = iter(stream_rows(loop))
+    at = 0
+    for number, layer in enumerate(loop.layers):
+        at += len(next(rows)[1])
+        for neuron in layer.neurons:
+            yield at + len(_sum_bytes(loop, number, neuron))
+            at += len(next(rows)[1])
+
+
+def _with_tables(loop: Loop, rows: list[Row], users: list[tuple[int, int]]) -> list[Row]:
+    """Add the tables, each once, and to each row that uses one how far it is from the row's end."""
+    if not users:
+        return rows
+    lengths = [len(values) for _, values in rows]
+    for row, _ in users:
+        lengths[row] += 2
+    starts: dict[tuple[int, ...], int] = {}
+    end = sum(lengths)
+    appended: list[Row] = []
+    for row, number in users:
+        table = loop.layers[number].table
+        assert table is not None
+        if table not in starts:
+            starts[table] = end + sum(len(values) for _, values in appended)
+            appended.append((f"table after layer {number + 1}, by the stored byte", _table_bytes(table)))
+        distance = starts[table] - sum(lengths[: row + 1])
+        comment, values = rows[row]
+        rows[row] = comment, values + distance.to_bytes(2, "little")
+    return rows + appended
+
+
+def _table_bytes(table: tuple[int, ...]) -> bytes:
+    """Return the codes by stored byte as unsigned number: 0 to 127, then -128 to -1."""
+    return bytes(code & 0xFF for code in (*table[128:], *table[:128]))
+
+
+def _layer_row(loop: Loop, number: int) -> Row:
+    layer = loop.layers[number]
+    is_last = number == len(loop.layers) - 1 and number > 0
+    inputs = len(padded(loop, number, layer.neurons[0].neuron.weights))
+    count = len(layer.neurons) + LAST_LAYER * is_last
+    flag = THROUGH_A_TABLE if layer.table is not None else 0
+    living = "" if number == 0 else f" (living: {', '.join(map(str, layer.inputs))})"
+    about = (
+        f"layer {number + 1}, {harmless(layer.name)}: {inputs} inputs{living}, {len(layer.neurons)} neurons"
+    )
+    return about, bytes([inputs | flag, count])
+
+
+def _neuron_bytes(loop: Loop, number: int, constants: Constants) -> bytes:
+    values = _sum_bytes(loop, number, constants) + _form_bytes(loop.form, constants)
+    if loop.needs_top:
+        values += bytes([constants.neuron.top if constants.neuron.saturates else 255])
+    return values
+
+
+def _sum_bytes(loop: Loop, number: int, constants: Constants) -> bytes:
+    bias = constants.bias & (1 << 8 * loop.bias_bytes) - 1
+    weights = padded(
+        loop, number, constants.neuron.weights if number == 0 else constants.neuron.weights[::-1]
+    )
+    return bias.to_bytes(loop.bias_bytes, "little") + bytes(weight & 0xFF for weight in weights)
+
+
+@singledispatch
+def _form_bytes(form: object, constants: Constants) -> bytes:
+    raise TypeError(f"no stream for {form} and {constants}")
+
+
+@_form_bytes.register
+def _(form: Short, constants: Constants) -> bytes:
+    values = constants.multiplier.to_bytes(max(2, form.multiplier_bytes), "little")
+    if form.multiplier_bytes == 1:
+        return values[1:]
+    addend = bytes([constants.addend // form.addend_unit]) if form.addend else b""
+    return addend + values + _corrections(constants, form.accumulator_bytes) * form.corrections
+
+
+@_form_bytes.register
+def _(form: Long, constants: Constants) -> bytes:
+    addends = (constants.below, constants.addend) if form.split else (constants.addend,)
+    values = constants.zero.to_bytes(3, "little") if form.split else b""
+    for addend in addends:
+        values += addend.to_bytes(form.multiplier_bytes, "little")[
+            form.multiplier_bytes - form.addend_bytes :
+        ]
+    values += constants.multiplier.to_bytes(form.multiplier_bytes, "little")
+    return values + _corrections(constants, 3) * form.corrections
+
+
+def _corrections(constants: Constants, width: int) -> bytes:
+    values = b"".join(
+        place.to_bytes(width, "little") + bytes([added & 0xFF]) for place, added in constants.corrections
+    )
+    return bytes([len(constants.corrections)]) + values
+
+
+@_form_bytes.register
+def _(form: Steps, constants: Constants) -> bytes:
+    width = form.accumulator_bytes
+    steps = constants.steps or (NEVER & (1 << 8 * width) - 1,)
+    return bytes([len(steps)]) + b"".join(step.to_bytes(width, "little") for step in steps)
+
+
+def _about(loop: Loop, number: int, constants: Constants) -> str:
+    """Return what is proven of a neuron, and the constants that do it."""
+    neuron = constants.neuron
+    kind = "all that occur" if neuron.listed else "both sides of every step"
+    low, high = neuron.points[[0, -1]].tolist()
+    scale = "twice the accumulator" if loop.form.doubled else "accumulator"
+    proof = f"{scale} {low} to {high}, {len(neuron.points)} points ({kind})"
+    return f"layer {number + 1}, neuron {neuron.number}: {proof}; {'; '.join(_constants(loop, constants))}"
+
+
+def _constants(loop: Loop, constants: Constants) -> Iterator[str]:
+    form = loop.form
+    yield f"offset {constants.offset}, bias {constants.bias}"
+    if isinstance(form, Steps):
+        yield f"{len(constants.steps)} steps"
+    else:
+        yield f"* {constants.multiplier} >> {form.exponent}"
+    if constants.addend:
+        yield f"addend {constants.addend}"
+    if isinstance(form, Long) and form.split:
+        yield f"below 0 addend {constants.below}"
+    if constants.corrections:
+        yield f"{len(constants.corrections)} corrections"
+    if constants.neuron.floor != -128:
+        yield f"floor {constants.neuron.floor}"

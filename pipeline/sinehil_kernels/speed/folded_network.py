@@ -1,0 +1,157 @@
+"""What remains of a model once everything that is constant is folded away.
+
+Codes become bytes: ``byte = code - base`` with the lowest code that occurs as base, so that a resting ReLU neuron is 0
+and costs nothing. A neuron with one code on every input is a constant: it goes into the biases behind it and vanishes.
+So does one that nothing behind it looks at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sinehil.model.arithmetic import multipliers
+from sinehil.model.tflite import FullyConnected
+from sinehil_kernels.speed.lookup import Lookup
+from sinehil_kernels.value_ranges import Int64s, LayerReach, NeuronReach, Trace
+
+LOWEST_CODE = -128
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """One neuron that is computed.
+
+    ``weights`` are those of the stage's sources; ``bias`` is its accumulator when every source byte is 0.
+    ``accumulators`` [n] are its points (see reach), ``wanted`` [n] their bytes: code - ``base``, at most ``top``.
+    ``slope``: about how many codes one unit of the accumulator is worth. ``trace`` [n]: the accumulator on each
+    input code of the region, if there is one input.
+    """
+
+    number: int
+    weights: tuple[int, ...]
+    bias: int
+    accumulators: Int64s
+    wanted: Int64s
+    base: int
+    top: int
+    slope: float
+    trace: Int64s | None
+
+    @property
+    def can_rest(self) -> bool:
+        """Whether the byte can be 0 over a range of accumulators, as a ReLU neuron's is."""
+        return int((self.wanted == 0).sum()) > 1
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The lowest and the highest accumulator."""
+        return int(self.accumulators[0]), int(self.accumulators[-1])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer: its neurons that are computed, and how many inputs or neurons before it they look at."""
+
+    number: int
+    layer: FullyConnected
+    neurons: tuple[Neuron, ...]
+    constants: tuple[tuple[int, int], ...]  # neurons that always give one code: (number, code)
+    lookup: Lookup | None
+
+
+def lookups(layers: Sequence[LayerReach]) -> tuple[Lookup | None, ...]:
+    """Return the tables behind the layers, each for the raw codes that its computed neurons have."""
+    found: list[Lookup | None] = []
+    for number, (layer, alive) in enumerate(zip(layers, alive_neurons(layers), strict=True), 1):
+        if layer.table is None or not alive:
+            found.append(None)
+            continue
+        lowest = min(int(layer.neurons[j].codes.min()) for j in alive)
+        highest = max(int(layer.neurons[j].codes.max()) for j in alive)
+        codes = layer.table[lowest + 128 : highest + 129]
+        base = int(codes.min())
+        found.append(Lookup(f"table_{number}", lowest, base, bytes((codes - base).tolist())))
+    return tuple(found)
+
+
+def input_lookup(layers: Sequence[LayerReach]) -> Lookup | None:
+    """Return the table before the first layer, if there is one."""
+    table = layers[0].input_table
+    if table is None:
+        return None
+    base = int(table.min())
+    return Lookup("table_0", LOWEST_CODE, base, bytes((table - base).tolist()))
+
+
+def stages(layers: Sequence[LayerReach], tables: Sequence[Lookup | None]) -> tuple[Stage, ...]:
+    """Return the layers with what is computed in each; the sources of the first are all inputs."""
+    alive = alive_neurons(layers)
+    sources = list(range(layers[0].layer.weights.shape[1]))
+    at_rest = layers[0].inputs[:, 0]
+    found = []
+    for number, (layer, lookup) in enumerate(zip(layers, tables, strict=True)):
+        kept = tuple(_neuron(layer, j, sources, at_rest) for j in alive[number])
+        ends = layer.outputs.tolist()
+        fixed = tuple((j, low) for j, (low, high) in enumerate(ends) if low == high)
+        found.append(Stage(number + 1, layer.layer, kept, fixed, lookup))
+        sources, at_rest = alive[number], layer.outputs[:, 0].copy()
+        if lookup is not None:
+            at_rest[alive[number]] = lookup.base
+    return tuple(found)
+
+
+def alive_neurons(layers: Sequence[LayerReach]) -> list[list[int]]:
+    """Return the neurons to compute in each layer: those that vary and that something computed looks at."""
+    alive: list[list[int]] = []
+    looked_at: Int64s | None = None
+    for layer in reversed(layers):
+        varies = layer.outputs[:, 0] < layer.outputs[:, 1]
+        wanted = varies if looked_at is None else varies & (looked_at != 0)
+        alive.insert(0, np.flatnonzero(wanted).tolist())
+        looked_at = np.abs(layer.layer.weights[wanted].astype(np.int64)).sum(axis=0)
+    return alive
+
+
+def restricted(layers: Sequence[LayerReach], first: int, end: int) -> tuple[LayerReach, ...]:
+    """Return what a one-input model does on the codes u = first to end - 1 only."""
+    found, inputs = [], np.array([[first, end - 1]]) + LOWEST_CODE
+    for layer in layers:
+        assert layer.trace is not None
+        trace = Trace(
+            *(part[first:end] for part in (layer.trace.accumulators, layer.trace.raw, layer.trace.codes))
+        )
+        ends = np.stack([trace.codes.min(axis=0), trace.codes.max(axis=0)], axis=1)
+        neurons = tuple(map(_listed, trace.accumulators.T, trace.raw.T))
+        found.append(replace(layer, inputs=inputs, outputs=ends, neurons=neurons, trace=trace))
+        inputs = ends
+    return tuple(found)
+
+
+def _listed(accumulators: Int64s, codes: Int64s) -> NeuronReach:
+    values, first = np.unique(accumulators, return_index=True)
+    return NeuronReach(values, codes[first], listed=True)
+
+
+def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], at_rest: Int64s) -> Neuron:
+    """Return a neuron; ``at_rest`` [in]: the codes of its sources when their bytes are 0, and of constants."""
+    layer, found = found_layer.layer, found_layer.neurons[j]
+    weights = layer.weights[j].astype(np.int64)
+    base = int(found.codes.min())
+    trace = found_layer.trace
+    return Neuron(
+        number=j,
+        weights=tuple(weights[list(sources)].tolist()),
+        bias=int(layer.bias[j]) + int(weights @ (at_rest - layer.input.zero_point)),
+        accumulators=found.accumulators,
+        wanted=found.codes - base,
+        base=base,
+        top=_top(found_layer, found) - base,
+        slope=float(multipliers(layer)[j]),
+        trace=None if trace is None else trace.accumulators[:, j],
+    )
+
+
+def _top(layer: LayerReach, found: NeuronReach) -> int:
+    """Return the code at which the neuron is clamped, or the highest that occurs."""
+    return min(layer.highest, int(found.codes.max()))

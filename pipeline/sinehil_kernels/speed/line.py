@@ -1,0 +1,251 @@
+"""The first layer of a one-input model: each neuron's byte straight from u = x + 128, in 4 to 20 cycles.
+
+A neuron is a line in u there, rounded and clamped; all 256 points are known, so that short constants can be found for
+which one or two 8-bit products give every byte right. Where none are, the byte is found by comparisons of u.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinehil_kernels.avr.assembly import Assembly
+from sinehil_kernels.speed.folded_network import Neuron
+from sinehil_kernels.speed.registers import BYTE, FACTOR, INPUT, LOW, ZERO
+from sinehil_kernels.speed.steps import Steps
+from sinehil_kernels.value_ranges import Int64s
+
+Bools = NDArray[np.bool_]
+BYTE_VALUES, WORD = 256, 1 << 16
+MIRROR = 255
+ALWAYS = 0.05  # a neuron that rests on fewer of the codes is computed on all of them
+MAX_WHOLE, MAX_SHIFT, NEAREST_BYTES, NEAREST_WORDS = 4, 3, 6, 200
+CLAMP_CYCLES = 3
+SIGNS = {"plus": 1, "minus": -1}
+
+
+@dataclass(frozen=True)
+class Line:
+    """byte = (constant +- product +- 256 whole u) >> 8, then >> shift, all modulo 2^16.
+
+    ``kind``: "bare" product = u factor, constant 0, rising; "high" only its high byte counts; "word" all of it;
+    "plus" and "minus", rising, with product >> 8 besides; "two" factor has 16 bits: product = u fh + (u fl >> 8).
+    """
+
+    kind: str
+    falling: bool
+    whole: int
+    factor: int
+    shift: int
+    constant: int
+
+    @property
+    def cycles(self) -> int:
+        """What it costs."""
+        carries = self.kind == "two" and self.falling and self._low_sum_carries()
+        base = {"bare": 4, "high": 5, "word": 6 + self.falling, "plus": 8, "minus": 8, "two": 11}[self.kind]
+        return base + carries + self.whole + self.shift
+
+    def __call__(self, u: Int64s) -> Int64s:
+        """Return the bytes as the assembly computes them."""
+        sign = -1 if self.falling else 1
+        word = (self.constant + sign * (self._product(u) + BYTE_VALUES * self.whole * u)) % WORD
+        bytes_: Int64s = (word >> 8) >> self.shift
+        return bytes_
+
+    def _product(self, u: Int64s) -> Int64s:
+        if self.kind == "two":
+            return u * (self.factor >> 8) + (u * (self.factor & 0xFF) >> 8)
+        product = u * self.factor
+        if self.kind in SIGNS:
+            return product + SIGNS[self.kind] * (product >> 8)
+        return product & 0xFF00 if self.kind in ("bare", "high") else product
+
+    def _low_sum_carries(self) -> bool:
+        low, most = self.constant & 0xFF, 255 * (self.factor & 0xFF) >> 8
+        return low < most if self.falling else low + most > 255
+
+    def words(self) -> str:
+        """Return the form for a reader of the assembly."""
+        sign = "-" if self.falling else "+"
+        factor = f"{self.whole} + {self.factor}/{WORD if self.kind == 'two' else BYTE_VALUES}"
+        if self.kind in SIGNS:
+            factor += f" * {BYTE_VALUES + SIGNS[self.kind]}/{BYTE_VALUES}"
+        return f"({self.constant}/256 {sign} u * ({factor})) >> {self.shift} ({self.kind})"
+
+    def emit(self, assembly: Assembly) -> str:
+        """Write it; return the register of the byte."""
+        first, then = ("sub", "sbc") if self.falling else ("add", "adc")
+        low, high = self.constant & 0xFF, self.constant >> 8
+        in_two = self.kind == "two" and not self.falling
+        assembly.op("ldi", FACTOR, self.factor >> 8 if in_two else self.factor & 0xFF)
+        assembly.op("mul", INPUT, FACTOR)
+        if self.kind == "bare":
+            assembly.op("mov", BYTE, "r1")
+        elif self.kind == "high":
+            assembly.op("ldi", BYTE, high)
+            assembly.op(first, BYTE, "r1")
+        elif not self.falling:
+            self._emit_rising(assembly)
+        else:
+            assembly.op("ldi", LOW, low)
+            assembly.op("ldi", BYTE, high)
+            if self.kind == "two":
+                assembly.op(first, LOW, "r1")
+                if self._low_sum_carries():
+                    assembly.op(then, BYTE, ZERO)
+                assembly.op("ldi", FACTOR, self.factor >> 8)
+                assembly.op("mul", INPUT, FACTOR)
+            assembly.op(first, LOW, "r0")
+            assembly.op(then, BYTE, "r1")
+        for _ in range(self.whole):
+            assembly.op(first, BYTE, INPUT)
+        for _ in range(self.shift):
+            assembly.op("lsr", BYTE)
+        return BYTE
+
+    def _emit_rising(self, assembly: Assembly) -> None:
+        assembly.op("movw", LOW, "r0")
+        if self.kind in SIGNS:
+            assembly.op("add" if SIGNS[self.kind] > 0 else "sub", LOW, "r1")
+            assembly.op("adc" if SIGNS[self.kind] > 0 else "sbc", BYTE, ZERO)
+        assembly.op("subi", LOW, -self.constant & 0xFF)
+        assembly.op("sbci", BYTE, -self.constant >> 8 & 0xFF)
+        if self.kind == "two":
+            assembly.op("ldi", FACTOR, self.factor & 0xFF)
+            assembly.op("mul", INPUT, FACTOR)
+            assembly.op("add", LOW, "r1")
+            assembly.op("adc", BYTE, ZERO)
+
+
+@dataclass(frozen=True)
+class FirstByte:
+    """A first-layer neuron on the codes ``u`` [n]: where it is ``active`` [n], its form there, its clamp.
+
+    ``clamp``: None, or the first u that is clamped to ``top`` (rising) or the first that is not (falling).
+    ``mirrored``: all that is in 255 - u instead of u, so that a neuron which rests on high codes rises as well.
+    """
+
+    form: Line | Steps
+    u: Int64s
+    active: Bools
+    rising: bool
+    clamp: int | None
+    top: int
+    mirrored: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Say whether it is "always" active, or from a threshold ``up``, or ``down`` from it."""
+        return "always" if self.active.all() else "down" if self.mirrored else "up"
+
+    @property
+    def threshold(self) -> int:
+        """The first active u, or 255 - u where ``mirrored``."""
+        return int(self.u[self.active][0])
+
+    @property
+    def cycles(self) -> int:
+        """What it costs when active."""
+        if isinstance(self.form, Steps):
+            return 4 * len(self.form.starts).bit_length()
+        return self.form.cycles + CLAMP_CYCLES * (self.clamp is not None)
+
+    def emit(self, assembly: Assembly) -> str:
+        """Write it; return the register of the byte."""
+        if isinstance(self.form, Steps):
+            return self.form.emit(assembly, (INPUT,))
+        byte = self.form.emit(assembly)
+        if self.clamp is not None:
+            below = assembly.new_label("below")
+            assembly.op("cpi", INPUT, self.clamp)
+            assembly.op("brlo" if self.rising else "brsh", below)
+            assembly.op("ldi", byte, self.top)
+            assembly.label(below)
+        return byte
+
+
+def find_first_byte(neuron: Neuron, u: Int64s, can_rest: bool) -> FirstByte:
+    """Return the cheapest form that is right on every active one of the codes ``u`` [n], which its trace is of.
+
+    With ``can_rest`` those are the codes on which its byte is not 0, else all.
+    """
+    assert neuron.trace is not None
+    wanted = neuron.wanted[np.searchsorted(neuron.accumulators, neuron.trace)]
+    active = (wanted > 0) | (not can_rest)
+    if (~active).mean() < ALWAYS:
+        everywhere = _on(neuron, u, wanted, np.ones(len(u), np.bool_))
+        if isinstance(everywhere.form, Line) or active.all():
+            return everywhere
+    return _on(neuron, u, wanted, active)
+
+
+def _on(neuron: Neuron, u: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
+    rising = neuron.weights[0] > 0
+    mirrored = not rising and not active.all()
+    if mirrored:
+        u, wanted, active, rising = MIRROR - u[::-1], wanted[::-1], active[::-1], True
+    steps = Steps.through(u[active], wanted[active])
+    found = FirstByte(steps, u, active, rising, None, neuron.top, mirrored)
+    whole = _first_line(neuron, u[active], wanted[active], rising)
+    if whole is not None:
+        found = replace(found, form=whole)
+    below = active & (wanted < neuron.top)
+    clamped = u[active & ~below]
+    if below.any() and clamped.size:
+        line = _first_line(neuron, u[below], wanted[below], rising)
+        clamp = int(clamped[0]) if rising else int(clamped[-1]) + 1
+        if line is not None and (whole is None or line.cycles + CLAMP_CYCLES < whole.cycles):
+            found = replace(found, form=line, clamp=clamp)
+    return found
+
+
+def _first_line(neuron: Neuron, u: Int64s, wanted: Int64s, rising: bool) -> Line | None:
+    slope = abs(neuron.weights[0]) * neuron.slope
+    best: Line | None = None
+    for line in chain(_one_product(slope, u, wanted, rising), _two_products(slope, u, wanted, rising)):
+        if (best is None or line.cycles < best.cycles) and np.array_equal(line(u), wanted):
+            best = line
+    return best
+
+
+def _one_product(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[Line]:
+    for whole in range(int(slope) - 1, int(slope) + 1):
+        for shift in range(MAX_SHIFT + 1):
+            exact = round((slope - whole) * BYTE_VALUES * 2**shift)
+            if whole < 0 or whole > MAX_WHOLE or (whole and shift):
+                continue
+            for factor in range(max(0, exact - NEAREST_BYTES), min(256, exact + NEAREST_BYTES + 1)):
+                if rising:
+                    yield Line("bare", False, whole, factor, shift, 0)
+                for kind in ("high", "word", *(SIGNS if rising else ())):
+                    yield from _with_constant(Line(kind, not rising, whole, factor, shift, 0), u, wanted)
+
+
+def _two_products(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[Line]:
+    for whole in range(max(0, int(slope) - 1), min(int(slope), MAX_WHOLE) + 1):
+        exact = round((slope - whole) * WORD)
+        for factor in sorted(
+            range(max(0, exact - NEAREST_WORDS), min(WORD, exact + NEAREST_WORDS + 1)),
+            key=lambda value: abs(value - exact),
+        ):
+            yield from _with_constant(Line("two", not rising, whole, factor, 0, 0), u, wanted)
+
+
+def _with_constant(line: Line, u: Int64s, wanted: Int64s) -> Iterator[Line]:
+    """Yield the line with constants that put every u between wanted and wanted + 1, if there are any."""
+    grown = line._product(u) + BYTE_VALUES * line.whole * u
+    rest = -grown if line.falling else grown
+    unit = BYTE_VALUES << line.shift
+    low, high = int((wanted * unit - rest).max()), int((wanted * unit + unit - 1 - rest).min())
+    if low > high or (int(wanted.max()) + 1) * unit > WORD:
+        return
+    if line.kind == "high":
+        low = -(-low // 256) * 256
+        if low <= high:
+            yield replace(line, constant=low % WORD)
+        return
+    for constant in {low, (low + high) // 2, high}:
+        yield replace(line, constant=constant % WORD)

@@ -1,0 +1,215 @@
+"""Assembly of a requantisation: is the neuron at rest, what is its byte, is it clamped."""
+
+from collections.abc import Sequence
+
+from sinehil_kernels.avr.assembly import Assembly, Label
+from sinehil_kernels.speed.form16 import Form16
+from sinehil_kernels.speed.form24 import Form24
+from sinehil_kernels.speed.form32 import Form32
+from sinehil_kernels.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO, X, Z, is_upper
+from sinehil_kernels.speed.requantization import Requantization, Split, scratch
+from sinehil_kernels.speed.steps import Steps
+
+MOST_ASIDE_WORDS = 200  # not the long searches of a step function
+
+
+def emit_rest(
+    assembly: Assembly, plan: Requantization, u: Sequence[str], resting: str, mirrored: bool = False
+) -> None:
+    """Branch to ``resting`` if the neuron rests; ``mirrored``: INPUT is 255 - u of the input."""
+    if plan.rest == "codes":
+        first, end = plan.codes
+        if mirrored:
+            first, end = (None if bound is None else 256 - bound for bound in (end, first))
+        _rest_outside(assembly, first, end, resting)
+    elif plan.rest == "sign":
+        assembly.op("tst", u[-1])
+        assembly.op("brmi", resting)
+    elif plan.rest == "compare":
+        if is_upper(u[1]):
+            assembly.op("cpi", u[1], plan.from_high_byte)
+        else:
+            assembly.op("ldi", FACTOR, plan.from_high_byte)
+            assembly.op("cp", u[1], FACTOR)
+        assembly.op("brsh", resting)
+
+
+def _rest_outside(assembly: Assembly, first: int | None, end: int | None, resting: str) -> None:
+    if end is None:
+        assembly.op("cpi", INPUT, first or 0, note="rests by the input")
+        assembly.op("brlo", resting)
+        return
+    compared = INPUT
+    if first is not None:
+        compared = FACTOR
+        assembly.op("mov", FACTOR, INPUT)
+        assembly.op("subi", FACTOR, first)
+    assembly.op("cpi", compared, end - (first or 0), note="rests by the input")
+    assembly.op("brsh", resting)
+
+
+def emit_byte(assembly: Assembly, plan: Requantization, u: Sequence[str], top: int) -> str:
+    """Write form and clamp of an active neuron; return the register of the byte."""
+    beyond = assembly.new_label("beyond")
+    for accumulator, own in plan.exceptions:
+        _emit_exception(assembly, plan, u, accumulator - plan.offset, own, beyond)
+    if plan.limit is not None:
+        _emit_limit(assembly, plan, u, top, beyond)
+    if isinstance(plan.form, Split):
+        return _emit_split(assembly, plan.form, u, top)
+    byte = plan.form.emit(assembly, u)
+    if not isinstance(plan.form, Steps) and plan.largest > top:
+        _emit_clamp(assembly, plan, u, byte, top)
+    if plan.fallback is not None:
+        _emit_second_look(assembly, plan, plan.fallback, u, top, beyond)
+    assembly.label(beyond)
+    return byte
+
+
+def _emit_limit(assembly: Assembly, plan: Requantization, u: Sequence[str], top: int, beyond: str) -> None:
+    assert plan.limit is not None
+    within = assembly.new_label("within")
+    assembly.op("ldi", FACTOR, plan.limit & 0xFF, note="at the top from here on")
+    assembly.op("cp", u[1], FACTOR)
+    if plan.width == 3:
+        assembly.op("ldi", FACTOR, plan.limit >> 8)
+        assembly.op("cpc", u[2], FACTOR)
+    assembly.op("brlo", within)
+    assembly.op("ldi", byte_register(plan), top)
+    assembly.op("rjmp", beyond)
+    assembly.label(within)
+
+
+def _emit_exception(
+    assembly: Assembly, plan: Requantization, u: Sequence[str], value: int, byte: int, beyond: str
+) -> None:
+    other = assembly.new_label("other")
+    for index, register in enumerate(u):
+        assembly.op("ldi", FACTOR, value >> 8 * index & 0xFF, note="" if index else f"byte {byte} of its own")
+        assembly.op("cpc" if index else "cp", register, FACTOR)
+    assembly.op("brne", other)
+    assembly.op("ldi", byte_register(plan), byte)
+    assembly.op("rjmp", beyond)
+    assembly.label(other)
+
+
+def _emit_second_look(
+    assembly: Assembly,
+    plan: Requantization,
+    fallback: Requantization,
+    u: Sequence[str],
+    top: int,
+    beyond: str,
+) -> None:
+    """Write the test, and out of the way what is seldom needed, unless it is long."""
+    assert isinstance(plan.form, Form16)
+    look, aside = assembly.new_label("look"), assembly.beside()
+    for _ in range(plan.form.shift):
+        aside.op("lsr", u[1])
+        aside.op("ror", u[0])
+    _emit_with_scratch(aside, fallback, plan.offset, u, top)
+    assembly.op("cpi", LOW, plan.guard)
+    if aside.words > MOST_ASIDE_WORDS:
+        assembly.op("brsh", beyond)
+        assembly.items += aside.items
+    else:
+        assembly.op("brlo", look)
+        aside.op("rjmp", beyond)
+        assembly.aside += [Label(look), *aside.items]
+    assembly.aside += aside.aside
+
+
+def _emit_with_scratch(
+    assembly: Assembly, other: Requantization, offset: int, u: Sequence[str], top: int
+) -> None:
+    """Set BYTE as below; the registers that the form needs are saved, and u is moved where it has some of them."""
+    needed = [register for form in other.forms for register in scratch(form)]
+    moved = u
+    if set(needed) & set(u):
+        moved = [register for register in ("r20", "r21", *X, *Z) if register not in u][: len(u)]
+    kept = sorted({*needed, *moved} - set(u))
+    for register in kept:
+        assembly.op("push", register)
+    if moved is not u:
+        for register, byte in zip(moved, u, strict=True):
+            assembly.op("mov", register, byte)
+    _emit_other(assembly, other, offset, moved, top)
+    for register in reversed(kept):
+        assembly.op("pop", register)
+
+
+def _emit_split(assembly: Assembly, split: Split, u: Sequence[str], top: int) -> str:
+    negative, done = assembly.new_label("negative"), assembly.new_label("either")
+    assembly.op("tst", u[-1])
+    assembly.op("brmi", negative)
+    _emit_other(assembly, split.other, 0, u, top)
+    assembly.op("rjmp", done)
+    assembly.label(negative)
+    _emit_other(assembly, split.negative, 0, u, top)
+    assembly.label(done)
+    return BYTE
+
+
+def _emit_other(assembly: Assembly, other: Requantization, offset: int, u: Sequence[str], top: int) -> None:
+    """Set BYTE by a requantisation with an offset of its own, where u is less ``offset``."""
+    assembly.comment(f"u = accumulator - ({other.offset}): {other.form.words()}")
+    _subtract(assembly, u, other.offset - offset)
+    byte, rests = byte_register(other), assembly.new_label("rests")
+    if other.rest:
+        assembly.op("mov", byte, ZERO)
+        emit_rest(assembly, other, u[: other.width], rests)
+    emit_byte(assembly, other, u[: other.width], top)
+    assembly.label(rests)
+    if byte != BYTE:
+        assembly.op("mov", BYTE, byte)
+
+
+def _subtract(assembly: Assembly, u: Sequence[str], value: int) -> None:
+    if not value:
+        return
+    for index, register in enumerate(u):
+        byte = value >> 8 * index & 0xFF
+        if is_upper(register):
+            assembly.op("sbci" if index else "subi", register, byte)
+        else:
+            assembly.op("ldi", FACTOR, byte)
+            assembly.op("sbc" if index else "sub", register, FACTOR)
+
+
+def byte_register(plan: Requantization) -> str:
+    """Return the register that the byte comes in."""
+    return THIRD if isinstance(plan.form, Form24 | Form32) else BYTE
+
+
+def _emit_clamp(assembly: Assembly, plan: Requantization, u: Sequence[str], byte: str, top: int) -> None:
+    done = assembly.new_label("clamped")
+    if isinstance(plan.form, Form24) and plan.form.long and plan.largest > 255:
+        _clamp_word(assembly, byte, u[2], top, done)
+    elif plan.largest > 255:
+        _clamp_carry(assembly, byte, top, done)
+    else:
+        assembly.op("cpi", byte, top + 1)
+        assembly.op("brlo", done)
+    assembly.op("ldi", byte, top)
+    assembly.label(done)
+
+
+def _clamp_word(assembly: Assembly, byte: str, above: str, top: int, done: str) -> None:
+    if top == 255:
+        assembly.op("tst", above)
+        assembly.op("breq", done)
+    else:
+        assembly.op("cpi", byte, top + 1)
+        assembly.op("cpc", above, ZERO)
+        assembly.op("brlo", done)
+
+
+def _clamp_carry(assembly: Assembly, byte: str, top: int, done: str) -> None:
+    if top == 255:
+        assembly.op("brcc", done)
+        return
+    above = assembly.new_label("above")
+    assembly.op("brcs", above)
+    assembly.op("cpi", byte, top + 1)
+    assembly.op("brlo", done)
+    assembly.label(above)

@@ -1,0 +1,43 @@
+"""What the other ways to quantise the same model would come to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sinehil.model.interpreters import LitertOracle
+from sinehil.model.tflite import parse_quantized_model
+from sinehil_pipeline.config import QuantizationRecipe, Recipe
+from sinehil_pipeline.conversion.convert import FORMS, TfliteFiles, convert_as
+from sinehil_pipeline.data.samples import Float32s, Float64s, target_of
+from sinehil_pipeline.training.curves import fixed_order_y, grid_x, target_y
+
+
+@dataclass(frozen=True)
+class MeasuredForm:
+    """The size of a file in one form; over the page's grid, its largest distance from the target or float model."""
+
+    form: QuantizationRecipe
+    bytes: int
+    max_distance: float
+
+
+def measure_forms(
+    recipe: Recipe, weights: Sequence[Float32s], files: TfliteFiles
+) -> tuple[MeasuredForm, ...]:
+    """Convert to each form, except the one that is there already, and let the interpreter run the results."""
+    x, target = grid_x(recipe), target_of(recipe)
+    float_y = fixed_order_y(weights, x, recipe.final.activation).astype(np.float64)
+    reference = float_y if target is None else target_y(target, x)
+
+    def measured(form: QuantizationRecipe) -> MeasuredForm:
+        ours = form == recipe.quantization
+        data = files.quantized if ours else convert_as(recipe, weights, form)
+        return MeasuredForm(form, len(data), _max_distance(data, x, reference))
+
+    return tuple(map(measured, FORMS))
+
+
+def _max_distance(data: bytes, x: Float32s, reference: Float64s) -> float:
+    oracle = LitertOracle(parse_quantized_model(data, "a form of the model"))
+    return float(np.abs(oracle.predict(x) - reference).max())

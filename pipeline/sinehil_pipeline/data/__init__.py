@@ -1,0 +1,1 @@
+"""Samples: generated from a noisy target function, or read from a CSV file."""

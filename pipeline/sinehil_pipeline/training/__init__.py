@@ -1,0 +1,1 @@
+"""Both trainers, their optimizers and initial weights, and the quality gate."""
