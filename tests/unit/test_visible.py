@@ -43,7 +43,7 @@ def test_errors_are_shown_as_text(
     def failing(*_: object, **__: object) -> int:
         raise error
 
-    monkeypatch.setattr("sinehil.cli.app", failing)
+    monkeypatch.setattr("sinehil.cli._invoke", failing)
     assert _run(["ports"]) == error.exit_code
     captured = capsys.readouterr().err
     assert safe(captured) and "\\x1b]0;owned\\x07" in captured
