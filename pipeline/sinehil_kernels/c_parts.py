@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.model.arithmetic import LITERT
+from sinehil.model.arrays import AnyArray
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.generated import SHAPE_FILE
 from sinehil_kernels.identity import float_constants
@@ -124,7 +124,7 @@ def harmless(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_:;. -]", "_", name)
 
 
-def table(name: str, values: NDArray[np.generic]) -> str:
+def table(name: str, values: AnyArray) -> str:
     """Return the definition of an array in flash."""
     texts = [str(value) for value in values.ravel().tolist()]
     if values.dtype == np.uint32:

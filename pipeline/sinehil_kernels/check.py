@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.errors import ToolError
 from sinehil.model.arithmetic import arithmetic_of
+from sinehil.model.arrays import AnyArray, Codes, Float32s
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.probes import exhaustive_floats
@@ -14,9 +14,8 @@ from sinehil_kernels.avr.assembly import Program
 from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.generated import GeneratedKernel
 from sinehil_kernels.native_kernel import HostKernel
-from sinehil_kernels.trial_inputs import SEED, Codes, sample_codes
+from sinehil_kernels.trial_inputs import SEED, sample_codes
 
-Float32s = NDArray[np.float32]
 SAMPLES = 2000  # of a model with several inputs
 SIMULATED_CYCLES, CYCLES_PER_WEIGHT, FEWEST_SAMPLES = (
     3_000_000,
@@ -75,7 +74,7 @@ def _affordable(model: QuantizedModel) -> int:
     return int(np.clip(SIMULATED_CYCLES // (2 * CYCLES_PER_WEIGHT * weights), FEWEST_SAMPLES, SAMPLES))
 
 
-def _require_equal(found: NDArray[np.generic], expected: NDArray[np.generic], what: str) -> None:
+def _require_equal(found: AnyArray, expected: AnyArray, what: str) -> None:
     different = np.any(found != expected, axis=1)
     _require(not different.any(), f"{np.count_nonzero(different)} of {len(different)} {what}")
 

@@ -3,14 +3,12 @@
 import ctypes
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import AnyArray, Codes, Float32s
 from sinehil.native.library import compile_library
 from sinehil_kernels.avr.sources import host_code
 from sinehil_kernels.generated import ASSEMBLY_FILE, GeneratedKernel
 
-Codes = NDArray[np.int8]
-Float32s = NDArray[np.float32]
 SKETCH_FILES = ("crc32.c", "float_io.c")  # what a kernel calls
 
 LOOPS = """\
@@ -68,7 +66,7 @@ class HostFunctions:
         function.restype = ctypes.c_uint32
         return int(function())
 
-    def _call(self, name: str, source: NDArray[np.generic], result: NDArray[np.generic], count: int) -> None:
+    def _call(self, name: str, source: AnyArray, result: AnyArray, count: int) -> None:
         function = self._library[name]
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
         function.restype = None

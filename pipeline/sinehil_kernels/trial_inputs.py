@@ -1,13 +1,12 @@
 """The input codes on which kernels are tried on this machine."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.probes import all_codes
 from sinehil.verify.sampled_inputs import MIN_SAMPLES, sampled_codes
 
-Codes = NDArray[np.int8]
 SEED = 137
 FLAT = 5  # samples that are alike in every input or alternate, the first ones of sampled_codes
 

@@ -9,13 +9,12 @@ everywhere.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.errors import ArtefactError
 from sinehil.model.arithmetic import Arithmetic, accumulate, arithmetic_of
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import FullyConnected, Lookup, QuantizedModel
 
-Int64s = NDArray[np.int64]
 ALL_CODES = np.arange(-128, 128, dtype=np.int64)
 
 

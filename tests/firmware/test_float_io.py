@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+
+from sinehil.model.arrays import Codes, Float32s, Int64s
 
 HERE = Path(__file__).parent
 SKETCH = HERE.parents[1] / "arduino_sketch"
 ZERO_POINTS = [-128, -127, -3, -1, 0, 1, 64, 127]
-Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return library
 
 
-def codes(library: ctypes.CDLL, rule: str, scaled: Floats, zero_point: int) -> NDArray[np.int8]:
+def codes(library: ctypes.CDLL, rule: str, scaled: Float32s, zero_point: int) -> Codes:
     result = np.empty(len(scaled), np.int8)
     function = getattr(library, rule)
     function(
@@ -38,12 +38,12 @@ def codes(library: ctypes.CDLL, rule: str, scaled: Floats, zero_point: int) -> N
     return result
 
 
-def half_even(scaled: Floats, zero_point: int) -> NDArray[np.int64]:
+def half_even(scaled: Float32s, zero_point: int) -> Int64s:
     exact = np.nan_to_num(scaled.astype(np.float64), nan=1e9)
     return np.clip(np.rint(np.clip(exact, -1e9, 1e9)) + zero_point, -128, 127).astype(np.int64)
 
 
-def half_away(scaled: Floats, zero_point: int) -> NDArray[np.int64]:
+def half_away(scaled: Float32s, zero_point: int) -> Int64s:
     exact = scaled.astype(np.float64)
     beyond = ~(np.abs(exact) < 2.0**31)
     inside = np.where(beyond, 0, exact)
@@ -55,7 +55,7 @@ def half_away(scaled: Floats, zero_point: int) -> NDArray[np.int64]:
 RULES = {"half_even": half_even, "half_away": half_away}
 
 
-def probes() -> Floats:
+def probes() -> Float32s:
     """Every multiple of a quarter up to 600 with its neighbours, powers of two, the edges, and a million patterns."""
     quarters = np.arange(-2400, 2401, dtype=np.float32) / 4
     powers = np.float32(2.0) ** np.arange(-126, 128, dtype=np.float32)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sinehil.model.arrays import Codes, Float32s, Int64s
 
 HERE = Path(__file__).parent
 SKETCH = HERE.parents[1] / "arduino_sketch"
@@ -20,10 +21,10 @@ CYCLE_LIMIT = 500_000_000
 
 @dataclass(frozen=True)
 class AvrRun:
-    codes: NDArray[np.int8]  # [n, outputs]
-    y: NDArray[np.float32]  # [n, outputs]
+    codes: Codes  # [n, outputs]
+    y: Float32s  # [n, outputs]
     weights_crc32: int
-    cycles: NDArray[np.int64]  # per inference of a code, net of what counting costs
+    cycles: Int64s  # per inference of a code, net of what counting costs
 
 
 def call(*command: object) -> None:
@@ -62,8 +63,8 @@ def compile_shared(folder: Path) -> list[Path]:
 def flash_image(
     sources: Mapping[str, str],
     outputs: int,
-    x_q: NDArray[np.int8],
-    x: NDArray[np.float32],
+    x_q: Codes,
+    x: Float32s,
     folder: Path,
     shared: list[Path],
 ) -> Path:

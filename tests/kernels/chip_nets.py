@@ -23,11 +23,11 @@ from pathlib import Path
 
 import numpy as np
 from avr_tools import AvrRun, build_simulator, compile_shared, flash_image, run_image
-from numpy.typing import NDArray
 from random_nets import any_net
 
 from sinehil.errors import ArtefactError
 from sinehil.model.arithmetic import ORACLES
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels import GeneratedKernel, generate_kernel
@@ -110,9 +110,7 @@ def chip_difference(kernel: GeneratedKernel, model: QuantizedModel) -> str | Non
     return cycle_difference(kernel, model, x_q, run)
 
 
-def cycle_difference(
-    kernel: GeneratedKernel, model: QuantizedModel, x_q: NDArray[np.int8], run: AvrRun
-) -> str | None:
+def cycle_difference(kernel: GeneratedKernel, model: QuantizedModel, x_q: Codes, run: AvrRun) -> str | None:
     """Return how the chip's cycles differ from those in ``Machine`` and in ``figures``, or None."""
     if kernel.program is None or kernel.figures is None:
         return None
@@ -126,9 +124,7 @@ def cycle_difference(
     return None
 
 
-def run_on_chip(
-    kernel: GeneratedKernel, model: QuantizedModel, x_q: NDArray[np.int8], x: NDArray[np.float32]
-) -> AvrRun:
+def run_on_chip(kernel: GeneratedKernel, model: QuantizedModel, x_q: Codes, x: Float32s) -> AvrRun:
     tools = Path(_tools().name)
     with tempfile.TemporaryDirectory(prefix="sinehil-chip-") as folder:
         shared = [tools / "crc32.o", tools / "float_io.o"]

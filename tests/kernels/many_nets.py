@@ -21,11 +21,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from random_nets import any_net
 
 from sinehil.base.resources import resource
 from sinehil.model.arithmetic import ORACLES
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels import GeneratedKernel, generate_kernel
@@ -56,8 +56,8 @@ class Trial:
 
     seed: int
     kernel: GeneratedKernel
-    codes: tuple[NDArray[np.int8], NDArray[np.int8]]  # [n, inputs], [n, outputs]
-    floats: tuple[NDArray[np.float32], NDArray[np.float32]]
+    codes: tuple[Codes, Codes]  # [n, inputs], [n, outputs]
+    floats: tuple[Float32s, Float32s]
 
     @property
     def question(self) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Float32s, Int32s
 from sinehil.model.tflite import Quantization, QuantizedModel, parse_quantized_model
 from sinehil_kernels import GeneratedKernel
 from sinehil_kernels.generated import C_FILE
@@ -26,9 +27,9 @@ ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU6": 3}
 
 @dataclass(frozen=True)
 class Layer:
-    weights: NDArray[np.int8]
-    bias: NDArray[np.int32] | None
-    weight_scales: NDArray[np.float32]  # one, or one per neuron
+    weights: Codes
+    bias: Int32s | None
+    weight_scales: Float32s  # one, or one per neuron
     output: Quantization
     activation: str
     name: str = ""
@@ -116,7 +117,7 @@ class _Builder:
             self.tensors[index].shapeSignature = [-1, *shape[1:]]
         return index
 
-    def constant(self, name: str, kind: int, values: NDArray[Any], scales: NDArray[np.float32] | None) -> int:
+    def constant(self, name: str, kind: int, values: NDArray[Any], scales: Float32s | None) -> int:
         index = self.tensor(name, kind, list(values.shape), scales)
         self.tensors[index].buffer = self._buffer(values.tobytes())
         return index

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 from models import Layer, Net, Reshape, Table
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Float64s
 from sinehil.model.tflite import Quantization
 
-Float64s = NDArray[np.float64]
 SIX: dict[str, Any] = {"x_range": (-40, 40), "spare": 1.5}  # neurons reach 6, and 6 has a code below 127
 
 

@@ -5,13 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 from models import Layer, Net, Table
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Float64s, Int32s, Int64s
 from sinehil.model.tflite import Quantization
 from sinehil.model.tflite.limits import MAX_TABLE_SCALE, MIN_TABLE_SCALE
 
-Int64s = NDArray[np.int64]
-Float64s = NDArray[np.float64]
 Random = np.random.Generator
 
 SAMPLES = 256
@@ -71,7 +69,7 @@ def _some_codes(random: Random, inputs: int) -> Int64s:
     return random.integers(-128, 128, (SAMPLES, inputs))
 
 
-def _weights(random: Random, inputs: int, outputs: int) -> NDArray[np.int8]:
+def _weights(random: Random, inputs: int, outputs: int) -> Codes:
     shape = (outputs, inputs)
     kind = random.choice(["normal", "normal", "normal", "even", "sparse", "extreme", "tiny"])
     if kind == "even":
@@ -84,9 +82,7 @@ def _weights(random: Random, inputs: int, outputs: int) -> NDArray[np.int8]:
     return np.where(random.random(shape) < (0.8 if kind == "sparse" else 0), 0, normal).astype(np.int8)
 
 
-def _layer(
-    random: Random, weights: NDArray[np.int8], before: Quantization, codes: Int64s
-) -> tuple[Layer, Int64s]:
+def _layer(random: Random, weights: Codes, before: Quantization, codes: Int64s) -> tuple[Layer, Int64s]:
     """Return a layer whose scales fit ``codes`` more or less, and about what it makes of them."""
     activation = str(random.choice(["NONE", "RELU", "RELU", "RELU6"]))
     sums = (codes - before.zero_point) @ weights.astype(np.int64).T
@@ -114,7 +110,7 @@ def _layer(
     return Layer(weights, bias, scales.astype(np.float32), output, activation), results
 
 
-def _bias(random: Random, sums: Int64s) -> NDArray[np.int32] | None:
+def _bias(random: Random, sums: Int64s) -> Int32s | None:
     """Return none; kinks where the codes are; kinks anywhere; or some so large that they alone decide."""
     kind = random.choice(["none", "fitted", "fitted", "fitted", "any", "saturating"])
     if kind == "none":

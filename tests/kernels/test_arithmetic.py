@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from models import Layer, Net
 from nets import deep_net, random_net, variety, wider_variety
-from numpy.typing import NDArray
 
 from sinehil.errors import ExitCode, UsageError
 from sinehil.model.arithmetic import (
@@ -18,6 +17,7 @@ from sinehil.model.arithmetic import (
     dequantize,
     multipliers,
 )
+from sinehil.model.arrays import Codes
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import Quantization, QuantizedModel
 from sinehil.verify.probes import all_codes
@@ -32,7 +32,7 @@ def model(request: pytest.FixtureRequest) -> QuantizedModel:
     return EVERY[request.param].model()
 
 
-def codes_for(model: QuantizedModel) -> NDArray[np.int8]:
+def codes_for(model: QuantizedModel) -> Codes:
     """All codes of one input; of several, both corners and random ones."""
     if model.inputs == 1:
         return all_codes().reshape(-1, 1)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from chains import chain_net
 from models import Layer, Net
-from numpy.typing import NDArray
 
 from sinehil.errors import ToolError
 from sinehil.model.arithmetic import ORACLES, arithmetic_of
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import Quantization, QuantizedModel
 from sinehil_kernels import generate_kernel
 from sinehil_kernels.avr.assembly import Assembly, Instruction, Program
@@ -35,7 +35,6 @@ from sinehil_kernels.speed.program import unrolled
 from sinehil_kernels.speed.stage_plan import plan
 from sinehil_kernels.value_ranges import reach
 
-Int64s = NDArray[np.int64]
 LARGE, NEURONS, SEEDS = 127, 4, 12
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from random_nets import any_net
 
 from sinehil.model.arithmetic import ORACLES, arithmetic_of
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import FullyConnected
 from sinehil_kernels.portable.layer_plan import Form, LayerPlan, plan_layers
 from sinehil_kernels.portable.oracle_requantization import Own
@@ -25,7 +25,6 @@ from sinehil_kernels.portable.requantization import (
 )
 from sinehil_kernels.value_ranges import NeuronReach, reach
 
-Int64s = NDArray[np.int64]
 LISTED = 300_000
 ALL = [*SHORT, WORD, *LONG]
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from chains import chain_net
 from models import Layer, Net
-from numpy.typing import NDArray
 from random_nets import any_net
 from test_portable_forms import oracle_codes
 
 from sinehil.model.arithmetic import ORACLES, arithmetic_of
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import Quantization, QuantizedModel
 from sinehil_kernels import generate_kernel
 from sinehil_kernels.avr.machine import Machine
@@ -23,7 +23,6 @@ from sinehil_kernels.size.loop_network import living_network
 from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.value_ranges import LayerReach, reach
 
-Int64s = NDArray[np.int64]
 LISTED = 3_000_000
 SATURATING = (0, 1, 5, 7, 13, 14)  # some came out wrong when only the steps were looked at
 

@@ -10,12 +10,12 @@ from avr_tools import assembled
 from chains import chain_net
 from models import Net
 from nets import variety
-from numpy.typing import NDArray
 from random_nets import any_net
 from tests.conftest import Cli
 
 from sinehil.errors import ArtefactError, ToolError
 from sinehil.model.arithmetic import ORACLES, arithmetic_of
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import QuantizedModel, parse_quantized_model
 from sinehil_kernels import GeneratedKernel, generate_kernel
 from sinehil_kernels.avr.assembly import Instruction, Program
@@ -28,7 +28,6 @@ from sinehil_kernels.speed.stage_plan import plan
 from sinehil_kernels.speed.steps import Steps
 from sinehil_kernels.value_ranges import reach
 
-Codes = NDArray[np.int64]
 TOO_LARGE = {"wide 50", "wide 51", "wide 52"}
 ONE_INPUT = {name: net for name, net in variety().items() if name not in TOO_LARGE}
 SHAPES: dict[str, Net] = {
@@ -47,11 +46,11 @@ def speed(model: QuantizedModel, oracle: str = "litert") -> GeneratedKernel:
     return generate_kernel(model, oracle, "speed")
 
 
-def infer_codes(model: QuantizedModel, inputs: Codes, oracle: str = "litert") -> Codes:
+def infer_codes(model: QuantizedModel, inputs: Int64s, oracle: str = "litert") -> Int64s:
     return arithmetic_of(oracle).infer_codes(model, inputs)
 
 
-def assert_exact(model: QuantizedModel, program: Program, inputs: Codes, oracle: str = "litert") -> None:
+def assert_exact(model: QuantizedModel, program: Program, inputs: Int64s, oracle: str = "litert") -> None:
     machine = Machine(program)
     found = [machine.call(x_q, model.outputs).y_q for x_q in inputs.tolist()]
     np.testing.assert_array_equal(found, infer_codes(model, inputs, oracle))
@@ -116,7 +115,7 @@ def test_models_of_several_inputs_take_at_most_13_cycles_an_executed_product(sha
     assert cycles <= (OF_BOUND * bound if shape in FEW_PRODUCTS else 13)
 
 
-def executed_products(model: QuantizedModel, codes: Codes) -> float:
+def executed_products(model: QuantizedModel, codes: Int64s) -> float:
     """Count weights other than 0 whose source is not at its zero point, mean over the inputs."""
     total = 0
     at = codes

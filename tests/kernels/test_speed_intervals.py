@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from random_nets import any_net
 from test_portable_forms import oracle_codes
 from test_size_intervals import saturating_net
 
 from sinehil.model.arithmetic import ORACLES
+from sinehil.model.arrays import Bools, Int64s
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.avr.machine import Machine
@@ -24,7 +24,6 @@ from sinehil_kernels.speed.stage_plan import PlannedNeuron, plan
 from sinehil_kernels.speed.steps import Steps
 from sinehil_kernels.value_ranges import LayerReach, reach
 
-Int64s = NDArray[np.int64]
 LISTED = 3_000_000
 WRONG = -1
 
@@ -143,7 +142,7 @@ def test_the_assembly_gives_what_the_plan_does(oracle: str) -> None:
     assert noticed > 0.8 * neurons  # negative control; the others have few bytes but 0 and the top
 
 
-def undecided(forms: Sequence[Requantization], at: Int64s) -> NDArray[np.bool_]:
+def undecided(forms: Sequence[Requantization], at: Int64s) -> Bools:
     """Say of which accumulators all forms have a low byte below their guards."""
     found = np.ones(at.shape, np.bool_)
     for look in forms:

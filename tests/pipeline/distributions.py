@@ -1,11 +1,10 @@
 """Whether two samples come from one distribution: the Kolmogorov-Smirnov distance under permutation."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sinehil.model.arrays import Float64s
 
 PERMUTATIONS = 5000
-
-Float64s = NDArray[np.float64]
 
 
 def ks_distance(a: Float64s, b: Float64s) -> float:

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sinehil.model.arrays import Float32s
 from sinehil.model.interpreters import LitertOracle
 from sinehil.model.tflite import QuantizedModel, parse_quantized_model
 from sinehil_kernels import check_kernel, generate_kernel
 from sinehil_pipeline.config import QuantizationRecipe
 from sinehil_pipeline.conversion.convert import convert, representative_x
 from sinehil_pipeline.conversion.interpret import run_interpreter
-from sinehil_pipeline.data.samples import Float32s, make_dataset
+from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe, parse_override
 
 BOOK = load_recipe("book")

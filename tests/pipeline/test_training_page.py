@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from tests.html_page import HOSTILE, PHONE_WIDTH, Page, chromium, on_a_phone
 from training_runs import Recorder, Run
 
 from sinehil.base.manifest import read_manifest
+from sinehil.model.arrays import Float32s, Float64s
 from sinehil.model.tflite import load_quantized_model
 from sinehil.report.number_text import float32_text
 from sinehil_kernels import generate_kernel
@@ -25,8 +25,6 @@ from sinehil_pipeline.run import train
 from sinehil_pipeline.training.curves import drawable, fixed_order_y, grid_x
 
 BOOK = load_recipe("book")
-
-Points = NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +120,7 @@ def test_sizes_are_those_of_the_files_and_of_true_conversions(book_run: Run, row
     ]
 
 
-def path_points(source: str, figure: str, css: str) -> Points:
+def path_points(source: str, figure: str, css: str) -> Float64s:
     """Read a drawn curve back in data units, shape [n, 2], by the picture's own ticks."""
     picture = source[source.index(f'aria-labelledby="{figure}-t') :].partition("</svg>")[0]
     path = re.search(rf'<path class="{css}" d="([^"]+)"', picture)
@@ -138,7 +136,7 @@ def path_points(source: str, figure: str, css: str) -> Points:
     return np.stack([line(column) for line, column in zip(lines, drawn.T, strict=True)], axis=1)
 
 
-def worst_beside(points: Points, y: NDArray[np.float32]) -> float:
+def worst_beside(points: Float64s, y: Float32s) -> float:
     """Return how far drawn errors are from those of ``y`` over the grid, at most."""
     x = grid_x(BOOK).astype(np.float64)
     nearest = np.abs(points[:, :1] - x).argmin(axis=1)

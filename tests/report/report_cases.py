@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.targets import FROM_A_FILE, NO_MANIFEST, TARGETS, Aim
 from sinehil.verify.mode import Mode
 from sinehil.verify.result import (
@@ -22,12 +22,10 @@ from sinehil.verify.result import (
 IN_SCALE, IN_ZERO = np.float32(2 * np.pi / 255), -128
 OUT_SCALE, OUT_ZERO = np.float32(2.2 / 255), 3
 SHA = "5f1c" * 16
-Floats = NDArray[np.float32]
-Codes = NDArray[np.int8]
 ALL_CODES: Codes = np.arange(-128, 128).astype(np.int8)
 
 
-def quantize(x: Floats) -> Codes:
+def quantize(x: Float32s) -> Codes:
     """LiteRT's rule, written here a second time so that the report is not held against itself."""
     with np.errstate(all="ignore"):
         steps = np.rint(x * (np.float32(1) / IN_SCALE)).astype(np.float64) + IN_ZERO
@@ -47,11 +45,11 @@ def wrong_net(codes: Codes) -> Codes:
     return np.clip(net(codes).astype(np.int16) - bump, -128, 127).astype(np.int8)
 
 
-def dequantize(codes: Codes) -> Floats:
+def dequantize(codes: Codes) -> Float32s:
     return ((codes.astype(np.int32) - OUT_ZERO).astype(np.float32) * OUT_SCALE).astype(np.float32)
 
 
-def neighbours_of_steps() -> Floats:
+def neighbours_of_steps() -> Float32s:
     found: list[np.float32] = []
     for code in range(-128, 127):
         x = np.float32((code - IN_ZERO + 0.5) * IN_SCALE)
@@ -63,7 +61,7 @@ def neighbours_of_steps() -> Floats:
     return np.array(found, dtype=np.float32)
 
 
-def special_values() -> Floats:
+def special_values() -> Float32s:
     info = np.finfo(np.float32)
     positive = np.array([0, info.smallest_subnormal, info.tiny, info.max, np.inf, np.nan], dtype=np.float32)
     return np.concatenate([positive, -positive])
@@ -116,7 +114,7 @@ def several_outputs(device=mixed) -> VerifyResult:  # type: ignore[no-untyped-de
     return _of_shape(samples_of(FloatComparison(x, *map(dequantize, of_one)), codes), 1, 3, seed=None)
 
 
-def real(codes: Codes) -> Floats:
+def real(codes: Codes) -> Float32s:
     return ((codes.astype(np.int32) - IN_ZERO).astype(np.float32) * IN_SCALE).astype(np.float32)
 
 
@@ -154,7 +152,7 @@ def with_device_y(result: VerifyResult, changes: dict[int, float]) -> VerifyResu
     return replace(result, floats=replace(result.floats, device_y=device_y))
 
 
-def _result(mode: Mode, x: Floats, device, codes: CodeComparison | None) -> VerifyResult:  # type: ignore[no-untyped-def]
+def _result(mode: Mode, x: Float32s, device, codes: CodeComparison | None) -> VerifyResult:  # type: ignore[no-untyped-def]
     x_q = quantize(x)
     floats = FloatComparison(x, dequantize(device(x_q)), dequantize(net(x_q)))
     inside = (x >= 0) & (x <= np.float32(2 * np.pi))

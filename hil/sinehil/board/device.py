@@ -14,6 +14,7 @@ from sinehil.board.protocol import Frame, MessageType
 from sinehil.board.protocol.frame import FLOAT_BYTES
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError
+from sinehil.model.arrays import Codes, Float32s
 
 HANDSHAKE_S = 5.0  # bootloader second, start-up and a slow host together
 
@@ -82,7 +83,7 @@ class Device:
         """Return what the board sends back for ``payload``."""
         return self._ask(MessageType.ECHO, [payload])[0]
 
-    def infer_floats(self, x: NDArray[np.float32], progress: Progress | None = None) -> NDArray[np.float32]:
+    def infer_floats(self, x: Float32s, progress: Progress | None = None) -> Float32s:
         """Return the board's y for ``x``, float32, NaN payloads included.
 
         x is [n] for a model with one input, else [n, inputs]; y likewise [n] or [n, outputs]. ``progress`` is called
@@ -91,7 +92,7 @@ class Device:
         data = self._infer(MessageType.INFER_F32, x.astype("<f4").tobytes(), FLOAT_BYTES, progress)
         return self._shaped(np.frombuffer(data, dtype="<f4").astype(np.float32))
 
-    def infer_codes(self, x_q: NDArray[np.int8], progress: Progress | None = None) -> NDArray[np.int8]:
+    def infer_codes(self, x_q: Codes, progress: Progress | None = None) -> Codes:
         """Return the board's output codes for the input codes, int8; shapes and ``progress`` as for infer_floats."""
         return self._shaped(
             np.frombuffer(self._infer(MessageType.INFER_I8, x_q.tobytes(), 1, progress), dtype=np.int8)
@@ -103,7 +104,7 @@ class Device:
             MessageType.BENCH, first_q.to_bytes(1, "little", signed=True) + bytes([count]), count
         )
 
-    def bench_codes(self, x_q: NDArray[np.int8]) -> Iterator[protocol.BenchReply]:
+    def bench_codes(self, x_q: Codes) -> Iterator[protocol.BenchReply]:
         """Yield the cycles of the inferences for codes [n, inputs] of a model with several inputs, a few at a time."""
         for chunk in self._chunks(x_q.tobytes(), 1, alone=True):
             yield self._bench(MessageType.BENCH_I8, chunk, len(chunk) // self.inputs)

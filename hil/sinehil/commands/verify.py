@@ -12,7 +12,8 @@ from sinehil.errors import ExitCode, UsageError
 from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
-    from sinehil.model.targets import Float32s, Target
+    from sinehil.model.arrays import Float32s
+    from sinehil.model.targets import Target
     from sinehil.model.tflite import QuantizedModel
     from sinehil.verify.result import VerifyResult
     from sinehil.verify.verification import Sample

@@ -5,16 +5,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.base.quiet import quiet_stderr
 from sinehil.errors import ArtefactError, ToolError
 from sinehil.model.arithmetic import arithmetic_of, dequantize
+from sinehil.model.arrays import AnyArray, Codes, Float32s
 from sinehil.model.tflite import QuantizedModel
 
-Float32s = NDArray[np.float32]
-Codes = NDArray[np.int8]
-Batch = NDArray[np.generic]
 TFLM_ARENA_BYTES = 1 << 20  # 64 tensors of 64 bytes need far less
 
 
@@ -66,10 +63,10 @@ class Oracle(ABC):
         """Load the .tflite; ValueError or RuntimeError if the interpreter refuses it."""
 
     @abstractmethod
-    def _run(self, batch: Batch) -> Batch:
+    def _run(self, batch: AnyArray) -> AnyArray:
         """Return the results [n, outputs] for a batch [n, inputs] of what the file takes."""
 
-    def _infer(self, values: Batch) -> Batch:
+    def _infer(self, values: AnyArray) -> AnyArray:
         flat = self._run(values.reshape(-1, self._model.inputs)).reshape(-1, self._model.outputs)
         return flat[:, 0] if values.ndim == 1 and self._model.outputs == 1 else flat
 
@@ -79,7 +76,7 @@ class Oracle(ABC):
             raise ArtefactError("the model's input scale does not give every code a number of its own")
         return x
 
-    def _codes_of(self, y: Batch) -> Codes:
+    def _codes_of(self, y: AnyArray) -> Codes:
         every = np.arange(-128, 128, dtype=np.int16).astype(np.int8)
         values = dequantize(every, self._model.output)
         index = np.searchsorted(values, y)
@@ -115,7 +112,7 @@ class LitertOracle(Oracle):
     def _open(self, data: bytes) -> Any:
         return open_litert(data)
 
-    def _run(self, batch: Batch) -> Batch:
+    def _run(self, batch: AnyArray) -> AnyArray:
         if not self._model.batchable:
             rows = [self._invoke(row.reshape(self._source["shape"])).ravel() for row in batch]
             return np.array(rows).reshape(len(batch), self._model.outputs)
@@ -124,10 +121,10 @@ class LitertOracle(Oracle):
             self._interpreter.allocate_tensors()
         return self._invoke(batch)
 
-    def _invoke(self, batch: Batch) -> Batch:
+    def _invoke(self, batch: AnyArray) -> AnyArray:
         self._interpreter.set_tensor(self._source["index"], batch)
         self._interpreter.invoke()
-        result: Batch = self._interpreter.get_tensor(self._result)
+        result: AnyArray = self._interpreter.get_tensor(self._result)
         return result
 
 
@@ -156,14 +153,14 @@ class TflmOracle(Oracle):
         self._interpreter = runtime.Interpreter.from_bytes(data, arena_size=TFLM_ARENA_BYTES)
         self._shape = self._interpreter.get_input_details(0)["shape"]
 
-    def _run(self, batch: Batch) -> Batch:
+    def _run(self, batch: AnyArray) -> AnyArray:
         rows = [self._invoke(row.reshape(self._shape)) for row in batch]
         return np.array(rows).reshape(len(batch), self._model.outputs)
 
-    def _invoke(self, sample: Batch) -> Batch:
+    def _invoke(self, sample: AnyArray) -> AnyArray:
         self._interpreter.set_input(sample, 0)
         self._interpreter.invoke()
-        result: Batch = self._interpreter.get_output(0).ravel()
+        result: AnyArray = self._interpreter.get_output(0).ravel()
         return result
 
 

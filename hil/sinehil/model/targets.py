@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32s = NDArray[np.float32]
-Float64s = NDArray[np.float64]
+from sinehil.model.arrays import Bools, Float32s, Float64s
+
 Function = Callable[[Float64s], Float64s]
 
 
@@ -49,7 +48,7 @@ class Target:
     def _end(self, x: float) -> str:
         return f"{x / math.pi:g} pi" if self.in_radians and x else f"{x:g}"
 
-    def covers(self, x: Float32s) -> NDArray[np.bool_]:
+    def covers(self, x: Float32s) -> Bools:
         """Return which x lie in the range, whose ends are taken as the nearest float32."""
         return (x >= np.float32(self.low)) & (x <= np.float32(self.high))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from sinehil.model.arrays import Float64s
 from sinehil.model.targets import Target
 from sinehil.report import svg
 from sinehil.report.claims import distance_clause
@@ -25,7 +26,7 @@ from sinehil.report.figure import (
 from sinehil.report.mismatches import float_error_lsb
 from sinehil.report.number_text import number_text, oracle_label
 from sinehil.report.outputs import output_plots
-from sinehil.report.svg import Frame, Values
+from sinehil.report.svg import Frame
 from sinehil.verify.result import CodeComparison, VerifyResult
 
 FEW = 120
@@ -36,10 +37,10 @@ CURVE_POINTS = 241
 class _Series:
     """The float comparison by ascending x, without what has no place on an x axis."""
 
-    x: Values
-    device: Values
-    oracle: Values
-    error_lsb: Values
+    x: Float64s
+    device: Float64s
+    oracle: Float64s
+    error_lsb: Float64s
     equal: np.ndarray[tuple[int], np.dtype[np.bool_]]
     left_out: int
 
@@ -225,13 +226,13 @@ def _target_curve(frame: Frame, target: Target | None, view: tuple[float, float]
     return [svg.curve(frame, "target", x, target.function(x))]
 
 
-def _wrong(series: _Series, y: Values) -> tuple[Values, Values]:
+def _wrong(series: _Series, y: Float64s) -> tuple[Float64s, Float64s]:
     """Return the differing points; what has no number is put at the top edge."""
     wrong = ~series.equal
     return series.x[wrong], np.nan_to_num(y[wrong], nan=HUGE, posinf=HUGE, neginf=-HUGE)
 
 
-def _lsb_span(error: Values) -> tuple[float, float]:
+def _lsb_span(error: Float64s) -> tuple[float, float]:
     worst = np.abs(error[np.isfinite(error)]).max(initial=2.0)
     worst = min(float(worst), 255.0)
     return -1.15 * worst, 1.15 * worst

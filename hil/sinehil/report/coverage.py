@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.model.arithmetic import arithmetic_of
+from sinehil.model.arrays import Float32s, Int64s
 from sinehil.model.tflite import Quantization
-from sinehil.verify.result import Float32s, VerifyResult
+from sinehil.verify.result import VerifyResult
 
 ALL_CODES = 256
 ALL_STEPS = ALL_CODES - 1
@@ -88,7 +88,7 @@ def _steps_and_gaps(x: Float32s, input_: Quantization, oracle: str) -> tuple[int
     return int(np.count_nonzero(jump[neighbours] == 1)), int(np.count_nonzero(jump[~neighbours]))
 
 
-def _position(x: Float32s) -> NDArray[np.int64]:
+def _position(x: Float32s) -> Int64s:
     """Return each float's place among all float32 in ascending order; both zeros share theirs."""
     bits = x.view(np.int32).astype(np.int64)
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from sinehil.model.arrays import Float64s
 from sinehil.report import svg
-from sinehil.report.svg import Frame, Values
+from sinehil.report.svg import Frame
 
 HUGE = 1e9
 NARROW = 360, 270
@@ -82,7 +83,7 @@ def half_step_band(frame: Frame, scale: float) -> Markup:
     return svg.rectangle("band", svg.LEFT, top, frame.width - svg.LEFT - svg.RIGHT, bottom - top)
 
 
-def span(values: Values, low: float, high: float, limit: float = HUGE) -> tuple[float, float]:
+def span(values: Float64s, low: float, high: float, limit: float = HUGE) -> tuple[float, float]:
     """Return what an axis must show: ``low`` to ``high``, and all ``values`` up to a ``limit``, with a margin."""
     low, high = min(low, float(values.min(initial=low))), max(high, float(values.max(initial=high)))
     low, high = max(low, -limit), min(high, limit)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.base.untrusted_text import visible
-from sinehil.model.targets import Float32s, Target
-from sinehil.report.mismatches import Indices, Row, code_rows, float_rows
+from sinehil.model.arrays import Bools, Float32s, Indices
+from sinehil.model.targets import Target
+from sinehil.report.mismatches import Row, code_rows, float_rows
 from sinehil.report.number_text import number_text
 from sinehil.verify.result import VerifyResult
 
@@ -133,7 +133,7 @@ def _float_cases(result: VerifyResult) -> Iterator[_Case]:
             yield _case(name, indices, wrong, rows)
 
 
-def _by_range(target: Target | None, x: Float32s, which: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+def _by_range(target: Target | None, x: Float32s, which: Bools) -> dict[str, Bools]:
     if target is None:
         return {"all other x": which}
     inside, range_ = target.covers(x), target.range_text
@@ -150,15 +150,13 @@ def _code_cases(result: VerifyResult) -> Iterator[_Case]:
     outputs = result.identity.outputs
     for start in range(0, len(codes.x_q), CODES_PER_CASE):
         end = min(start + CODES_PER_CASE, len(codes.x_q))
-        indices: NDArray[np.intp] = np.arange(start * outputs, end * outputs)
+        indices: Indices = np.arange(start * outputs, end * outputs)
         wrong = indices[codes.error_lsb.ravel()[indices] != 0]
         name = f"codes {codes.x_q[start]} to {codes.x_q[end - 1]}"
         yield _case(name, indices, wrong, code_rows(codes, wrong[:LISTED]))
 
 
-def _wide_cases(
-    what: str, equal: NDArray[np.bool_], rows: Callable[[Indices], Iterator[Row]]
-) -> Iterator[_Case]:
+def _wide_cases(what: str, equal: Bools, rows: Callable[[Indices], Iterator[Row]]) -> Iterator[_Case]:
     """Yield a case for each output of a model with several inputs."""
     columns = equal.reshape(len(equal), -1)
     places = np.arange(columns.size).reshape(columns.shape)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.model.arrays import Float32s, Float64s, Indices
 from sinehil.report.number_text import bits_text, float32_text
-from sinehil.verify.result import CodeComparison, Float32s, FloatComparison, VerifyResult
+from sinehil.verify.result import CodeComparison, FloatComparison, VerifyResult
 
-Indices = NDArray[np.intp]
 SHOWN_VALUES = 4
 
 
@@ -102,7 +102,7 @@ def _sample_text(sample: int, values: NDArray[Any]) -> str:
     return f"sample {sample} ({shown}{', ...' if len(values) > SHOWN_VALUES else ''})"
 
 
-def float_error_lsb(floats: FloatComparison, output_scale: float) -> NDArray[np.float64]:
+def float_error_lsb(floats: FloatComparison, output_scale: float) -> Float64s:
     """Return device minus interpreter in steps of the output scale, float64; NaN where it has no value.
 
     Two dequantised codes differ by whole steps up to float32 rounding, so what is close to whole is whole.
@@ -122,7 +122,7 @@ def lsb_text(error: float) -> str:
     return f"{error:+.0f}" if error == round(error) else f"{error:+.3f}"
 
 
-def _float64(values: Float32s) -> NDArray[np.float64]:
+def _float64(values: Float32s) -> Float64s:
     return values.astype(np.float64)
 
 

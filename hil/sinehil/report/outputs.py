@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from sinehil.model.arrays import Float64s
 from sinehil.report import svg
 from sinehil.report.figure import HUGE, Plot, band_key, cross_key, dot_key, line_key, plot, span, zero_line
 from sinehil.report.mismatches import float_error_lsb, lsb_text
 from sinehil.report.number_text import number_text, oracle_label
-from sinehil.report.svg import Axis, Frame, Tick, Values
+from sinehil.report.svg import Axis, Frame, Tick
 from sinehil.verify.result import VerifyResult
 
 LOWEST, HIGHEST = -128, 127
@@ -73,7 +74,7 @@ def _curves(result: VerifyResult) -> Plot:
     return plot("Outputs over x", note, legend, draw, "output", 340, full=True)
 
 
-def _row(output: int, y: Values, error: Values) -> OutputRow:
+def _row(output: int, y: Float64s, error: Float64s) -> OutputRow:
     seen = y[np.isfinite(y)]
     return OutputRow(
         output,
@@ -86,7 +87,7 @@ def _row(output: int, y: Values, error: Values) -> OutputRow:
     )
 
 
-def _expected(result: VerifyResult) -> Values:
+def _expected(result: VerifyResult) -> Float64s:
     """Return the interpreter's y for everything that was compared, [n, outputs]; codes as what they stand for."""
     identity, outputs = result.identity, result.identity.outputs
     parts = [result.floats.oracle_y.astype(np.float64).reshape(-1, outputs)]
@@ -97,7 +98,7 @@ def _expected(result: VerifyResult) -> Values:
     return np.rint(np.concatenate(parts) / scale) * scale
 
 
-def _errors(result: VerifyResult) -> Values:
+def _errors(result: VerifyResult) -> Float64s:
     """Return device minus interpreter in LSB, [n, outputs], 0 only where the bits are equal."""
     outputs = result.identity.outputs
     floats = float_error_lsb(result.floats, result.identity.output_scale)
@@ -107,7 +108,7 @@ def _errors(result: VerifyResult) -> Values:
     return np.concatenate([floats, result.codes.error_lsb.astype(np.float64).reshape(-1, outputs)])
 
 
-def _worst(error: Values) -> int:
+def _worst(error: Float64s) -> int:
     return int(np.argmax(np.where(np.isnan(error), np.inf, np.abs(error))))
 
 
@@ -161,7 +162,7 @@ def _range_plot(result: VerifyResult) -> Plot:
     return plot("Range of y, output by output", note, legend, draw, "output-range", 270)
 
 
-def _bar(frame: Frame, output: int, y: Values) -> Markup:
+def _bar(frame: Frame, output: int, y: Float64s) -> Markup:
     x = float(frame.px(np.array([output], dtype=np.float64))[0])
     ends = frame.py(np.array([y.min(), y.max()]))
     dot = svg.dots(frame, "device-dots", np.full(2, float(output)), np.array([y.min(), y.max()]), 3)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from sinehil.base.untrusted_text import visible
+from sinehil.model.arrays import Bools, Float64s
 from sinehil.model.targets import Target
 
-Values = NDArray[np.float64]
 FEW_CROSSES = 40
 LOG_FACTORS = (1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)
 FEWEST_TICKS = 3
@@ -49,17 +48,17 @@ class Frame:
     x: Axis
     y: Axis
 
-    def px(self, x: Values) -> Values:
+    def px(self, x: Float64s) -> Float64s:
         """Map data x to picture x."""
         share = (x - self.x.low) / (self.x.high - self.x.low)
         return LEFT + share * (self.width - LEFT - RIGHT)
 
-    def py(self, y: Values) -> Values:
+    def py(self, y: Float64s) -> Float64s:
         """Map data y to picture y, which grows downwards."""
         share = (y - self.y.low) / (self.y.high - self.y.low)
         return self.height - BOTTOM - share * (self.height - TOP - BOTTOM)
 
-    def shows(self, x: Values, y: Values) -> NDArray[np.bool_]:
+    def shows(self, x: Float64s, y: Float64s) -> Bools:
         """Return which points lie in the plot area."""
         return (x >= self.x.low) & (x <= self.x.high) & (y >= self.y.low) & (y <= self.y.high)
 
@@ -111,7 +110,7 @@ def rectangle(css: str, x: float, y: float, width: float, height: float) -> Mark
     return form.format(css, _n(x), _n(y), _n(max(width, 0)), _n(max(height, 0)))
 
 
-def curve(frame: Frame, css: str, x: Values, y: Values) -> Markup:
+def curve(frame: Frame, css: str, x: Float64s, y: Float64s) -> Markup:
     """Return a line through the points that lie in the plot area; it breaks where one does not."""
     parts: list[str] = []
     previous, pen = "", "M"
@@ -126,7 +125,7 @@ def curve(frame: Frame, css: str, x: Values, y: Values) -> Markup:
     return Markup('<path class="{}" d="{}"/>').format(css, "".join(parts))
 
 
-def dots(frame: Frame, css: str, x: Values, y: Values, radius: float) -> Markup:
+def dots(frame: Frame, css: str, x: Float64s, y: Float64s, radius: float) -> Markup:
     """Return a disc for each point that lies in the plot area, as one path (round line caps)."""
     keep = frame.shows(x, y)
     places = zip(frame.px(x[keep]), frame.py(y[keep]), strict=True)
@@ -135,7 +134,7 @@ def dots(frame: Frame, css: str, x: Values, y: Values, radius: float) -> Markup:
     return form.format(css, _n(2 * radius), path)
 
 
-def crosses(frame: Frame, x: Values, y: Values) -> Markup:
+def crosses(frame: Frame, x: Float64s, y: Float64s) -> Markup:
     """Return a cross at each point, pulled to the edge of the plot area where it lies beyond."""
     x, y = np.clip(x, frame.x.low, frame.x.high), np.clip(y, frame.y.low, frame.y.high)
     places = zip(frame.px(x), frame.py(y), strict=True)
@@ -149,7 +148,7 @@ def crosses(frame: Frame, x: Values, y: Values) -> Markup:
     return Markup('<path class="{}" d="{}"/>').format(css, path)
 
 
-def pluses(frame: Frame, css: str, x: Values, y: Values, radius: float) -> Markup:
+def pluses(frame: Frame, css: str, x: Float64s, y: Float64s, radius: float) -> Markup:
     """Return an upright cross at each point that lies in the plot area, as one path."""
     keep, r, d = frame.shows(x, y), _n(radius), _n(2 * radius)
     places = zip(frame.px(x[keep]), frame.py(y[keep]), strict=True)
@@ -215,7 +214,7 @@ def _pi_label(halves: int) -> str:
     return f"{sign}{'' if top == 1 else top}\u03c0{bottom}"
 
 
-def _values(axis: Axis) -> Values:
+def _values(axis: Axis) -> Float64s:
     return np.array([tick.value for tick in axis.ticks], dtype=np.float64)
 
 

@@ -6,7 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from sinehil.model.interpreters import Codes, Oracle
+from sinehil.model.arrays import Codes
+from sinehil.model.interpreters import Oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.mode import DEFAULT_SEED
 from sinehil.verify.probes import all_codes

@@ -5,21 +5,20 @@ import io
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.base.files import bounded_bytes
 from sinehil.errors import ArtefactError
 from sinehil.model.arithmetic import arithmetic_of, dequantize
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.targets import Target
 from sinehil.model.tflite import Quantization
 
-Float32s = NDArray[np.float32]
 STEPS = 255
 MAX_SAMPLES_BYTES = 16 << 20  # three times what the most samples of a recipe take
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-def all_codes() -> NDArray[np.int8]:
+def all_codes() -> Codes:
     """Return the 256 int8 codes in ascending order."""
     return np.arange(-128, 128, dtype=np.int16).astype(np.int8)
 

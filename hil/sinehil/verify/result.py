@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.model.arrays import Bools, Codes, Float32s
 from sinehil.model.targets import Aim
 from sinehil.verify.mode import Mode, Verdict
 
-Float32s = NDArray[np.float32]
-Codes = NDArray[np.int8]
 MAX_CODE_DISTANCE = 255
 
 
@@ -48,7 +47,7 @@ class FloatComparison:
         _check_alike(np.float32, self.x, self.device_y, self.oracle_y)
 
     @property
-    def equal(self) -> NDArray[np.bool_]:
+    def equal(self) -> Bools:
         """Whether each pair has the same 32 bits."""
         return np.equal(self.device_y.view(np.uint32), self.oracle_y.view(np.uint32))
 

@@ -6,16 +6,13 @@ Every byte here follows from the seed alone, whatever NumPy's version: PCG64's r
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.model.arithmetic import Arithmetic, arithmetic_of, dequantize
+from sinehil.model.arrays import Bools, Codes, Float32s, Int64s
 from sinehil.model.tflite import Quantization, QuantizedModel
 from sinehil.verify.mode import DEFAULT_SEED
 from sinehil.verify.probes import edge_floats
 
-Codes = NDArray[np.int8]
-Float32s = NDArray[np.float32]
-Int64s = NDArray[np.int64]
 LOWEST, HIGHEST = -128, 127
 MIN_SAMPLES = 10_000
 ATTEMPTS = 256
@@ -99,7 +96,7 @@ class _Pairs:
     step: Int64s
     position: Int64s
     others: Codes
-    visible: NDArray[np.bool_]
+    visible: Bools
 
 
 def _visible(model: QuantizedModel, rules: Arithmetic, dice: _Dice, step: Int64s, position: Int64s) -> _Pairs:

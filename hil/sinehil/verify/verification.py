@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sinehil.board.device import Device
 from sinehil.board.protocol import IdentifyReply
 from sinehil.errors import IdentityError
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import Oracle
 from sinehil.model.targets import Aim, Target
 from sinehil.model.tflite import QuantizedModel
@@ -25,8 +26,6 @@ from sinehil.verify.result import (
     VerifyResult,
 )
 
-Float32s = NDArray[np.float32]
-Codes = NDArray[np.int8]
 Value = TypeVar("Value", bound=np.generic)
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, stage_sketch, upload
 from sinehil.board.device import Device
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ToolError
+from sinehil.model.arrays import Codes
 from sinehil.verify.cost import measure_cycles
 from sinehil.verify.probes import all_codes
 
@@ -59,7 +59,7 @@ def measure_engines(
     bench: Workbench,
     engines: Sequence[Engine],
     nothing: Engine,
-    expected: Mapping[str, NDArray[np.int8]],
+    expected: Mapping[str, Codes],
     progress: Progress,
 ) -> list[Figures]:
     """Flash and measure each engine in turn; ``expected`` are the oracles' codes for all_codes().
@@ -81,7 +81,7 @@ def _compile(bench: Workbench, engine: Engine) -> Firmware:
 
 
 def _measure(
-    engine: Engine, firmware: Firmware, base: Firmware, port: str, expected: Mapping[str, NDArray[np.int8]]
+    engine: Engine, firmware: Firmware, base: Firmware, port: str, expected: Mapping[str, Codes]
 ) -> Figures:
     with SerialTransport(port) as transport:
         device = Device(transport)

@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sinehil.board.device import Device
+from sinehil.model.arrays import AnyArray, Codes, Float32s
 from sinehil.model.interpreters import Oracle
 from sinehil.model.targets import NO_MANIFEST
 from sinehil.model.tflite import QuantizedModel
@@ -20,8 +18,6 @@ from sinehil_audit.link.schedule import CLEAN
 from sinehil_audit.link.seeded_random import Dice
 from sinehil_audit.link.simulated_line import SimulatedLine
 
-Codes = NDArray[np.int8]
-Float32s = NDArray[np.float32]
 WRONG_CODES = ((-128, 1), (3, 4), (127, 0x80))  # input code and which bits of its output are wrong
 OTHER_SHA256 = "5a" * 32
 
@@ -44,7 +40,7 @@ class Remembered(Oracle):
         y: Codes = self._once("codes", x_q, self._oracle.predict_codes)
         return y
 
-    def _once(self, kind: str, values: NDArray[np.generic], ask: Callable[..., Any]) -> Any:
+    def _once(self, kind: str, values: AnyArray, ask: Callable[..., Any]) -> Any:
         key = kind, values.tobytes()
         if key not in self._known:
             self._known[key] = ask(values)
@@ -54,7 +50,7 @@ class Remembered(Oracle):
         del data
         raise AssertionError("the interpreter behind it has loaded it")
 
-    def _run(self, batch: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _run(self, batch: AnyArray) -> AnyArray:
         del batch
         raise AssertionError("the interpreter behind it runs")
 

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.native import NativeFirmware
 from sinehil_audit.link.reference_parser import INFER_F32
 
-Codes = NDArray[np.int8]
-Float32s = NDArray[np.float32]
 INFER = "void sinehil_infer("
 UNTOUCHED = "untouched_infer"
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from cobs import cobs
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import UInt64s
 from sinehil_audit.link.fault_kinds import DAMAGE, Kind
 from sinehil_audit.link.reference_parser import CRC, body_of
 from sinehil_audit.link.seeded_random import Dice
@@ -21,7 +21,6 @@ from sinehil_audit.link.seeded_random import Dice
 CRC_BITS = 32
 CHANCE = 2.0**-CRC_BITS
 INFERENCE_BYTES = 24  # the longest body of one in a verification, without checksum
-Words = NDArray[np.uint64]
 
 
 def undetected_patterns(body_bytes: int, most: int) -> dict[int, int]:
@@ -44,14 +43,14 @@ def undetected_patterns(body_bytes: int, most: int) -> dict[int, int]:
     return found
 
 
-def _syndromes(body_bytes: int) -> Words:
+def _syndromes(body_bytes: int) -> UInt64s:
     """Return what each wrong bit of body and checksum does to the comparison."""
     nothing = zlib.crc32(bytes(body_bytes))
     bits = [zlib.crc32((1 << bit).to_bytes(body_bytes, "little")) ^ nothing for bit in range(8 * body_bytes)]
     return np.array([*bits, *(1 << bit for bit in range(CRC_BITS))], np.uint64)
 
 
-def _triples(one: Words) -> Words:
+def _triples(one: UInt64s) -> UInt64s:
     parts = []
     for first in range(len(one)):
         rest = one[first + 1 :]

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sinehil.board.device import Device
 from sinehil.errors import ArtefactError, IdentityError
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil.native import NativeTransport
@@ -23,8 +21,6 @@ from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, Truth
 from sinehil_audit.mutants.loaded_kernel import Specimen, constants_of
 from sinehil_audit.mutants.mutant import CODE, Kind, Mutant, Outcome
 from sinehil_kernels import GeneratedKernel
-
-Codes = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -132,7 +128,7 @@ class Audit:
         functions = specimen.functions
         y_q = functions.infer(EVERY_CODE.reshape(-1, 1)).ravel()
 
-        def y(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        def y(x: Float32s) -> Float32s:
             return functions.dequantize(functions.infer(functions.quantize(x).reshape(-1, 1)).ravel())
 
         test_set, truth = self.subject.test_set, self.truth

@@ -1,13 +1,7 @@
 """An interpreter that is asked once for the same inputs, however many mutants are held against it."""
 
-import numpy as np
-from numpy.typing import NDArray
-
+from sinehil.model.arrays import AnyArray, Codes, Float32s
 from sinehil.model.interpreters import Oracle
-
-Float32s = NDArray[np.float32]
-Codes = NDArray[np.int8]
-Batch = NDArray[np.generic]
 
 
 class RememberedOracle(Oracle):
@@ -37,5 +31,5 @@ class RememberedOracle(Oracle):
     def _load(self, data: bytes) -> None:
         """Do nothing: it is loaded."""
 
-    def _run(self, batch: Batch) -> Batch:  # noqa: ARG002
+    def _run(self, batch: AnyArray) -> AnyArray:  # noqa: ARG002
         raise AssertionError("nobody runs what is remembered")

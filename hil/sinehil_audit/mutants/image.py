@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes
 from sinehil_kernels.avr.assembly import Program
 from sinehil_kernels.avr.chip import Chip, ConventionError
 from sinehil_kernels.avr.handlers import Handler
 from sinehil_kernels.avr.machine import Machine
 
-Codes = NDArray[np.int8]
 SLOWER = 20  # times as slow as the slowest sound call, and it counts as one that does not come back
 
 

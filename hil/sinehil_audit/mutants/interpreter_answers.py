@@ -6,14 +6,12 @@ It shares no code and no inputs with ``verify``, which is on trial here.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Float32s, Float64s
 from sinehil.model.interpreters import Oracle
 from sinehil.model.targets import Aim
 from sinehil.model.tflite import QuantizedModel
 
-Float32s = NDArray[np.float32]
-Codes = NDArray[np.int8]
 BESIDE = 8  # floats on each side of where a step should be; the rules round no further away
 SPECIAL = (0.0, -0.0, np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1e-45, 1e9, -1e9)
 POINTS = (0.0, 1.0, 3.0, 5.0)  # those of TFLM's hello_world test
@@ -29,7 +27,7 @@ class PeerCheck:
 
     x: Float32s
     tolerance: float
-    reference: NDArray[np.float64]
+    reference: Float64s
     against: str
 
     def notices(self, y: Float32s) -> bool:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes
 from sinehil.native import NativeBoard, NativeFirmware
 from sinehil_audit.mutants.mutant import CODE, Patch
 from sinehil_kernels.avr.assembly import Program
@@ -16,7 +16,6 @@ from sinehil_kernels.c_parts import C_TYPES
 from sinehil_kernels.generated import ASSEMBLY_FILE, C_FILE
 from sinehil_kernels.native_kernel import LOOPS, HostFunctions
 
-Codes = NDArray[np.int8]
 CONSTANT = re.compile(r"static const (\w+) (\w+)\[(\d+)\] PROGMEM")
 BYTES = {c_type: np.dtype(name).itemsize for name, c_type in C_TYPES.items()}
 # A kernel in assembly does not run here: its outputs are looked up.

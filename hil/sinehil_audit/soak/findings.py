@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Bools, Float64s, Int64s
 from sinehil.verify.mode import Verdict
 from sinehil_audit.soak.actions import ACTIONS
 from sinehil_audit.soak.soak_log import Record
 
-Values = NDArray[np.float64]
 PERCENTILES = 50, 95, 99, 100
 WARM_UP = 0.2  # of a process's time: caches fill, and the allocator finds its size
 MOST_POINTS = 600  # of which every pair gives a slope
@@ -28,8 +27,8 @@ class Latency:
     """How long an action took: ``at_s`` since the start of the soak, ``took_s``, both in order of time."""
 
     action: str
-    at_s: Values
-    took_s: Values
+    at_s: Float64s
+    took_s: Float64s
 
     def percentiles_s(self) -> tuple[float, ...]:
         """Return the times of PERCENTILES."""
@@ -45,10 +44,10 @@ class Growth:
     """
 
     who: str
-    at_s: Values
-    rss_bytes: Values
-    descriptors: NDArray[np.int64]
-    children: NDArray[np.int64]
+    at_s: Float64s
+    rss_bytes: Float64s
+    descriptors: Int64s
+    children: Int64s
     slope_bytes_per_hour: float | None
     rise_bytes: float | None
     total_bytes: float
@@ -217,7 +216,7 @@ def _growths(records: Sequence[Record], start: float) -> Iterator[Growth]:
         yield Growth(who, at_s - start, rss, descriptors, children, slope, rise, total, ended)
 
 
-def rise_bytes(at_s: Values, rss_bytes: Values) -> float | None:
+def rise_bytes(at_s: Float64s, rss_bytes: Float64s) -> float | None:
     """Return how far the level at the end is above that right after the warm-up; None for too short a time.
 
     A step anywhere between raises it by its height, where the median slope stays what it was.
@@ -228,12 +227,12 @@ def rise_bytes(at_s: Values, rss_bytes: Values) -> float | None:
     return _level(after[::-1]) - _level(after)
 
 
-def _level(rss_bytes: Values) -> float:
+def _level(rss_bytes: Float64s) -> float:
     """Return the median of the first samples, of fewer than LEVEL_SAMPLES where they are few."""
     return float(np.median(rss_bytes[: min(LEVEL_SAMPLES, max(1, len(rss_bytes) // 3))]))
 
 
-def slope_bytes_per_hour(at_s: Values, rss_bytes: Values) -> float | None:
+def slope_bytes_per_hour(at_s: Float64s, rss_bytes: Float64s) -> float | None:
     """Return the median slope over all pairs of points after the warm-up; None for too short a time.
 
     Theil's and Sen's estimator: a quarter of the points may be outliers without moving it far. At most MOST_POINTS,
@@ -250,10 +249,10 @@ def slope_bytes_per_hour(at_s: Values, rss_bytes: Values) -> float | None:
     return float(np.median(slopes) * 3600)
 
 
-def _too_short(at_s: Values) -> bool:
+def _too_short(at_s: Float64s) -> bool:
     return len(at_s) < 2 or bool(at_s[-1] - at_s[0] < LEAST_JUDGED_S)
 
 
-def _is_warm(at_s: Values) -> NDArray[np.bool_]:
-    warm: NDArray[np.bool_] = at_s >= at_s[0] + WARM_UP * (at_s[-1] - at_s[0])
+def _is_warm(at_s: Float64s) -> Bools:
+    warm: Bools = at_s >= at_s[0] + WARM_UP * (at_s[-1] - at_s[0])
     return warm

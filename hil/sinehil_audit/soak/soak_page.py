@@ -6,10 +6,11 @@ import numpy as np
 from markupsafe import Markup
 
 from sinehil import __version__
+from sinehil.model.arrays import Float64s
 from sinehil.report import svg
 from sinehil.report.figure import Plot, line_key, plot, span
 from sinehil.report.html_parts import Tile, render
-from sinehil.report.svg import Frame, Values
+from sinehil.report.svg import Frame
 from sinehil.verify.mode import Verdict
 from sinehil_audit.soak.findings import (
     MOST_GROWTH_BYTES_PER_HOUR,
@@ -33,8 +34,8 @@ CURVES = (("oracle", "median", 50), ("device", "95th percentile", 95), ("target"
 class _Curve:
     css: str
     words: str
-    x: Values
-    y: Values
+    x: Float64s
+    y: Float64s
 
 
 def page_html(findings: Findings, log_name: str, notes: list[str]) -> str:
@@ -110,7 +111,7 @@ def latency_plot(latency: Latency) -> Plot:
     return _plot(latency.action.capitalize(), note, curves, "ms", name, full=latency.action == ROUND_TRIP)
 
 
-def binned(latency: Latency) -> tuple[Values, dict[int, Values]]:
+def binned(latency: Latency) -> tuple[Float64s, dict[int, Float64s]]:
     """Return the middles of the stretches in minutes, and for each percentile its times there in ms."""
     count = int(np.clip(len(latency.took_s) // 8, 1, BINS))
     edges = np.linspace(latency.at_s[0], latency.at_s[-1] + 1e-9, count + 1)

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sinehil.errors import ToolError
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.avr.assembly import Program
 from sinehil_kernels.avr.isa import register_number
 from sinehil_kernels.avr.machine import Machine
-from sinehil_kernels.value_ranges import Int64s
 
 
 @dataclass(frozen=True)

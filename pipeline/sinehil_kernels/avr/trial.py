@@ -1,16 +1,15 @@
 """The generator's own trial of an assembled kernel: every code, or many inputs, against the plan."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.errors import ToolError
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.assembly import Program
 from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.generated import Figures
 from sinehil_kernels.trial_inputs import sample_codes
 
-Int64s = NDArray[np.int64]
 SAMPLES = 80  # of a model with several inputs
 
 

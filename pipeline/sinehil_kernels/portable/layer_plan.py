@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Int64s
 from sinehil_kernels.portable.oracle_requantization import Own, find_own
 from sinehil_kernels.portable.requantization import (
     LONG,
@@ -24,7 +25,6 @@ from sinehil_kernels.portable.requantization import (
 )
 from sinehil_kernels.value_ranges import LayerReach, NeuronReach
 
-Int64s = NDArray[np.int64]
 Form = Line | Steps | Own
 LOWEST = -128
 
@@ -50,7 +50,7 @@ class LayerPlan:
     neurons: tuple[int, ...]
     inputs: tuple[int, ...]
     skipped: tuple[Skipped, ...]
-    weights: NDArray[np.int8]
+    weights: Codes
     bias: Int64s
     spans: Int64s
     scheme: Scheme

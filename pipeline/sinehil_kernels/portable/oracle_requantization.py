@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sinehil.model.arithmetic import LITERT, multipliers
-from sinehil.model.arithmetic.gemmlowp import Int64s, multiply_by_quantized_multiplier, quantize_multiplier
+from sinehil.model.arithmetic.gemmlowp import multiply_by_quantized_multiplier, quantize_multiplier
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.value_ranges import LayerReach
 
 MOST_EXACT_FLOAT = 2**24  # the conversion of a larger sum to float32 may round

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.value_ranges import NeuronReach
 
-Int64s = NDArray[np.int64]
 NEIGHBOURS = 32  # multipliers tried on each side of the one with the most room
 
 

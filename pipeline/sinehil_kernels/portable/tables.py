@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import AnyArray
 from sinehil_kernels.c_parts import C_TYPES
 from sinehil_kernels.portable.layer_plan import LayerPlan
 from sinehil_kernels.portable.oracle_requantization import Own
 from sinehil_kernels.portable.requantization import Line, Steps
 
-Values = NDArray[np.generic]
 READS = {1: "byte", 2: "word", 4: "dword"}
 WRAP = 94
 NO_LINE = Line(0, 0, 0, 0)
@@ -23,7 +22,7 @@ class Table:
     """A constant array with its name in C; ``rows`` name the rows of a two-dimensional one."""
 
     name: str
-    values: Values
+    values: AnyArray
     rows: tuple[str, ...] = ()
 
     def read(self, index: str) -> str:
@@ -61,7 +60,7 @@ def layer_tables(number: int, plan: LayerPlan) -> dict[str, Table]:
     return {"weights": Table(f"layer_{number}_weights", plan.weights, neurons), **tables}
 
 
-def _constants(plan: LayerPlan) -> Iterator[tuple[str, Values]]:
+def _constants(plan: LayerPlan) -> Iterator[tuple[str, AnyArray]]:
     word = np.uint16 if plan.scheme.bits == 16 else np.uint32
     lines = [form if isinstance(form, Line) else NO_LINE for form in plan.forms]
     yield "bias", plan.bias.astype(np.int16 if plan.narrow else np.int32)
@@ -80,7 +79,7 @@ def _constants(plan: LayerPlan) -> Iterator[tuple[str, Values]]:
         yield "table", plan.table
 
 
-def _steps(plan: LayerPlan) -> Iterator[tuple[str, Values]]:
+def _steps(plan: LayerPlan) -> Iterator[tuple[str, AnyArray]]:
     """Yield where each neuron's steps begin (a line has none), and the steps of all neurons."""
     steps = [form if isinstance(form, Steps) else Steps(0, (), ()) for form in plan.forms]
     yield "first", np.cumsum([0, *(len(form.starts) for form in steps)]).astype(np.uint16)
@@ -88,7 +87,7 @@ def _steps(plan: LayerPlan) -> Iterator[tuple[str, Values]]:
     yield "value", np.array([value for form in steps for value in form.values], np.uint8)
 
 
-def _wrapped(values: Values) -> str:
+def _wrapped(values: AnyArray) -> str:
     suffix = "UL" if values.dtype == np.uint32 else ""
     rows, row = [], ""
     for word in (f"{value}{suffix}" for value in values.tolist()):

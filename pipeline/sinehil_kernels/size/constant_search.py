@@ -6,11 +6,11 @@ from itertools import islice
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.size.constants import FAR, FIRST, UNKNOWN, WRONG, Constants
 from sinehil_kernels.size.forms import Form, Short, Steps, doubled, is_exact, with_edge, with_points
 from sinehil_kernels.size.long import Long
 from sinehil_kernels.size.loop_network import CONSTANT_SLOPES, Neuron, alternatives
-from sinehil_kernels.value_ranges import Int64s
 
 LONGEST = Long(4, after=FIRST, addend_bytes=2, corrections=True)
 OFFSETS = 192  # tried for each multiplier, evenly over those that the slope allows

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.size.loop_network import Neuron
-from sinehil_kernels.value_ranges import Int64s
 
 WRONG = -1
 FIRST = 8  # shifts to the left after which the first byte is the result as it is

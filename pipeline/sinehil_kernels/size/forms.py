@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.size.constants import (
     BYTE,
     FAR,
@@ -21,7 +22,6 @@ from sinehil_kernels.size.constants import (
 )
 from sinehil_kernels.size.long import Long
 from sinehil_kernels.size.loop_network import Neuron
-from sinehil_kernels.value_ranges import Int64s
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.size.constants import BYTE, WRONG, Constants, common_words, corrected
-from sinehil_kernels.value_ranges import Int64s
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sinehil.model.arithmetic import multipliers
-from sinehil_kernels.value_ranges import ALL_CODES, Int64s, LayerReach
+from sinehil.model.arrays import Int64s
+from sinehil_kernels.value_ranges import ALL_CODES, LayerReach
 
 INPUT_FLOOR = -128
 OTHER_WEIGHTS = range(127, 40, -3)  # large ones: they leave room between the steps

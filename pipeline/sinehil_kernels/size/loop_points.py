@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.avr.assembly import Program
 from sinehil_kernels.avr.neuron_points import PlacedNeuron
 from sinehil_kernels.size.constants import Constants
@@ -11,7 +12,6 @@ from sinehil_kernels.size.forms import with_edge
 from sinehil_kernels.size.loop import Loop, LoopLayer
 from sinehil_kernels.size.loop_assembly import REQUANTIZE, REQUANTIZED, frame_of
 from sinehil_kernels.size.stream import form_places
-from sinehil_kernels.value_ranges import Int64s
 
 
 def placed_neurons(loop: Loop, program: Program) -> Iterator[PlacedNeuron]:

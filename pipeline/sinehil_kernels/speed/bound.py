@@ -22,15 +22,14 @@ answers.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Bools, Int64s
 from sinehil_kernels.speed.folded_network import alive_neurons
 from sinehil_kernels.speed.products import product_cycles
-from sinehil_kernels.value_ranges import Int64s, LayerReach
+from sinehil_kernels.value_ranges import LayerReach
 
 FIND_REGION = 2
 FIXED, FURTHER, FIRST_BYTE, BIAS, TEST, LINE, SUM = 7, 4, 4, 2, 2, 8, 2
-Bools = NDArray[np.bool_]
 
 
 def bound_cycles(layers: Sequence[LayerReach], codes: Sequence[Int64s]) -> float:

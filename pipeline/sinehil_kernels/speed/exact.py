@@ -9,8 +9,8 @@ from dataclasses import replace
 from math import ceil, floor
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Bools, Int64s
 from sinehil_kernels.speed.folded_network import Neuron
 from sinehil_kernels.speed.form16 import forms16
 from sinehil_kernels.speed.form24 import forms24
@@ -18,9 +18,7 @@ from sinehil_kernels.speed.form32 import forms32
 from sinehil_kernels.speed.requantization import Form, Requantization, Split
 from sinehil_kernels.speed.slope import serve_interval
 from sinehil_kernels.speed.steps import Steps
-from sinehil_kernels.value_ranges import Int64s
 
-Bools = NDArray[np.bool_]
 WORD, SIGN = 1 << 16, 1 << 15
 MOST_OFFSETS, BEST_OF = 96, 8
 CUT = 256

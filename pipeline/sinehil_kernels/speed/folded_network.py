@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sinehil.model.arithmetic import multipliers
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import FullyConnected
 from sinehil_kernels.speed.lookup import Lookup
-from sinehil_kernels.value_ranges import Int64s, LayerReach, NeuronReach, Trace
+from sinehil_kernels.value_ranges import LayerReach, NeuronReach, Trace
 
 LOWEST_CODE = -128
 

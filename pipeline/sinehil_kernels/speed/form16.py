@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.speed.registers import BYTE, FACTOR, LOW, ZERO
-from sinehil_kernels.value_ranges import Int64s
 
 WORD = 1 << 16
 KIND_CYCLES = {"one": 8, "plus": 10, "minus": 10, "two": 13, "all": 15}

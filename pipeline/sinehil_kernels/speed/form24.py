@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.speed.form16 import SOME
 from sinehil_kernels.speed.form32 import shift_left
 from sinehil_kernels.speed.registers import BYTE, FACTOR, LOW, THIRD, ZERO
-from sinehil_kernels.value_ranges import Int64s
 
 MAX_LEFT, MAX_RIGHT, NEAREST = 15, 6, 6
 WORD = 1 << 16

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.speed.form16 import SOME
 from sinehil_kernels.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO
-from sinehil_kernels.value_ranges import Int64s
 
 SUM = (INPUT, LOW, BYTE, THIRD)  # bytes of p, the lowest first
 MAX_LEFT, NEAREST = 15, 4

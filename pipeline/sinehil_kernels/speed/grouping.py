@@ -6,8 +6,8 @@ from itertools import accumulate, combinations, pairwise, product
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.speed.products import PAST
-from sinehil_kernels.value_ranges import Int64s
 
 Groups = list[list[int]]
 SAME, COMPLEMENT, STEP, SUM = 3, 2, 1, 1  # cycles that a product spares another neuron's

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Bools, Int64s
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.speed.folded_network import Neuron
 from sinehil_kernels.speed.registers import BYTE, FACTOR, INPUT, LOW, ZERO
 from sinehil_kernels.speed.steps import Steps
-from sinehil_kernels.value_ranges import Int64s
 
-Bools = NDArray[np.bool_]
 BYTE_VALUES, WORD = 256, 1 << 16
 MIRROR = 255
 ALWAYS = 0.05  # a neuron that rests on fewer of the codes is computed on all of them

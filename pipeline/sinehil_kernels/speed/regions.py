@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.speed.folded_network import alive_neurons, restricted
-from sinehil_kernels.value_ranges import Int64s, LayerReach
+from sinehil_kernels.value_ranges import LayerReach
 
 Region = tuple[int, int]
 Division = tuple[Region, ...]

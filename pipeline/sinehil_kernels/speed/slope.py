@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.speed.folded_network import Neuron
-from sinehil_kernels.value_ranges import Int64s
 
 SPREAD, HALVINGS = 2e-4, 60  # relative: how far slopes are looked at
 MOST_EXCEPTIONS = 3

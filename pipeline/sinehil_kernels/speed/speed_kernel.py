@@ -7,6 +7,7 @@ import numpy as np
 
 from sinehil.errors import ArtefactError
 from sinehil.model.arithmetic import arithmetic_of
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.assembly import Program
 from sinehil_kernels.avr.neuron_points import try_points
@@ -21,7 +22,7 @@ from sinehil_kernels.speed.program import Unrolled, unrolled
 from sinehil_kernels.speed.regions import Division, Estimates, Region
 from sinehil_kernels.speed.stage_assembly import WAYS, Way
 from sinehil_kernels.speed.stage_plan import Plan, plan
-from sinehil_kernels.value_ranges import Int64s, LayerReach, reach
+from sinehil_kernels.value_ranges import LayerReach, reach
 
 ENGINE = "speed"
 MOST_BYTES = 3300  # regions are divided up to here

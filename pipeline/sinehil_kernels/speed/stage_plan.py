@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.speed.exact import find_requantization
 from sinehil_kernels.speed.folded_network import Neuron, Stage, input_lookup, lookups, restricted, stages
 from sinehil_kernels.speed.guarded import MOST_LOOKS, with_guards
 from sinehil_kernels.speed.line import FirstByte, find_first_byte
 from sinehil_kernels.speed.lookup import Lookup
 from sinehil_kernels.speed.requantization import Requantization
-from sinehil_kernels.value_ranges import Int64s, LayerReach
+from sinehil_kernels.value_ranges import LayerReach
 
 LARGEST_FACTOR, MOST_SCALES = 255, 4
 

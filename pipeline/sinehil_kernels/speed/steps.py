@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Int64s
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.speed.registers import BYTE, FACTOR, is_upper
-from sinehil_kernels.value_ranges import Int64s
 
 FAR = 128  # with more steps, jumps to the end do not reach from everywhere
 

@@ -3,12 +3,13 @@
 import numpy as np
 
 from sinehil.errors import ArtefactError
+from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.assembly import Assembly, Program
 from sinehil_kernels.avr.sources import assembly_kernel
 from sinehil_kernels.avr.trial import trial_inputs, try_program
 from sinehil_kernels.generated import GeneratedKernel
-from sinehil_kernels.value_ranges import Int64s, reach
+from sinehil_kernels.value_ranges import reach
 
 ENGINE = "table"
 ABOUT = (

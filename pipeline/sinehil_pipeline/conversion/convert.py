@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from sinehil.base.quiet import quiet_stderr
+from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import QuantizationRecipe, Recipe
-from sinehil_pipeline.data.samples import Float32s, make_dataset, x_range
+from sinehil_pipeline.data.samples import make_dataset, x_range
 from sinehil_pipeline.training.keras_models import build_model
 
 MODEL_NAME = "sine"

@@ -8,13 +8,14 @@ import numpy as np
 
 from sinehil.base.installed import versions
 from sinehil.base.worker import Channel, Underway
+from sinehil.model.arrays import Float32s, Float64s
 from sinehil.model.targets import TARGETS, Target
 from sinehil.model.tflite import parse_quantized_model
 from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.conversion import convert, interpret
 from sinehil_pipeline.conversion.every_x import EveryX, measure_every_x
 from sinehil_pipeline.conversion.quantization_variants import MeasuredForm, measure_forms
-from sinehil_pipeline.data.samples import Dataset, Float32s, Float64s, Split, make_dataset, target_of
+from sinehil_pipeline.data.samples import Dataset, Split, make_dataset, target_of
 from sinehil_pipeline.refinement import after_training
 from sinehil_pipeline.training import keras_models
 from sinehil_pipeline.training.curves import grid_x, target_y

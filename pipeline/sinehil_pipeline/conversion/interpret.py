@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from sinehil.model.arithmetic import LITERT, dequantize
+from sinehil.model.arrays import Float32s
 from sinehil.model.tflite import Quantization
-from sinehil_pipeline.data.samples import Float32s
 
 
 def run_interpreter(model: bytes, x: Float32s) -> Float32s:

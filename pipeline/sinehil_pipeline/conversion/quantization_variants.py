@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Float32s, Float64s
 from sinehil.model.interpreters import LitertOracle
 from sinehil.model.tflite import parse_quantized_model
 from sinehil_pipeline.config import QuantizationRecipe, Recipe
 from sinehil_pipeline.conversion.convert import FORMS, TfliteFiles, convert_as
-from sinehil_pipeline.data.samples import Float32s, Float64s, target_of
+from sinehil_pipeline.data.samples import target_of
 from sinehil_pipeline.training.curves import fixed_order_y, grid_x, target_y
 
 

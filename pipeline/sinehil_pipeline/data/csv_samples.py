@@ -9,7 +9,7 @@ import numpy as np
 
 from sinehil.base.files import bounded_bytes
 from sinehil.errors import ArtefactError
-from sinehil.model.targets import Float64s
+from sinehil.model.arrays import Float64s
 
 MAX_CSV_BYTES = 8 << 20
 MAX_ROWS = 100_000

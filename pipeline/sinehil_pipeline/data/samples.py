@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sinehil.model.targets import TARGETS, Float64s, Target
+from sinehil.model.arrays import Float32s, Float64s
+from sinehil.model.targets import TARGETS, Target
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data.csv_samples import parse_csv
-
-Float32s = NDArray[np.float32]
 
 __all__ = ["Dataset", "Float32s", "Float64s", "Split", "draw_samples", "make_dataset", "samples_csv"]
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sinehil.base.worker import Channel
+from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.data.samples import Dataset, Float32s, Split, make_dataset
+from sinehil_pipeline.data.samples import Dataset, Split, make_dataset
 from sinehil_pipeline.page.plot_style import (
     BLACK,
     BLUE,

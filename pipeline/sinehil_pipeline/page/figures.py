@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Float32s, Float64s
 from sinehil.report import svg
 from sinehil.report.figure import (
     HALF_WIDTH,
@@ -22,7 +22,7 @@ from sinehil.report.figure import (
     zero_line,
 )
 from sinehil.report.number_text import number_text
-from sinehil.report.svg import Frame, Values
+from sinehil.report.svg import Frame
 from sinehil_pipeline.data.samples import Dataset, Split
 from sinehil_pipeline.page.content import Content
 from sinehil_pipeline.page.scene import Scene
@@ -121,7 +121,7 @@ def error_figures(content: Content) -> list[Plot]:
 
 
 def _errors(
-    title: str, note: str, content: Content, errors: Mapping[str, Values], name: str, full: bool = False
+    title: str, note: str, content: Content, errors: Mapping[str, Float64s], name: str, full: bool = False
 ) -> Plot:
     scale, scene = float(content.quantized.output.scale), content.scene
     low, high = span(
@@ -142,9 +142,7 @@ def _errors(
     return plot(title, words + note, [*legend, band], draw, name, 300, full)
 
 
-def _learning(
-    title: str, training: NDArray[np.float32], validation: NDArray[np.float32], unit: str, name: str
-) -> Plot:
+def _learning(title: str, training: Float32s, validation: Float32s, unit: str, name: str) -> Plot:
     epochs = np.arange(1.0, len(training) + 1)
     lines = [np.log10(np.maximum(values.astype(np.float64), 1e-12)) for values in (training, validation)]
     low, high = span(np.concatenate(lines), lines[0][0] - 0.1, lines[0][0])
@@ -174,7 +172,7 @@ def _worst_words(content: Content, lines: list[str] | None = None) -> str:
     return "; ".join(found[css] for css in lines or found) + "."
 
 
-def _ys(content: Content) -> tuple[Values, ...]:
+def _ys(content: Content) -> tuple[Float64s, ...]:
     curves = content.curves
     return curves.baseline, curves.final, curves.lite, curves.quantized
 
@@ -187,11 +185,11 @@ def _roles(data: Dataset) -> dict[str, Split]:
     return {"training": data.train, "validation": data.validation, "test": data.test}
 
 
-def _pair(split: Split) -> tuple[Values, Values]:
+def _pair(split: Split) -> tuple[Float64s, Float64s]:
     return split.x.astype(np.float64), split.y.astype(np.float64)
 
 
-def _span(y: Values) -> tuple[float, float]:
+def _span(y: Float64s) -> tuple[float, float]:
     return span(y, float(y[0]), float(y[0]), math.inf)
 
 
@@ -211,5 +209,5 @@ def _target_key(scene: Scene) -> list[Legend]:
     return [] if scene.target is None else [line_key("target", scene.target.label)]
 
 
-def _short(values: NDArray[np.float32]) -> str:
+def _short(values: Float32s) -> str:
     return number_text(float(values[-1]), 3)

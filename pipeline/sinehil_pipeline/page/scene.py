@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Float32s, Float64s
 from sinehil.model.targets import Target
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.data.samples import Float32s, Split, target_of, x_range
+from sinehil_pipeline.data.samples import Split, target_of, x_range
 from sinehil_pipeline.page.plot_style import BLACK, radians_axis, x_axis
 from sinehil_pipeline.training.curves import target_y
 
-Floats = Float32s | NDArray[np.float64]
+Floats = Float32s | Float64s
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Scene:
         """What to say that the model learns."""
         return "the samples of a file" if self.target is None else self.target.label
 
-    def exact(self, split: Split) -> NDArray[np.float64]:
+    def exact(self, split: Split) -> Float64s:
         """Return what errors are counted from: the function, else the samples themselves, shape [n] float64."""
         return split.y.astype(np.float64) if self.target is None else target_y(self.target, split.x)
 

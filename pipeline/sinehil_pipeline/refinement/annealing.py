@@ -8,14 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Float32s, Float64s, Int32s, Int64s
 from sinehil_pipeline.refinement.exact_network import EVERY_CODE, Change, Network, Selection
 from sinehil_pipeline.refinement.moves import draw_change, layer_lots
 
-Float64s = NDArray[np.float64]
-Int64s = NDArray[np.int64]
-Snapshot = list[tuple[NDArray[np.int8], NDArray[np.int32]]]
+Snapshot = list[tuple[Codes, Int32s]]
 OnStep = Callable[[int, float], None]
 
 TRIED, KEPT = 256, 32  # alternatives in a step, and how many of them are worked out for all codes
@@ -35,11 +33,11 @@ class Penalty:
         self._errors = errors.ravel()
         self._places = np.arange(256, dtype=np.int64) * 256 + 128 + zero_point
 
-    def of(self, outputs: NDArray[np.float32], codes: Selection = EVERY_CODE) -> Int64s:
+    def of(self, outputs: Float32s, codes: Selection = EVERY_CODE) -> Int64s:
         """Return the penalty of each output, given as code - zero point."""
         return self._table.take(outputs.astype(np.int64) + self._places[codes])
 
-    def max_error(self, outputs: NDArray[np.float32]) -> float:
+    def max_error(self, outputs: Float32s) -> float:
         """Return the largest error of [256] outputs."""
         return float(self._errors[outputs.astype(np.int64) + self._places].max())
 

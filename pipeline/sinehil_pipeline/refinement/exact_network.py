@@ -7,14 +7,13 @@ float32 holds them exactly and BLAS may add them in any order; the product with 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.errors import ArtefactError
 from sinehil.model.arithmetic import LITERT
+from sinehil.model.arrays import Codes, Float32s, Int32s, Int64s
 from sinehil.model.tflite import QuantizedModel
 
-Float32s = NDArray[np.float32]
-Selection = slice | NDArray[np.int64]
+Selection = slice | Int64s
 EVERY_CODE = slice(None)
 MAX_BIAS = 2**22  # with 64 inputs of at most 255 * 127 each, sums stay below 2^23
 
@@ -28,7 +27,7 @@ class Change:
     weights: Float32s
     bias: Float32s
 
-    def only(self, index: NDArray[np.int64]) -> "Change":
+    def only(self, index: Int64s) -> "Change":
         """Return the alternatives with these numbers."""
         return replace(self, weights=self.weights[index], bias=self.bias[index])
 
@@ -93,7 +92,7 @@ class Network:
         self.bias[change.layer][change.neuron] += change.bias[index]
         self._renew(change.layer)
 
-    def snapshot(self) -> list[tuple[NDArray[np.int8], NDArray[np.int32]]]:
+    def snapshot(self) -> list[tuple[Codes, Int32s]]:
         """Return weights and biases of each layer."""
         pairs = zip(self.weights, self.bias, strict=True)
         return [(weights.astype(np.int8), bias.astype(np.int32)) for weights, bias in pairs]

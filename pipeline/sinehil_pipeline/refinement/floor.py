@@ -6,13 +6,12 @@ All x of one code get one y, so its error is at least half of what the target sp
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.model.arithmetic import LITERT, dequantize
+from sinehil.model.arrays import Bools, Codes, Float64s
 from sinehil.model.targets import Target
 from sinehil.model.tflite import Quantization, QuantizedModel
 
-Float64s = NDArray[np.float64]
 CODES = np.arange(-128, 128, dtype=np.int16).astype(np.int8)
 
 # Even, so that the middle of a cell is among the points; a smooth target's extremes are missed by its curvature
@@ -28,7 +27,7 @@ class Span:
 
     lowest: Float64s
     highest: Float64s
-    used: NDArray[np.bool_]
+    used: Bools
 
 
 def spans(input_: Quantization, target: Target) -> Span:
@@ -54,7 +53,7 @@ def error_table(input_: Quantization, output: Quantization, target: Target) -> F
     return np.where(span.used[:, None], errors, 0.0)
 
 
-def worst_error(model: QuantizedModel, target: Target, y_q: NDArray[np.int8]) -> float:
+def worst_error(model: QuantizedModel, target: Target, y_q: Codes) -> float:
     """Return the largest |y - target(x)| over all x in the target's range, for the output codes of all 256 inputs."""
     errors = error_table(model.input, model.output, target)
     return float(errors[np.arange(256), y_q.astype(np.int64) + 128].max())

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Float32s, Int64s
 from sinehil_pipeline.refinement.exact_network import MAX_BIAS, Change, Network
 
-Int64s = NDArray[np.int64]
 MAX_WEIGHT = 127  # the converter's weights are symmetric
 STEPS = np.array([1, 1, 1, 2, 2, 3, 4, 6, 8], np.int64)
 BIAS_REACH_CODES = 1.4  # a bias moves its neuron by up to this many codes
@@ -50,7 +49,7 @@ def draw_change(
     return Change(layer, neuron, weights, (after - before).astype(np.float32))
 
 
-def _weight_steps(row: NDArray[np.float32], draw: Draw) -> NDArray[np.float32]:
+def _weight_steps(row: Float32s, draw: Draw) -> Float32s:
     """Return what to add to a neuron's weights, [count, inputs]: nothing for kind 0, else one or two of them."""
     moves, inputs, rows = (
         np.zeros((draw.steps.size, row.size), np.int64),
@@ -64,5 +63,5 @@ def _weight_steps(row: NDArray[np.float32], draw: Draw) -> NDArray[np.float32]:
     second = STEPS[(draw.steps >> 9) % len(STEPS)] * ((draw.steps >> 20) % 3 - 1)
     if inputs > 1:
         moves[rows, (draw.places >> 12) % inputs] += second * moving
-    after: NDArray[np.float32] = np.clip(row + moves, -MAX_WEIGHT, MAX_WEIGHT).astype(np.float32)
+    after: Float32s = np.clip(row + moves, -MAX_WEIGHT, MAX_WEIGHT).astype(np.float32)
     return after - row

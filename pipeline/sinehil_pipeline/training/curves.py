@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Float32s, Float64s
 from sinehil.model.targets import Target
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.data.samples import Float32s, Float64s, x_range
+from sinehil_pipeline.data.samples import x_range
 from sinehil_pipeline.training.gradients import predict
 
 GRID = 401

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sinehil_pipeline.data.samples import Float32s
+from sinehil.model.arrays import Float32s
 
 RELU, RELU6 = "relu", "relu6"
 ACTIVATIONS = (RELU, RELU6)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sinehil.model.arrays import Float32s
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,10 @@ class History:
     after the epoch.
     """
 
-    mse: NDArray[np.float32]
-    mae: NDArray[np.float32]
-    val_mse: NDArray[np.float32]
-    val_mae: NDArray[np.float32]
+    mse: Float32s
+    mae: Float32s
+    val_mse: Float32s
+    val_mae: Float32s
 
     @property
     def final_val_mse(self) -> float:

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
+from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data.samples import Float32s
 from sinehil_pipeline.training.gradients import activate, weighted_sums
 
 KERAS, SPREAD = "keras", "spread"

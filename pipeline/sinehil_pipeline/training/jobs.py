@@ -8,8 +8,9 @@ import numpy as np
 from sinehil.base.manifest import TrainingTry
 from sinehil.base.worker import Channel, EpochDone
 from sinehil.errors import QualityError
+from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import ModelRecipe, Recipe
-from sinehil_pipeline.data.samples import Dataset, Float32s, make_dataset
+from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.training import portable_trainer as portable
 from sinehil_pipeline.training.history import History
 

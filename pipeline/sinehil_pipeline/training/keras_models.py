@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data.samples import Dataset, Float32s, Split
+from sinehil_pipeline.data.samples import Dataset, Split
 from sinehil_pipeline.training import portable_trainer as portable
 from sinehil_pipeline.training.history import History
 from sinehil_pipeline.training.initialisation import KERAS, initial_weights

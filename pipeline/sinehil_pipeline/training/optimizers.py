@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32s = NDArray[np.float32]
-Float64s = NDArray[np.float64]
+from sinehil.model.arrays import Float32s, Float64s
 
 RMSPROP, ADAM, SGD = "rmsprop", "adam", "sgd"
 CONSTANT, COSINE = "constant", "cosine"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinehil.model.arrays import Float32s, Float64s
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.data.samples import Dataset, Float32s, Float64s
+from sinehil_pipeline.data.samples import Dataset
 from sinehil_pipeline.training.gradients import Step, predict
 from sinehil_pipeline.training.history import History, joined
 from sinehil_pipeline.training.initialisation import initial_weights, layer_shapes

@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Float32s, Float64s, Int64s
 from sinehil.model.tflite import FullyConnected, Quantization
 
-Float32s = NDArray[np.float32]
-Int64s = NDArray[np.int64]
-Codes = NDArray[np.int8]
 LOWEST, HIGHEST = -128, 127
 
 
@@ -31,10 +29,10 @@ def accumulator_interval(layer: FullyConnected) -> tuple[Int64s, Int64s]:
     return products.min(axis=2).sum(axis=1) + layer.bias, products.max(axis=2).sum(axis=1) + layer.bias
 
 
-def multipliers(layer: FullyConnected) -> NDArray[np.float64]:
+def multipliers(layer: FullyConnected) -> Float64s:
     """Return the real factor between accumulator and output code of each neuron, shape [out].
 
     Each oracle rounds it in a way of its own before it multiplies.
     """
-    factors: NDArray[np.float64] = float(layer.input.scale) * layer.weight_scales.astype(np.float64)
+    factors: Float64s = float(layer.input.scale) * layer.weight_scales.astype(np.float64)
     return factors / float(layer.output.scale)

@@ -4,9 +4,9 @@ A raw int32 r with n integer bits stands for r / 2^(31-n). TFLM computes its tab
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Int64s = NDArray[np.int64]
+from sinehil.model.arrays import Int64s
+
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 ONE = INT32_MAX  # with no integer bits
 EXP_MINUS_EIGHTH, THIRD = 1895147668, 715827883  # with no integer bits

@@ -1,13 +1,12 @@
 """What the reference kernels of LiteRT and of TFLM share: the quantiser, and rounding with ties away from zero."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sinehil.model.arithmetic.base import Arithmetic
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST, Codes, Float32s
+from sinehil.model.arithmetic.exact import HIGHEST, LOWEST
+from sinehil.model.arrays import Codes, Float32s, Float64s
 from sinehil.model.tflite import Quantization
 
-Float64s = NDArray[np.float64]
 OVERFLOW = np.float32(2**31)
 
 

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST, Codes, Float32s
+from sinehil.model.arithmetic.exact import HIGHEST, LOWEST
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.tflite import Lookup
 
 EXP_SATURATES = 100  # XNNPACK's sigmoid is 0 or 1 beyond

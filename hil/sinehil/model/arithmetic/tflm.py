@@ -7,8 +7,9 @@ not: of 15,521 accumulators for which that matters, all were scaled by the produ
 import numpy as np
 
 from sinehil.model.arithmetic import gemmlowp
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST, Codes, Int64s, multipliers
+from sinehil.model.arithmetic.exact import HIGHEST, LOWEST, multipliers
 from sinehil.model.arithmetic.reference import ReferenceArithmetic
+from sinehil.model.arrays import Codes, Int64s
 from sinehil.model.tflite import FullyConnected, Lookup
 
 TABLE_INTEGER_BITS = 4

@@ -4,8 +4,8 @@ import math
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sinehil.model.arrays import Codes, Int32s
 from sinehil.model.tflite.limits import MAX_RANK, MAX_TABLE_SCALE, MIN_SCALE, MIN_TABLE_SCALE, number_problem
 from sinehil.model.tflite.quantized_model import Activation, FullyConnected, Lookup, Quantization, Table
 from sinehil.model.tflite.tensors import Tensors, text
@@ -76,7 +76,7 @@ def read_fully_connected(tensors: Tensors, operator: Any, source: Any, output: A
     return layer
 
 
-def _matrix(tensors: Tensors, tensor: Any, wanted: tuple[int, int]) -> NDArray[np.int8]:
+def _matrix(tensors: Tensors, tensor: Any, wanted: tuple[int, int]) -> Codes:
     flat = tensors.constant(tensor, "INT8", "weights")
     name, shape = text(tensor.name), tuple(int(size) for size in tensor.shape)
     if shape != wanted:
@@ -86,7 +86,7 @@ def _matrix(tensors: Tensors, tensor: Any, wanted: tuple[int, int]) -> NDArray[n
     return flat.reshape(shape)
 
 
-def _bias(tensors: Tensors, tensor: Any, outputs: int) -> NDArray[np.int32]:
+def _bias(tensors: Tensors, tensor: Any, outputs: int) -> Int32s:
     """Return the biases; their scales say nothing, but without good ones the interpreter computes otherwise."""
     if tensor is None:
         return np.zeros(outputs, np.int32)

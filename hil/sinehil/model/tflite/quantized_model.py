@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sinehil.model.arrays import Codes, Float32s, Int32s
 
 Activation = Literal["NONE", "RELU", "RELU6"]
 Table = Literal["TANH", "LOGISTIC"]
@@ -23,9 +24,9 @@ class FullyConnected:
     """One layer: ``weights`` int8 [out, in], ``bias`` int32 [out], ``weight_scales`` float32 [out]."""
 
     name: str
-    weights: NDArray[np.int8]
-    bias: NDArray[np.int32]
-    weight_scales: NDArray[np.float32]
+    weights: Codes
+    bias: Int32s
+    weight_scales: Float32s
     input: Quantization
     output: Quantization
     activation: Activation

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.errors import ArtefactError
+from sinehil.model.arrays import Float32s
 from sinehil.model.tflite.limits import MAX_RANK, MAX_SCALE, MAX_WIDTH, MIN_SCALE
 from sinehil.model.tflite.quantized_model import Quantization
 
@@ -76,7 +77,7 @@ class Tensors:
         dtype = np.dtype(kind.lower())
         return np.frombuffer(raw, dtype=dtype.newbyteorder("<")).astype(dtype)
 
-    def scales(self, tensor: Any, outputs: int, lowest: float) -> NDArray[np.float32]:
+    def scales(self, tensor: Any, outputs: int, lowest: float) -> Float32s:
         """Return a constant's scales, one or one per output; its zero points must be 0."""
         name, entry = text(tensor.name), tensor.quantization
         if entry is None or entry.scale is None:
