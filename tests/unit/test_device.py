@@ -25,7 +25,7 @@ from sinehil.board.protocol import (
     encode_frame,
 )
 from sinehil.board.protocol import is_bootloader_safe as is_safe
-from sinehil.board.round_trip import MIN_TIMEOUT_S, RoundTrip
+from sinehil.board.timing import MIN_TIMEOUT_S, RoundTrip
 from sinehil.errors import ExitCode, IdentityError, LinkError
 
 IDENTIFY = struct.pack(

@@ -12,6 +12,7 @@ from sinehil.board.exchange import Exchange, Progress
 from sinehil.board.link import Choose, Link, LinkCounters
 from sinehil.board.protocol import Frame, MessageType
 from sinehil.board.protocol.frame import FLOAT_BYTES
+from sinehil.board.trace import Trace
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError
 from sinehil.model.arrays import Codes, Float32s
@@ -24,11 +25,13 @@ Value = TypeVar("Value", bound=np.generic)
 class Device:
     """A board and the shape of its model; ``connect`` comes first.
 
-    ``choose`` draws the bytes of session numbers.
+    ``choose`` draws the bytes of session numbers, ``trace`` takes note of every frame.
     """
 
-    def __init__(self, transport: Transport, choose: Choose = secrets.choice) -> None:
-        self._link = Link(transport, choose)
+    def __init__(
+        self, transport: Transport, choose: Choose = secrets.choice, trace: Trace | None = None
+    ) -> None:
+        self._link = Link(transport, choose, trace)
         self._limits: protocol.IdentifyReply | None = None
 
     @property

@@ -1,10 +1,12 @@
 """Many requests and their replies over one link: a few in flight, lost ones sent again, never without an end."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sinehil.board.link import ATTEMPTS, Link
-from sinehil.board.protocol import REPLY, Frame, MessageType, encode_frame
+from sinehil.board.protocol import REPLY, Frame, MessageType, encoded_size, type_name
+from sinehil.board.trace import TraceKind
 from sinehil.errors import LinkError
 
 # An exchange of n requests ends PATIENCE_S + n * PACE_S after its start, or one silence later, whatever the line does.
@@ -12,12 +14,15 @@ PATIENCE_S, PACE_S = 10.0, 0.5
 
 Progress = Callable[[int], None]
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class _Pending:
     """A request in flight: which payload it carries, how much of the board's ring it may fill, since when."""
 
     index: int
+    request: Frame
     wire_bytes: int
     sent_at_s: float
 
@@ -31,6 +36,7 @@ class Exchange:
         self._link, self._kind, self._payloads, self._progress = link, kind, payloads, progress
         self._waiting = list(range(len(payloads)))[::-1]  # indices, the next one last
         self._in_flight: dict[int, _Pending] = {}  # by sequence number, in the order in which they were sent
+        self._lost: set[int] = set()  # indices of those that have to be sent again
         self.replies: dict[int, bytes] = {}  # so far, by index
 
     def run(self) -> list[bytes]:
@@ -52,7 +58,8 @@ class Exchange:
                 silences += 1
                 for late in self._link.ping(ATTEMPTS - silences, self._is_wanted):
                     self._accept(late)
-                self._lose(list(self._in_flight))
+                timeout_s = self._link.round_trip.timeout_s
+                self._lose(list(self._in_flight), f"no reply in {timeout_s:.3g} s")
         return [self.replies[index] for index in range(len(self._payloads))]
 
     def _fill_window(self) -> None:
@@ -63,17 +70,22 @@ class Exchange:
         used = sum(pending.wire_bytes for pending in self._in_flight.values())
         while self._waiting:
             request = self._link.request(self._kind, self._payloads[self._waiting[-1]])
-            size = len(encode_frame(request))
+            size = encoded_size(request)
             if self._in_flight and used + size > self._link.window_bytes:
                 return
-            self._link.send(request)
-            self._in_flight[request.seq] = _Pending(self._waiting.pop(), size, self._link.now())
+            index = self._waiting.pop()
+            self._link.send(request, "again" if index in self._lost else "")
+            self._in_flight[request.seq] = _Pending(index, request, size, self._link.now())
             used += size
 
     def _next_reply(self) -> Frame | None:
         """Return the next reply to a request in flight, or None when it takes too long."""
         frames = self._link.replies_until(self._link.within(self._link.round_trip.timeout_s))
-        return next((frame for frame in frames if self._is_wanted(frame)), None)
+        for frame in frames:
+            if self._is_wanted(frame):
+                return frame
+            self._link.drop(frame)
+        return None
 
     def _is_wanted(self, frame: Frame) -> bool:
         """Return whether it is a reply to a request in flight; IdentityError if it refuses one."""
@@ -87,18 +99,24 @@ class Exchange:
         """Keep the reply; a line keeps the order, so what was sent before its request and is unanswered is lost."""
         sent = list(self._in_flight)
         if reply.seq not in sent:
-            return  # the same reply twice
+            self._link.drop(reply)  # the same reply twice
+            return
         answered = self._in_flight.pop(reply.seq)
         self._link.round_trip.add(self._link.now() - answered.sent_at_s)
         self.replies[answered.index] = reply.payload
-        self._lose(sent[: sent.index(reply.seq)])
+        self._lose(sent[: sent.index(reply.seq)], "a later request was answered")
         if self._progress is not None:
             self._progress(answered.index)
 
-    def _lose(self, seqs: Sequence[int]) -> None:
+    def _lose(self, seqs: Sequence[int], why: str) -> None:
         """Let the requests wait to be sent again, before all others."""
         self._link.counters.retries += len(seqs)
-        self._waiting.extend(self._in_flight.pop(seq).index for seq in reversed(seqs))
+        for seq in reversed(seqs):
+            lost = self._in_flight.pop(seq)
+            self._waiting.append(lost.index)
+            self._lost.add(lost.index)
+            self._link.note(TraceKind.LOST, lost.request, why)
+            log.info("%s: %s sent again: %s", self._link.port, type_name(self._kind), why)
 
     def _too_slow(self) -> LinkError:
         requests = len(self._payloads)

@@ -1,5 +1,6 @@
 """The host's end of the wire: handshake, sessions, frames; resets and silence noticed. See hil/PROTOCOL.md."""
 
+import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +10,9 @@ from typing import TypeVar
 from sinehil.base.deadline import Deadline
 from sinehil.board import protocol
 from sinehil.board.diagnosis import who_is_there
-from sinehil.board.protocol import ErrorCode, Frame, MessageType
-from sinehil.board.round_trip import RoundTrip
+from sinehil.board.protocol import DropReason, ErrorCode, Frame, MessageType
+from sinehil.board.timing import RoundTrip
+from sinehil.board.trace import Trace, TraceKind
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError, LinkError
 
@@ -19,6 +21,10 @@ IDENTIFY_AGAIN_WAITS = 5.0  # times the longest wait
 REPLY_TIMEOUT_S = 1.0
 PING_WAITS = (0.25, 0.75, 1.0, 2.0)  # times the longest wait; no more pings than the board's ring holds
 ATTEMPTS = 5
+NOT_ASKED_FOR = "late, twice, or not asked for"
+OTHER_SESSION = "of another session"
+
+log = logging.getLogger(__name__)
 
 Reply = TypeVar("Reply")
 Choose = Callable[[Sequence[int]], int]  # by chance
@@ -35,12 +41,17 @@ class LinkCounters:
 
 
 class Link:
-    """One session with a board. Requests are pure, so a lost one is simply sent again."""
+    """One session with a board. Requests are pure, so a lost one is simply sent again.
 
-    def __init__(self, transport: Transport, choose: Choose = secrets.choice) -> None:
-        self._transport, self._choose = transport, choose
+    Without a ``trace`` nobody takes note of what passes.
+    """
+
+    def __init__(
+        self, transport: Transport, choose: Choose = secrets.choice, trace: Trace | None = None
+    ) -> None:
+        self._transport, self._choose, self._trace = transport, choose, trace
         self._sent = protocol.SentRequests()
-        self._decoder = protocol.FrameDecoder(self._sent.crc_before)
+        self._decoder = self._new_decoder()
         self._received: deque[Frame] = deque()
         self._seq = 0
         self._longest_wait_s = REPLY_TIMEOUT_S
@@ -64,20 +75,34 @@ class Link:
 
         Raises LinkError if nothing answers, IdentityError if something else does.
         """
-        self._decoder = protocol.FrameDecoder(self._sent.crc_before)
+        self._decoder = self._new_decoder()
         self.session = _random_session(self._choose)
         request = self._safe_request(MessageType.IDENTIFY)
-        deadline = self.within(timeout_s)
+        self.note(TraceKind.HANDSHAKE, note=f"for {timeout_s:g} s")
+        deadline, attempts = self.within(timeout_s), 0
         while not deadline.expired:
-            self.send(request)
+            attempts += 1
+            self.send(request, "again: no answer yet" if attempts > 1 else "")
             sent_at_s, interval = self.now(), self.within(HANDSHAKE_INTERVAL_S)
             for frame in self.frames_until(interval):
                 if _answers(frame, request) and frame.session == self.session:
                     reply = self.understood(protocol.IdentifyReply.unpack, frame.payload)
                     self.window_bytes, self._life = reply.window_bytes, reply.life
                     self.round_trip.add(self.now() - sent_at_s)
+                    self._opened(reply, attempts)
                     return reply
-        raise who_is_there(self._transport, self._decoder.discarded)
+                self.drop(frame)
+        raise self._unanswered()
+
+    def _opened(self, reply: protocol.IdentifyReply, attempts: int) -> None:
+        self.note(TraceKind.SESSION, note=f"{reply.engine} kernel on {reply.board}, life {reply.life:08x}")
+        log.info("%s: session with %s after %d attempts", self.port, reply.board, attempts)
+
+    def _unanswered(self) -> LinkError | IdentityError:
+        heard = self._decoder.discarded
+        self.note(TraceKind.SILENCE, note="no handshake; heard, but no frame of ours", data=heard)
+        log.info("%s: no answer to the handshake, %d bytes that are no frame", self.port, len(heard))
+        return who_is_there(self._transport, heard)
 
     def identify_again(self) -> protocol.IdentifyReply:
         """Begin another session and return who answers now; LinkError if the board was reset or exchanged meanwhile.
@@ -96,6 +121,7 @@ class Link:
                     if reply.life != self._life:
                         raise self.was_reset()
                     return reply
+                self.drop(frame)
         raise self._silent()
 
     def ping(self, most: int, wanted: Callable[[Frame], bool]) -> list[Frame]:
@@ -107,13 +133,15 @@ class Link:
         pings, late = set[int](), list[Frame]()
         for wait in PING_WAITS[len(PING_WAITS) - most :]:
             ping = self._safe_request(MessageType.ECHO)
-            self.send(ping)
+            self.send(ping, "does the board live?")
             pings.add(ping.seq)
             for frame in self.replies_until(self.within(wait * self._longest_wait_s)):
                 if frame.seq in pings:
                     return late
                 if wanted(frame):
                     late.append(frame)
+                else:
+                    self.drop(frame)
         if late:  # the pings came while it had no time to take them in, as during a long BENCH
             return late
         raise self._silent()
@@ -124,8 +152,11 @@ class Link:
             if self._is_bad_session(frame):
                 if frame.session != self.session:
                     raise self.was_reset()
+                self.drop(frame, OTHER_SESSION)  # the request that it refuses
             elif frame.session == self.session:
                 yield frame
+            else:
+                self.drop(frame, OTHER_SESSION)
 
     def _is_bad_session(self, frame: Frame) -> bool:
         """Return whether it refuses a request of another session than the board's, which the frame names."""
@@ -135,12 +166,14 @@ class Link:
 
     def was_reset(self) -> LinkError:
         """Return the error for a board that has forgotten the session."""
+        self.note(TraceKind.RESET, note="the board has forgotten the session")
         return LinkError(
             f"the board on {self.port} was reset in the middle of the run",
             "nothing of this run counts; check the power supply and run the command again",
         )
 
     def _silent(self) -> LinkError:
+        self.note(TraceKind.SILENCE, note="no answer any more")
         return LinkError(
             f"the board on {self.port} stopped answering",
             "check cable and power, press the board's reset button, and run the command again",
@@ -163,7 +196,10 @@ class Link:
                 return
             data = self._transport.read(deadline.remaining_s)
             self.counters.bytes_received += len(data)
-            self._received.extend(self._decoder.feed(data))
+            frames = self._decoder.feed(data)
+            for frame in frames:
+                self.note(TraceKind.RECEIVED, frame)
+            self._received.extend(frames)
 
     def now(self) -> float:
         """Return seconds on the line's clock."""
@@ -173,13 +209,31 @@ class Link:
         """Return the deadline ``seconds`` from now on the line's clock."""
         return Deadline.after(seconds, self.now)
 
-    def send(self, frame: Frame) -> None:
-        """Put a request on the line."""
+    def send(self, frame: Frame, note: str = "") -> None:
+        """Put a request on the line; ``note`` says in a trace why."""
         self._sent.add(frame)
+        self.note(TraceKind.SENT, frame, note)
         data = protocol.encode_frame(frame)
         self._transport.write(data)
         self.counters.frames += 1
         self.counters.bytes_sent += len(data)
+
+    def drop(self, frame: Frame, reason: str = NOT_ASKED_FOR) -> None:
+        """Take note of a frame that does not count."""
+        self.note(TraceKind.DROPPED, frame, reason)
+
+    def note(self, kind: TraceKind, frame: Frame | None = None, note: str = "", data: bytes = b"") -> None:
+        """Add an event to the trace, if there is one."""
+        if self._trace is not None:
+            self._trace.record(self.now(), self.port, kind, frame, note, data)
+
+    def _new_decoder(self) -> protocol.FrameDecoder:
+        if self._trace is None:
+            return protocol.FrameDecoder(self._sent.crc_before)
+        return protocol.FrameDecoder(self._sent.crc_before, self._no_frame)
+
+    def _no_frame(self, reason: DropReason, data: bytes) -> None:
+        self.note(TraceKind.DROPPED, note=reason, data=data)
 
     def request(self, kind: MessageType, payload: bytes = b"") -> Frame:
         """Return a request with the next sequence number."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,18 +33,23 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="bench")
 
 
-def bench(context: typer.Context, port: options.OptionalPort = None, as_json: options.AsJson = False) -> None:
+def bench(
+    context: typer.Context,
+    port: options.OptionalPort = None,
+    trace: options.Trace = None,
+    as_json: options.AsJson = False,
+) -> None:
     """Measure cycles per inference on the board, and bytes and time per value on the wire.
 
     With `train`: measure the two trainers. With `engines`: measure our kernels and others' for the same net.
     """
     if context.invoked_subcommand is not None:
-        if port is not None or as_json:
+        if port is not None or trace is not None or as_json:
             raise UsageError(f"options of `bench {context.invoked_subcommand}` stand behind it", SEE_HELP)
     elif port is None:
         raise UsageError("Missing option '--port' / '-p'.", SEE_HELP)
     else:
-        bench_board(port, as_json)
+        bench_board(port, as_json, trace)
 
 
 def bench_train(
@@ -84,16 +90,17 @@ def _comparison_document(found: "Comparison") -> dict[str, Any]:
     return {**asdict(found), "ratio": found.ratio, "cpu_ratio": found.cpu_ratio}
 
 
-def bench_board(port: str, as_json: bool) -> None:
+def bench_board(port: str, as_json: bool, trace: Path | None) -> None:
     """Measure the board on ``port``."""
     from sinehil.board.device import Device
+    from sinehil.board.trace import opened_trace
     from sinehil.board.transport import SerialTransport
     from sinehil.report.number_text import counters_text
     from sinehil.verify.cost import measure_cycles, read_counters
 
     console = Console(as_json)
-    with SerialTransport(port) as transport:
-        device = Device(transport)
+    with opened_trace(trace) as opened, SerialTransport(port) as transport:
+        device = Device(transport, trace=opened)
         identity = device.connect()
         cycles = measure_cycles(device)
         wire = _wire_costs(device)

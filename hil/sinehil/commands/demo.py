@@ -21,10 +21,12 @@ def demo(
     report: Annotated[
         Path, typer.Option(metavar="DIR", help="Where report.html, report.json and junit.xml go.")
     ] = Path("reports/demo"),
+    trace: options.Trace = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
+    from sinehil.board.trace import opened_trace
     from sinehil.commands.recipe_options import DEFAULT_RECIPE
     from sinehil.commands.train import Trainer, run_training
     from sinehil.jobs import firmware
@@ -49,7 +51,8 @@ def demo(
         with console.stage("verify") as stage:
             aim = steps.load_aim(artifacts, None, model)
             inputs = steps.probe_inputs(Mode.EXHAUSTIVE, None, DEFAULT_SEED, built.expected, aim, artifacts)
-            result = steps.verify_port(port, built.expected, inputs, lambda _: built.folder)
+            with opened_trace(trace) as opened:
+                result = steps.verify_port(port, built.expected, inputs, lambda _: built.folder, trace=opened)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     page = write_report(result, report)
     steps.say_summary(console, result)

@@ -43,6 +43,15 @@ Optimize = Annotated[
 BuildDir = Annotated[
     Path, typer.Option("--build", metavar="DIR", help="Where sketches are staged and compiled.")
 ]
+Trace = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE",
+        help="Write each frame on the wire here, and what was dropped or sent again: as text, as JSON lines if the "
+        "name ends in .jsonl, or to stderr if it is `-`.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")
 ]

@@ -49,6 +49,7 @@ def verify(
     fqbn: options.Fqbn = options.DEFAULT_FQBN,
     oracle: options.Oracle = options.DEFAULT_ORACLE,
     build: options.BuildDir = options.DEFAULT_BUILD,
+    trace: options.Trace = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Check the board's identity, then compare its outputs bit for bit with the interpreter's.
@@ -57,6 +58,7 @@ def verify(
     model with several inputs, seeded samples with corners, and the steps. test-set: the 200 test samples. samples:
     evenly spaced x, of several inputs random ones, one at a time, shown as they come.
     """
+    from sinehil.board.trace import opened_trace
     from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
     from sinehil.model.arithmetic import arithmetic_of
@@ -74,14 +76,16 @@ def verify(
     def run(
         on_sample: "Callable[[Sample], None] | None", progress: Callable[[int], None] | None
     ) -> "VerifyResult":
-        return steps.verify_port(
-            port,
-            expected,
-            inputs,
-            lambda engine: firmware.build_folder(build, fqbn, loaded, oracle, engine),
-            on_sample,
-            progress,
-        )
+        with opened_trace(trace) as opened:
+            return steps.verify_port(
+                port,
+                expected,
+                inputs,
+                lambda engine: firmware.build_folder(build, fqbn, loaded, oracle, engine),
+                on_sample,
+                progress,
+                opened,
+            )
 
     if mode is Mode.SAMPLES:
         result = run(_printer(console, loaded, aim.target), None)

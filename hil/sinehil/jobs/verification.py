@@ -7,6 +7,7 @@ from pathlib import Path
 from sinehil.base import manifest
 from sinehil.base.console import Console, Stage
 from sinehil.board.device import Device
+from sinehil.board.trace import Trace
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ArtefactError, UsageError
 from sinehil.jobs.firmware import recorded_size
@@ -88,14 +89,15 @@ def verify_port(
     folder_of: Callable[[str], Path],
     on_sample: Callable[[Sample], None] | None = None,
     progress: Callable[[int], None] | None = None,
+    trace: Trace | None = None,
 ) -> VerifyResult:
     """Verify the board on ``port``, ask it for cycles and counters, and add the size of its engine's image.
 
-    ``folder_of`` says where an image with the named engine was built.
+    ``folder_of`` says where an image with the named engine was built, ``trace`` takes note of every frame.
     """
     interpreter = open_oracle(expected.oracle, expected.model)
     with SerialTransport(port) as transport:
-        device = Device(transport)
+        device = Device(transport, trace=trace)
         result = verify(device, expected, interpreter, inputs, on_sample, progress)
         cycles, counters = measure_cycles(device), read_counters(device)
     size = recorded_size(folder_of(result.identity.engine))

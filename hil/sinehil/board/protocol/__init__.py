@@ -1,13 +1,14 @@
 """The wire protocol as pure functions and one decoder: bytes in, frames out, no I/O. See hil/PROTOCOL.md."""
 
-from sinehil.board.protocol.decode import FrameDecoder
-from sinehil.board.protocol.encode import SentRequests, encode_frame, is_bootloader_safe
-from sinehil.board.protocol.frame import REPLY, ErrorCode, Frame, MessageType, ProtocolError
+from sinehil.board.protocol.decode import DropReason, FrameDecoder
+from sinehil.board.protocol.encode import SentRequests, encode_frame, encoded_size, is_bootloader_safe
+from sinehil.board.protocol.frame import REPLY, ErrorCode, Frame, MessageType, ProtocolError, type_name
 from sinehil.board.protocol.messages import BenchReply, ErrorReply, IdentifyReply, StatsReply
 
 __all__ = [
     "REPLY",
     "BenchReply",
+    "DropReason",
     "ErrorCode",
     "ErrorReply",
     "Frame",
@@ -18,5 +19,7 @@ __all__ = [
     "SentRequests",
     "StatsReply",
     "encode_frame",
+    "encoded_size",
     "is_bootloader_safe",
+    "type_name",
 ]

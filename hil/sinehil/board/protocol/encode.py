@@ -22,6 +22,11 @@ def encode_frame(frame: Frame, crc_before: int = 0) -> bytes:
     return DELIMITER + encoded + DELIMITER
 
 
+def encoded_size(frame: Frame) -> int:
+    """Return how many bytes the frame takes on the wire, with both delimiters: COBS adds one in 254 at least."""
+    return len(encode_frame(frame))
+
+
 class SentRequests:
     """What the CRC of each reply has to go on from, so that a reply to other bytes is taken for damaged.
 

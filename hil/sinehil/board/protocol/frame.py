@@ -1,4 +1,4 @@
-"""What a frame is; the numbers stand in hil/PROTOCOL.md."""
+"""Frame layout, message types and error codes; the numbers stand in hil/PROTOCOL.md."""
 
 import struct
 from dataclasses import dataclass
@@ -25,6 +25,13 @@ class MessageType(IntEnum):
     STATS = 0x06
     BENCH_I8 = 0x07
     ERROR = 0xFF
+
+
+def type_name(kind: int) -> str:
+    """Return what a frame of this type is called, requests, replies and unknown ones."""
+    names = {int(known): known.name for known in MessageType}
+    name = names.get(kind) or names.get(kind ^ REPLY)
+    return f"type 0x{kind:02x}" if name is None else name if kind in names else f"{name} reply"
 
 
 class ErrorCode(IntEnum):
