@@ -1,8 +1,8 @@
-"""The real interpreters that a board must equal: LiteRT as it comes, its reference kernels, and TFLM."""
+"""Oracles that a board must equal: LiteRT with its default delegate, its reference kernels, and TFLM."""
 
 from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -15,14 +15,27 @@ from sinehil.model.tflite import QuantizedModel
 TFLM_ARENA_BYTES = 1 << 20  # 64 tensors of 64 bytes need far less
 
 
-class Oracle(ABC):
-    """An interpreter that has loaded a model.
+class Oracle(Protocol):
+    """What computes the expected outputs of one model, and says what it is.
 
     Samples are rows, [n, inputs], and so are results, [n, outputs]. Where the model has one input they may come as
     [n], and then results are [n] too if it has one output.
     """
 
-    name: ClassVar[str]
+    name: str
+    version: str
+
+    def predict(self, x: Float32s) -> Float32s:
+        """Return float32 y for float32 x."""
+
+    def predict_codes(self, x_q: Codes) -> Codes:
+        """Return the int8 codes beneath the output for int8 codes beneath the input."""
+
+
+class InterpreterOracle(ABC):
+    """A real interpreter that has loaded a model."""
+
+    name: str
     package: ClassVar[str]
     extra: ClassVar[str] = ""  # of sinehil, where the package is none of its own dependencies
 
@@ -97,7 +110,7 @@ class Oracle(ABC):
         return f'install it (there are wheels for Linux on x86-64): pip install "sinehil{self.extra}"'
 
 
-class LitertOracle(Oracle):
+class LitertOracle(InterpreterOracle):
     """LiteRT with its default delegate; batches are made by resizing its input, which changes no result."""
 
     name = "litert"
@@ -139,7 +152,7 @@ class LitertRefOracle(LitertOracle):
         return open_litert(data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
 
 
-class TflmOracle(Oracle):
+class TflmOracle(InterpreterOracle):
     """TensorFlow Lite Micro, from its own wheel, one sample after the other."""
 
     name = "tflm"
@@ -171,7 +184,9 @@ def open_litert(data: bytes, **options: Any) -> Any:
     return Interpreter(model_content=data, **options)
 
 
-_ALL: dict[str, type[Oracle]] = {kind.name: kind for kind in (LitertOracle, LitertRefOracle, TflmOracle)}
+_ALL: dict[str, type[InterpreterOracle]] = {
+    kind.name: kind for kind in (LitertOracle, LitertRefOracle, TflmOracle)
+}
 
 
 def open_oracle(name: str, model: QuantizedModel) -> Oracle:

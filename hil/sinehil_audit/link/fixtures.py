@@ -22,12 +22,12 @@ WRONG_CODES = ((-128, 1), (3, 4), (127, 0x80))  # input code and which bits of i
 OTHER_SHA256 = "5a" * 32
 
 
-class Remembered(Oracle):
+class Remembered:
     """An interpreter that is asked for the same inputs only once."""
 
     def __init__(self, oracle: Oracle) -> None:
         self._oracle, self.version = oracle, oracle.version
-        self.name = oracle.name  # type: ignore[misc]
+        self.name = oracle.name
         self._known: dict[tuple[str, bytes], Any] = {}
 
     def predict(self, x: Float32s) -> Float32s:
@@ -45,14 +45,6 @@ class Remembered(Oracle):
         if key not in self._known:
             self._known[key] = ask(values)
         return self._known[key]
-
-    def _load(self, data: bytes) -> None:
-        del data
-        raise AssertionError("the interpreter behind it has loaded it")
-
-    def _run(self, batch: AnyArray) -> AnyArray:
-        del batch
-        raise AssertionError("the interpreter behind it runs")
 
 
 @dataclass(frozen=True)

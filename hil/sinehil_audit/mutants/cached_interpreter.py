@@ -1,10 +1,10 @@
 """An interpreter that is asked once for the same inputs, however many mutants are held against it."""
 
-from sinehil.model.arrays import AnyArray, Codes, Float32s
+from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import Oracle
 
 
-class RememberedOracle(Oracle):
+class RememberedOracle:
     """Gives what ``oracle`` gave."""
 
     name = "remembered"
@@ -27,9 +27,3 @@ class RememberedOracle(Oracle):
         if key not in self._codes:
             self._codes[key] = self._oracle.predict_codes(x_q)
         return self._codes[key]
-
-    def _load(self, data: bytes) -> None:
-        """Do nothing: it is loaded."""
-
-    def _run(self, batch: AnyArray) -> AnyArray:  # noqa: ARG002
-        raise AssertionError("nobody runs what is remembered")
