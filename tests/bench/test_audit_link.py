@@ -17,7 +17,7 @@ from sinehil.board.protocol.frame import CRC, HEADER
 from sinehil.commands.audit.link import make_link_bench
 from sinehil.commands.audit.proxy import PIECES
 from sinehil.errors import ExitCode, IdentityError
-from sinehil.jobs.verification import load_model
+from sinehil.jobs.selection import select
 from sinehil.verify import verification as run
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import DeviceIdentity, VerifyResult
@@ -38,7 +38,7 @@ CASES = 400
 
 @pytest.fixture(scope="module")
 def bench(trained: Path) -> Bench:
-    return make_link_bench(load_model(trained, None), "litert")
+    return make_link_bench(select(trained).model, "litert")
 
 
 def audit(artifacts: Path, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -13,7 +13,7 @@ import pytest
 
 from sinehil.commands.audit.link import make_link_bench
 from sinehil.errors import ExitCode, LinkError
-from sinehil.jobs.verification import load_model
+from sinehil.jobs.selection import select
 from sinehil.native import NativeTransport
 from sinehil.verify.mode import Verdict
 from sinehil.verify.result import VerifyResult
@@ -38,7 +38,7 @@ ON_BOARD, ON_BOARD_SEED = 60, 7  # with boards of all three kinds
 
 @pytest.fixture(scope="module")
 def known(trained: Path) -> KnownBoards:
-    return bench_of_boards(make_link_bench(load_model(trained, None), "litert"), 3)
+    return bench_of_boards(make_link_bench(select(trained).model, "litert"), 3)
 
 
 def native(known: KnownBoards) -> list[NativeTransport]:

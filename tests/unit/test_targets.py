@@ -18,9 +18,8 @@ from sinehil.base.manifest import (
     write_manifest,
 )
 from sinehil.errors import ArtefactError
-from sinehil.jobs.verification import load_aim
+from sinehil.jobs.selection import select
 from sinehil.model.targets import FROM_A_FILE, NO_MANIFEST, NOT_UNDERSTOOD, TARGETS, Aim, aim_of
-from sinehil.model.tflite import QuantizedModel, load_quantized_model
 
 COS = Aim(TARGETS["cos"])
 
@@ -38,10 +37,6 @@ def fill_manifest(folder: Path, recipe: Mapping[str, Any]) -> None:
     write_manifest(
         folder, Manifest(recipe, "portable", 1, (), "litert", entry, entry, {}, describe_files(folder))
     )
-
-
-def loaded(model: Path) -> tuple[Path, QuantizedModel]:
-    return model, load_quantized_model(model)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +80,14 @@ def test_a_range_is_written_as_it_is(name: str, low: float, high: float, label: 
 
 
 def test_a_folder_s_model_and_the_same_file_by_name_are_for_its_target(folder: Path) -> None:
-    model, data = loaded(folder / QUANTIZED_MODEL)
-    assert load_aim(folder, None, data) == load_aim(Path("elsewhere"), model, data) == COS
+    model = folder / QUANTIZED_MODEL
+    assert select(folder).aim == select(Path("elsewhere"), model).aim == COS
 
 
 def test_a_folder_without_manifest_is_refused(folder: Path) -> None:
-    _, data = loaded(folder / QUANTIZED_MODEL)
     (folder / MANIFEST).unlink()
     with pytest.raises(ArtefactError, match="there is no"):
-        load_aim(folder, None, data)
+        select(folder)
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged", "of another file", "of another name", "a folder"])
@@ -111,5 +105,4 @@ def test_a_manifest_that_does_not_list_the_file_says_nothing_of_it(folder: Path,
         case _:
             manifest.unlink()
             manifest.mkdir()
-    model, data = loaded(path)
-    assert load_aim(folder, model, data) == NO_MANIFEST
+    assert select(folder, path).aim == NO_MANIFEST

@@ -31,7 +31,7 @@ def bench_engines(
     """
     from sinehil.arduino import prepare_environment
     from sinehil.base.files import write_atomically
-    from sinehil.jobs.verification import load_model
+    from sinehil.jobs.selection import select
     from sinehil.model.arithmetic import ORACLES
     from sinehil.model.interpreters import open_oracle
     from sinehil.verify.probes import all_codes
@@ -42,7 +42,7 @@ def bench_engines(
     from sinehil_audit.engines.results_text import markdown
 
     console = Console(as_json)
-    loaded = load_model(artifacts, model)
+    loaded = select(artifacts, model).model
     if (loaded.inputs, loaded.outputs) != (1, 1):
         raise ArtefactError(
             f"{loaded.name} has {loaded.inputs} inputs and {loaded.outputs} outputs",

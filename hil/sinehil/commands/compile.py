@@ -39,13 +39,12 @@ def compile_(
     changes nothing, and QUANTIZE and DEQUANTIZE at its ends. Anything else is refused with exit code 6.
     """
     from sinehil.jobs import firmware
-    from sinehil.jobs import verification as steps
-    from sinehil.model.arithmetic import arithmetic_of
+    from sinehil.jobs.selection import select
 
     compare_all = oracle == ALL
-    chosen = arithmetic_of(options.DEFAULT_ORACLE if compare_all else oracle).name
+    chosen = options.DEFAULT_ORACLE if compare_all else oracle
     console = Console(as_json)
-    wanted = firmware.Wanted(steps.load_model(artifacts, model), chosen, optimize, fqbn, build)
+    wanted = select(artifacts, model, oracle=chosen, optimize=optimize, fqbn=fqbn, build=build)
     built = firmware.compile_firmware(console, wanted)
     image, kernel = built.firmware, built.kernel
     differences = firmware.compare_oracles(console, wanted, built) if compare_all else []

@@ -1,5 +1,6 @@
 """``sinehil demo``: the whole main job, without a board."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ def demo(
     from sinehil.commands.train import Trainer, run_training
     from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
+    from sinehil.jobs.selection import select
     from sinehil.report import result_json, write_report
     from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
     from sinehil.virtual import VirtualUno
@@ -38,9 +40,8 @@ def demo(
 
     console = Console(as_json)
     run_training(console, load_recipe(DEFAULT_RECIPE), Trainer.PORTABLE, artifacts)
-    model = steps.load_model(artifacts, None)
-    wanted = firmware.Wanted(model, options.DEFAULT_ORACLE, None, options.DEFAULT_FQBN, build)
-    built = firmware.compile_firmware(console, wanted)
+    selection = select(artifacts, build=build)
+    built = firmware.compile_firmware(console, selection)
     with console.stage("board") as stage:
         board = VirtualUno.start()
         stage.note = f"virtual Uno on {board.port}"
@@ -49,10 +50,10 @@ def demo(
             port = upload(built.environment, built.firmware, board.port)
             stage.note = f"{built.firmware.flash_bytes} bytes through Optiboot, read back"
         with console.stage("verify") as stage:
-            aim = steps.load_aim(artifacts, None, model)
-            inputs = steps.probe_inputs(Mode.EXHAUSTIVE, None, DEFAULT_SEED, built.expected, aim, artifacts)
+            inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, DEFAULT_SEED)
             with opened_trace(trace) as opened:
-                result = steps.verify_port(port, built.expected, inputs, lambda _: built.folder, trace=opened)
+                result = steps.verify_port(port, built.expected, inputs, trace=opened)
+            result = replace(result, firmware=built.size)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     page = write_report(result, report)
     steps.say_summary(console, result)

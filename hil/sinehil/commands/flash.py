@@ -25,14 +25,14 @@ def flash(
     from sinehil.arduino import upload
     from sinehil.board.transport import check_port
     from sinehil.jobs import firmware
-    from sinehil.jobs import verification as steps
+    from sinehil.jobs.selection import select
     from sinehil.model.arithmetic import arithmetic_of
 
-    arithmetic_of(oracle)  # an unknown one is refused before anything is done
+    arithmetic_of(oracle)  # an unknown one is refused before the port is opened
     check_port(port)
     console = Console(as_json)
-    loaded = steps.load_model(artifacts, model)
-    built = firmware.compile_firmware(console, firmware.Wanted(loaded, oracle, optimize, fqbn, build))
+    selection = select(artifacts, model, oracle=oracle, optimize=optimize, fqbn=fqbn, build=build)
+    built = firmware.compile_firmware(console, selection)
     image = built.firmware
     with console.stage("flash") as stage:
         now = upload(built.environment, image, port)

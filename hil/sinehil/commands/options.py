@@ -5,6 +5,11 @@ from typing import Annotated
 
 import typer
 
+from sinehil.jobs import DEFAULT_ARTIFACTS as DEFAULT_ARTIFACTS
+from sinehil.jobs import DEFAULT_BUILD as DEFAULT_BUILD
+from sinehil.jobs import DEFAULT_FQBN as DEFAULT_FQBN
+from sinehil.jobs import DEFAULT_ORACLE as DEFAULT_ORACLE
+
 Artifacts = Annotated[
     Path, typer.Option("--artifacts", metavar="DIR", help="Folder that `sinehil train` filled.")
 ]
@@ -55,8 +60,3 @@ Trace = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")
 ]
-
-DEFAULT_ARTIFACTS = Path("artifacts")
-DEFAULT_BUILD = Path("build")
-DEFAULT_FQBN = "arduino:avr:uno"
-DEFAULT_ORACLE = "litert"

@@ -29,15 +29,11 @@ def sketch(
 ) -> None:
     """Write the sketch with its generated kernel, ready to open in the Arduino IDE."""
     from sinehil.arduino import stage_sketch
-    from sinehil.jobs import verification as steps
-    from sinehil.model.arithmetic import arithmetic_of
-    from sinehil_kernels import check_kernel, generate_kernel
+    from sinehil.jobs.firmware import proven_kernel
+    from sinehil.jobs.selection import select
 
-    arithmetic_of(oracle)  # an unknown one is refused before anything is done
     console = Console(as_json)
-    loaded = steps.load_model(artifacts, model)
-    kernel = generate_kernel(loaded, oracle, optimize)
-    check_kernel(kernel, loaded)
-    folder = stage_sketch(kernel.sources, out)
+    loaded = select(artifacts, model, oracle=oracle).model
+    folder = stage_sketch(proven_kernel(loaded, oracle, optimize).sources, out)
     console.say(f"sketch: {folder} (open {folder.name}.ino in the Arduino IDE)")
     console.result({"sketch": str(folder)})

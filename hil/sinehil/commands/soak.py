@@ -93,16 +93,16 @@ def _plans(
     """Return what each board's process is to do, all of it fit to be sent there."""
     from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
+    from sinehil.jobs.selection import select
     from sinehil.model.targets import NO_MANIFEST
     from sinehil.verify.verification import Expected
     from sinehil_audit.soak.actions import Bench
     from sinehil_audit.soak.worker import Plan
 
-    loaded = steps.load_model(artifacts, model)
-    built = firmware.compile_firmware(console, firmware.Wanted(loaded, oracle, None, fqbn, build))
-    aim = steps.load_aim(artifacts, model, loaded)
-    inputs = steps.probe_inputs(Mode.EXHAUSTIVE, None, seed, built.expected, aim, artifacts)
-    expected = Expected(loaded, oracle, {built.kernel.engine: built.kernel.weights_crc32}.get)
+    selection = select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build)
+    built = firmware.compile_firmware(console, selection)
+    inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, seed)
+    expected = Expected(selection.model, oracle, {built.kernel.engine: built.kernel.weights_crc32}.get)
     bench = Bench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST))
     ports: list[str | None] = [*port] if port else [None] * (boards or DEFAULT_BOARDS)
     return [Plan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]

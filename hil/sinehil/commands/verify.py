@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sinehil.model.arrays import Float32s
     from sinehil.model.targets import Target
     from sinehil.model.tflite import QuantizedModel
-    from sinehil.verify.result import VerifyResult
     from sinehil.verify.verification import Sample
 
 MAX_SAMPLES = 100_000
@@ -59,39 +58,24 @@ def verify(
     evenly spaced x, of several inputs random ones, one at a time, shown as they come.
     """
     from sinehil.board.trace import opened_trace
-    from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
-    from sinehil.model.arithmetic import arithmetic_of
+    from sinehil.jobs.selection import select
     from sinehil.report import result_json, write_report
 
-    arithmetic_of(oracle)  # an unknown one is refused before anything is done
-    console = Console(as_json)
     if mode is Mode.TEST_SET and model is not None:
         raise UsageError("--mode test-set needs the artefact folder's own model", "leave --model out")
-    loaded = steps.load_model(artifacts, model)
-    aim = steps.load_aim(artifacts, model, loaded)
-    expected = firmware.expectation(loaded, oracle)
-    inputs = steps.probe_inputs(mode, samples, seed, expected, aim, artifacts)
-
-    def run(
-        on_sample: "Callable[[Sample], None] | None", progress: Callable[[int], None] | None
-    ) -> "VerifyResult":
-        with opened_trace(trace) as opened:
-            return steps.verify_port(
-                port,
-                expected,
-                inputs,
-                lambda engine: firmware.build_folder(build, fqbn, loaded, oracle, engine),
-                on_sample,
-                progress,
-                opened,
-            )
-
+    console = Console(as_json)
+    selection = select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build)
+    inputs = steps.probe_inputs(selection, mode, samples, seed)
     if mode is Mode.SAMPLES:
-        result = run(_printer(console, loaded, aim.target), None)
+        show = _printer(console, selection.model, selection.aim.target)
+        with opened_trace(trace) as opened:
+            result = steps.verify_flashed(port, selection, inputs, on_sample=show, trace=opened)
     else:
-        with console.stage("verify", with_eta=loaded.inputs > 1) as stage:
-            result = run(None, steps.shown_progress(stage, inputs.samples))
+        with console.stage("verify", with_eta=selection.model.inputs > 1) as stage:
+            progress = steps.shown_progress(stage, inputs.samples)
+            with opened_trace(trace) as opened:
+                result = steps.verify_flashed(port, selection, inputs, progress=progress, trace=opened)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     steps.say_summary(console, result)
     if report is not None:

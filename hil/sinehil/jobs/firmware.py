@@ -16,6 +16,7 @@ from sinehil.arduino import (
 from sinehil.base.console import Console
 from sinehil.base.files import bounded_bytes, write_atomically
 from sinehil.errors import ArtefactError
+from sinehil.jobs.selection import Selection
 from sinehil.model.arithmetic import ORACLES
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
@@ -28,17 +29,6 @@ from sinehil_kernels.value_ranges import reach
 
 BUILD_RECORD = "firmware.json"
 MAX_RECORD_BYTES = 64 << 10
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What firmware a command asks for; ``optimize`` None is the fastest kernel that fits."""
-
-    model: QuantizedModel
-    oracle: str
-    optimize: str | None
-    fqbn: str
-    build: Path
 
 
 @dataclass(frozen=True)
@@ -66,10 +56,11 @@ class Built:
     environment: ArduinoEnvironment
     firmware: Firmware
 
-
-def build_folder(build: Path, fqbn: str, model: QuantizedModel, oracle: str, engine: str) -> Path:
-    """Return a folder of its own for each board, oracle, engine and model."""
-    return build / f"{fqbn.replace(':', '.')}-{oracle}-{engine}-{model.sha256[:12]}"
+    @property
+    def size(self) -> FirmwareSize:
+        """What the compiler said of the image."""
+        image = self.firmware
+        return FirmwareSize(image.flash_bytes, image.flash_max_bytes, image.ram_bytes, image.ram_max_bytes)
 
 
 def expectation(model: QuantizedModel, oracle: str, *made: GeneratedKernel) -> Expected:
@@ -96,7 +87,7 @@ def proof(model: QuantizedModel, oracle: str) -> Proof:
     return Proof(len(neurons), sum(neuron.count for neuron in neurons))
 
 
-def compare_oracles(console: Console, wanted: Wanted, built: Built) -> list[Difference]:
+def compare_oracles(console: Console, wanted: Selection, built: Built) -> list[Difference]:
     """Prove a kernel for each other oracle too, and say how far the interpreters are apart for this model."""
     model, proven = wanted.model, [f"{wanted.oracle} ({built.kernel.engine})"]
     with console.stage("oracles") as stage:
@@ -113,21 +104,28 @@ def compare_oracles(console: Console, wanted: Wanted, built: Built) -> list[Diff
     return differences
 
 
-def make_kernel(wanted: Wanted, board: Board) -> GeneratedKernel:
+def make_kernel(wanted: Selection, board: Board) -> GeneratedKernel:
     """Generate the kernel for a board and hold it against the interpreter on this machine."""
     kernel = choose_kernel(wanted.model, wanted.oracle, wanted.optimize, board)
     check_kernel(kernel, wanted.model)
     return kernel
 
 
-def compile_firmware(console: Console, wanted: Wanted) -> Built:
+def proven_kernel(model: QuantizedModel, oracle: str, kind: str) -> GeneratedKernel:
+    """Generate a kernel of this kind, whatever the board, and hold it against the interpreter on this machine."""
+    kernel = generate_kernel(model, oracle, kind)
+    check_kernel(kernel, model)
+    return kernel
+
+
+def compile_firmware(console: Console, wanted: Selection) -> Built:
     """Generate, check, stage and compile; two lines of talk."""
     with console.stage("kernel") as stage:
         environment = prepare_environment(lambda text: stage.update(text, None))
         kernel = make_kernel(wanted, describe_board(environment, wanted.fqbn))
         stage.note = _kernel_note(kernel, wanted.model)
     with console.stage("compile") as stage:
-        folder = build_folder(wanted.build, wanted.fqbn, wanted.model, wanted.oracle, kernel.engine)
+        folder = wanted.build_folder(kernel.engine)
         sketch = stage_sketch(kernel.sources, folder)
         firmware = compile_sketch(environment, sketch, wanted.fqbn, folder / "out")
         write_record(folder, kernel, firmware)
@@ -167,7 +165,7 @@ def write_record(folder: Path, kernel: GeneratedKernel, firmware: Firmware) -> N
 
 
 def recorded_size(folder: Path) -> FirmwareSize | None:
-    """Return the size of the image compiled in ``folder``, or None if this machine compiled none."""
+    """Return the size of the image that an earlier run compiled in ``folder``, None if this machine compiled none."""
     try:
         record = json.loads(bounded_bytes(folder / BUILD_RECORD, MAX_RECORD_BYTES) or b"")
         return FirmwareSize(*(int(record[name]) for name in FirmwareSize.__dataclass_fields__))

@@ -69,12 +69,12 @@ def audit_link(
     same faults are made, one case again with `--replay` too; `sinehil audit proxy` makes them for any program.
     """
     from sinehil.commands.audit.flashed_boards import MOST_BOARDS, audit_on_boards, flashed_boards
-    from sinehil.jobs.verification import load_model
+    from sinehil.jobs.selection import select
     from sinehil_audit.link.results_text import table
     from sinehil_audit.link.tally import Audited
 
     console = Console(as_json)
-    loaded = load_model(artifacts, model)
+    loaded = select(artifacts, model).model
     if (loaded.inputs, loaded.outputs) != (1, 1):
         raise ArtefactError(
             f"{loaded.name} has {loaded.inputs} inputs and {loaded.outputs} outputs",

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from sinehil.errors import ExitCode, UsageError
 from sinehil.verify.mode import DEFAULT_SEED, Mode
 
 if TYPE_CHECKING:
+    from sinehil.jobs.selection import Selection
     from sinehil.model.tflite import QuantizedModel
     from sinehil_audit.mutants.audit import Subject
     from sinehil_audit.mutants.on_board import Bench
@@ -34,14 +35,13 @@ BREAKING_OUT = 20  # one in so many of those on the board is one that nothing he
 
 @dataclass(frozen=True)
 class Wishes:
-    """What was asked for, besides the model and its kernels."""
+    """What was asked for, besides the kernels."""
 
     sample: int | None
     jobs: int
     on_board: int
     port: str | None
-    fqbn: str
-    build: Path
+    selection: "Selection"
 
 
 def audit_mutants(
@@ -78,7 +78,7 @@ def audit_mutants(
     as_json: options.AsJson = False,
 ) -> int:
     """Audit; see HELP."""
-    from sinehil.jobs import verification as steps
+    from sinehil.jobs.selection import select
     from sinehil.model.arithmetic import arithmetic_of
     from sinehil_audit.mutants.parallel_audit import document as document_of
     from sinehil_audit.mutants.results_text import lines
@@ -86,9 +86,13 @@ def audit_mutants(
     arithmetic_of(oracle)  # an unknown one is refused before anything is done
     if port is not None and not on_board:
         raise UsageError("--port is for mutants on a board", "add --on-board N")
-    console, loaded = Console(as_json), steps.load_model(artifacts, model)
-    subjects = _subjects(loaded, optimize or list(KERNELS), oracle, seed, artifacts, model)
-    wishes = Wishes(sample, jobs or len(os.sched_getaffinity(0)), on_board, port, fqbn, build)
+    console = Console(as_json)
+    selection = select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build)
+    loaded, modes = selection.model, [Mode.EXHAUSTIVE]
+    if model is None:
+        modes.append(Mode.TEST_SET)
+    subjects = _subjects(selection, optimize or list(KERNELS), seed, modes)
+    wishes = Wishes(sample, jobs or len(os.sched_getaffinity(0)), on_board, port, selection)
     found, kernels, failures = [], [], list[str]()
     for subject in subjects:
         audited = _audit(console, subject, wishes)
@@ -107,21 +111,16 @@ def audit_mutants(
     return ExitCode.FAIL if failures else ExitCode.OK
 
 
-def _subjects(
-    loaded: "QuantizedModel", kinds: list[str], oracle: str, seed: int, artifacts: Path, model: Path | None
-) -> "Iterator[Subject]":
+def _subjects(selection: "Selection", kinds: list[str], seed: int, modes: list[Mode]) -> "Iterator[Subject]":
     """Yield each kernel with the inputs that ``verify`` would send; the first one's errors come at once."""
     from sinehil.jobs import verification as steps
-    from sinehil.verify.verification import Expected
     from sinehil_audit.mutants.audit import Subject
     from sinehil_kernels import generate_kernel
 
-    aim = steps.load_aim(artifacts, model, loaded)
+    loaded, oracle = selection.model, selection.oracle
     for kind in dict.fromkeys(kinds):
         kernel = generate_kernel(loaded, oracle, kind)
-        expected = Expected(loaded, oracle, {kernel.engine: kernel.weights_crc32}.get)
-        modes = (Mode.EXHAUSTIVE,) if model is not None else (Mode.EXHAUSTIVE, Mode.TEST_SET)
-        inputs = [steps.probe_inputs(mode, None, seed, expected, aim, artifacts) for mode in modes]
+        inputs = [steps.probe_inputs(selection, mode, None, seed) for mode in modes]
         yield Subject(loaded, kernel, inputs[0], inputs[1] if len(inputs) > 1 else None, seed)
 
 
@@ -191,8 +190,7 @@ def _bench(console: Console, subject: "Subject", wishes: Wishes) -> "Iterator[Be
                 f"{port} is not a virtual board's",
                 "bits are flipped in simulated flash only: leave --port out",
             )
-        wanted = firmware.Wanted(subject.model, kernel.oracle, kernel.engine, wishes.fqbn, wishes.build)
-        built = firmware.compile_firmware(console, wanted)
+        built = firmware.compile_firmware(console, replace(wishes.selection, optimize=kernel.engine))
 
         def flash() -> None:
             upload(built.environment, built.firmware, port)
