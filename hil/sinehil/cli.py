@@ -46,10 +46,11 @@ def _run(words: list[str]) -> int:
 
 def _invoke(words: list[str]) -> int | None:
     """Run the command that ``words`` name; only its module is imported."""
+    from sinehil.base.logs import verbosity_first
     from sinehil.commands.application import application
 
     app = application(root_help.named_commands(words))
-    code: int | None = app(words, prog_name="sinehil", standalone_mode=False)
+    code: int | None = app(verbosity_first(words), prog_name="sinehil", standalone_mode=False)
     return code
 
 

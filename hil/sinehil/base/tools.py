@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import logging
 import math
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -29,6 +31,8 @@ WATCH_S = 0.2
 KEEPER = (sys.executable, "-I", "-S", keeper.__file__)
 Command = Sequence[str | Path]
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -50,13 +54,13 @@ def run(
 
     ``watch`` is called every ``WATCH_S`` meanwhile with the tool's session; what it raises ends the tool.
     """
-    deadline = Deadline.after(timeout_s)
+    started_s, deadline = time.monotonic(), Deadline.after(timeout_s)
     with _started(command, env, cwd, stderr=subprocess.PIPE) as process:
         while True:
             wait_s = min(deadline.remaining_s, WATCH_S if watch else math.inf)
             try:
                 stdout, stderr = process.communicate(timeout=wait_s)
-                return Finished(process.returncode, stdout, stderr)
+                return _finished(command, started_s, Finished(process.returncode, stdout, stderr))
             except subprocess.TimeoutExpired:
                 if deadline.expired:
                     raise _too_slow(command, timeout_s) from None
@@ -77,7 +81,7 @@ def follow(
     When an exception passes through, the tool gets ``end_timeout_s`` to end by itself. Raises ToolError if it cannot
     be started or takes longer than ``timeout_s``; None is for what a person ends.
     """
-    lines: list[str] = []
+    lines, started_s = list[str](), time.monotonic()
     with (
         _started(command, env, cwd, stderr=subprocess.STDOUT, end_timeout_s=end_timeout_s) as process,
         _killed_after(timeout_s, process.pid) as late,
@@ -89,7 +93,13 @@ def follow(
         process.wait()
     if timeout_s is not None and late.is_set():
         raise _too_slow(command, timeout_s)
-    return Finished(process.returncode, "", "".join(lines))
+    return _finished(command, started_s, Finished(process.returncode, "", "".join(lines)))
+
+
+def _finished(command: Command, started_s: float, done: Finished) -> Finished:
+    took_s = time.monotonic() - started_s
+    log.info("exit code %d after %.2f s: %s", done.code, took_s, shlex.join(map(str, command)))
+    return done
 
 
 @contextlib.contextmanager
@@ -149,6 +159,7 @@ def _started(
     arduino-cli starts compilers and avrdude, each in a process group of its own, which would go on if only
     arduino-cli or its group were killed. If we are killed, the tool's keeper ends them all.
     """
+    log.debug("start: %s", shlex.join(map(str, command)))
     ours, theirs = socket.socketpair()  # theirs gets an end of file when we end, however we do
     with ours:
         with theirs:

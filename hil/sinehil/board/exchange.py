@@ -60,7 +60,11 @@ class Exchange:
                     self._accept(late)
                 timeout_s = self._link.round_trip.timeout_s
                 self._lose(list(self._in_flight), f"no reply in {timeout_s:.3g} s")
-        return [self.replies[index] for index in range(len(self._payloads))]
+        done, timeout_s = len(self._payloads), self._link.round_trip.timeout_s
+        log.debug(
+            "%s: %d times %s; overdue from now on: %.3g s", self._link.port, done, self._kind.name, timeout_s
+        )
+        return [self.replies[index] for index in range(done)]
 
     def _fill_window(self) -> None:
         """Send what waits until the board's receive ring could be full.

@@ -82,6 +82,7 @@ class Link:
         deadline, attempts = self.within(timeout_s), 0
         while not deadline.expired:
             attempts += 1
+            log.debug("%s: handshake, attempt %d", self.port, attempts)
             self.send(request, "again: no answer yet" if attempts > 1 else "")
             sent_at_s, interval = self.now(), self.within(HANDSHAKE_INTERVAL_S)
             for frame in self.frames_until(interval):

@@ -2,6 +2,7 @@
 
 import errno
 import grp
+import logging
 import os
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ WRITE_TIMEOUT_S = 2.0
 # Each change of a setting is a round trip there, so its reads have one short timeout.
 NEGOTIATED = "rfc2217://"
 READ_SLICE_S = 0.02
+
+log = logging.getLogger(__name__)
 
 
 class Transport(Protocol):
@@ -93,6 +96,7 @@ class SerialTransport:
 
     def reopen(self) -> None:
         """See Transport."""
+        log.info("%s: reset by opening it again", self.name)
         self.close()
         self._lock, self._port = _locked(self.name, self._slice_s)
 
@@ -124,11 +128,14 @@ def check_port(name: str) -> None:
 def _locked(name: str, slice_s: float) -> tuple[PortLock, serial.Serial]:
     """Open a port that nobody else has, not even between two of our opens."""
     lock = PortLock.acquire(name)
+    log.debug("%s: locked", name)
     try:
-        return lock, _open(name, slice_s)
+        port = _open(name, slice_s)
     except BaseException:
         lock.release()
         raise
+    log.info("%s: open at %d baud", name, BAUD)
+    return lock, port
 
 
 def _open(name: str, slice_s: float) -> serial.Serial:

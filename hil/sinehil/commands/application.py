@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sinehil import __version__
+from sinehil.base.logs import configure_logging
 from sinehil.commands import root_help
 
 
@@ -38,5 +39,16 @@ def _root(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            show_default=False,
+            callback=configure_logging,
+            help="Say on stderr what happens, with -vv in detail; may stand behind the command too.",
+        ),
+    ] = 0,
 ) -> None:
     """Take the options that stand before a command; each acts by its own callback."""

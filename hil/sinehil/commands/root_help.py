@@ -23,8 +23,10 @@ Usage: sinehil [OPTIONS] COMMAND [ARGS]...
   --port P.
 
 Options:
-  --version   Print the version and exit.
-  -h, --help  Show this message and exit.
+  --version      Print the version and exit.
+  -v, --verbose  Say on stderr what happens, with -vv in detail; may stand
+                 behind the command too.
+  -h, --help     Show this message and exit.
 
 Commands:
   train     Make the samples, train both models, convert the second to...

@@ -1,6 +1,7 @@
 """The two programs behind a virtual Uno, compiled into the cache: the simulator and the bootloader."""
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
 
 Command = list[str | Path]
+log = logging.getLogger(__name__)
 _BOARD = resource("hil/virtual_board")
 TARGET = "TARGET"  # stands for the file to be made
 BOARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra")
@@ -56,6 +58,7 @@ def build_optiboot() -> Path:
 
 def _built(target: Path, command: Command, packages: str) -> Path:
     if target.exists():
+        log.info("%s: built before", target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
