@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sinehil.base.manifest import SOURCE_DATA
+from sinehil_pipeline.training.gradients import HiddenActivation
 from sinehil_pipeline.training.optimizers import Optimizer
+
+Initialisation = Literal["keras", "spread"]
+Representative = Literal["evenly", "test"]
+Granularity = Literal["per_channel", "per_tensor"]
+EndTypes = Literal["float", "int8"]
+RefinementStep = Literal["refine"]
 
 
 @dataclass(frozen=True)
@@ -21,17 +28,14 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """A chain of Dense layers: ``hidden`` layers of that many neurons, then one linear neuron.
-
-    ``activation`` is one of ``gradients.ACTIVATIONS``, ``init`` one of ``initialisation.INITS``.
-    """
+    """A chain of Dense layers: ``hidden`` layers of that many neurons, then one linear neuron."""
 
     name: str
     hidden: tuple[int, ...]
     epochs: int
     batch_size: int
-    activation: str = "relu"
-    init: str = "keras"
+    activation: HiddenActivation = "relu"
+    init: Initialisation = "keras"
     optimizer: Optimizer = field(default_factory=Optimizer)
 
 
@@ -45,10 +49,10 @@ class GateRecipe:
 
 @dataclass(frozen=True)
 class QuantizationRecipe:
-    """How weights share scales (``granularity``: per_channel, per_tensor) and what goes in and out (``io``)."""
+    """How weights share scales (``granularity``) and what type goes in and out (``io``)."""
 
-    granularity: str = "per_channel"
-    io: str = "float"
+    granularity: Granularity = "per_channel"
+    io: EndTypes = "float"
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Refine:
 
     budget: int
     seed: int = 0
-    step: str = field(default="refine", init=False)
+    step: RefinementStep = field(default="refine", init=False)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Recipe:
     final: ModelRecipe
     gate: GateRecipe
     representative_samples: int
-    representative: str = "evenly"
+    representative: Representative = "evenly"
     data: DataRecipe = DataRecipe()
     quantization: QuantizationRecipe = QuantizationRecipe()
     after: tuple[Refine, ...] = ()

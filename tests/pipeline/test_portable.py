@@ -6,9 +6,10 @@ import pytest
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.recipes import load_recipe
+from sinehil_pipeline.recipes.build import INITS
 from sinehil_pipeline.training import portable_trainer as portable
 from sinehil_pipeline.training.gradients import ACTIVATIONS, Step, activate, predict, weighted_sums
-from sinehil_pipeline.training.initialisation import INITS, initial_weights, layer_shapes
+from sinehil_pipeline.training.initialisation import initial_weights, layer_shapes
 from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 
 BOOK = load_recipe("book")

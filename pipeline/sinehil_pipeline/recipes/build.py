@@ -2,22 +2,27 @@
 
 import re
 from dataclasses import fields
+from typing import get_args
 
 from sinehil.model.targets import TARGETS
 from sinehil.model.tflite import MAX_WIDTH
 from sinehil_pipeline.config import (
     DataRecipe,
+    EndTypes,
     GateRecipe,
+    Granularity,
+    Initialisation,
     ModelRecipe,
     QuantizationRecipe,
     Recipe,
     Refine,
+    RefinementStep,
+    Representative,
 )
 from sinehil_pipeline.data.csv_samples import MAX_ROWS, parse_csv
 from sinehil_pipeline.data.samples import split_ends
 from sinehil_pipeline.recipes.table import Table
 from sinehil_pipeline.training.gradients import ACTIVATIONS
-from sinehil_pipeline.training.initialisation import INITS
 from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 
 # What keeps every array of a training below about a gigabyte, whatever else the recipe says.
@@ -29,10 +34,11 @@ MAX_BUDGET = 100_000_000
 MAX_STEPS = 8
 BASELINE, FINAL = "model_1", "model_2"  # their artefacts' folders
 
-REPRESENTATIVE = ("evenly", "test")
-GRANULARITIES = ("per_channel", "per_tensor")
-IOS = ("float", "int8")
-STEPS = ("refine",)
+INITS: tuple[Initialisation, ...] = get_args(Initialisation)
+REPRESENTATIVE: tuple[Representative, ...] = get_args(Representative)
+GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
+END_TYPES: tuple[EndTypes, ...] = get_args(EndTypes)
+STEPS: tuple[RefinementStep, ...] = get_args(RefinementStep)
 
 
 def build_recipe(table: Table, csv: bytes | None, csv_name: str) -> Recipe:
@@ -157,7 +163,7 @@ def _quantization(table: Table) -> QuantizationRecipe:
     table.check_keys(_names(QuantizationRecipe))
     return QuantizationRecipe(
         table.choice("granularity", GRANULARITIES, QuantizationRecipe.granularity),
-        table.choice("io", IOS, QuantizationRecipe.io),
+        table.choice("io", END_TYPES, QuantizationRecipe.io),
     )
 
 

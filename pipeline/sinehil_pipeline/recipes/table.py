@@ -4,10 +4,11 @@ import difflib
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sinehil.errors import ArtefactError, SinehilError, UsageError
 
+Choice = TypeVar("Choice", bound=str)
 _MAX_SHOWN_BITS = 128
 _shown = reprlib.Repr()
 _shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
@@ -77,12 +78,13 @@ class Table:
             raise self.bad(key, f"a number from {low:g} to {high:g}")
         return float(value)
 
-    def choice(self, key: str, choices: Iterable[str], default: str | None = None) -> str:
+    def choice(self, key: str, choices: Iterable[Choice], default: Choice | None = None) -> Choice:
         """Return one of the choices."""
         value, names = self.values.get(key, default), list(choices)
-        if not isinstance(value, str) or value not in names:
+        found = next((name for name in names if isinstance(value, str) and name == value), None)
+        if found is None:
             raise self.bad(key, " or ".join(names) if len(names) < 3 else "one of " + ", ".join(names))
-        return value
+        return found
 
     def wholes(self, key: str, counts: tuple[int, int], limits: tuple[int, int]) -> tuple[int, ...]:
         """Return a list of integers, its length and values within what is given."""

@@ -9,7 +9,7 @@ from sinehil.model.arrays import Float32s, Float64s
 from sinehil.model.targets import Target
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data.samples import x_range
-from sinehil_pipeline.training.gradients import predict
+from sinehil_pipeline.training.gradients import HiddenActivation, predict
 
 GRID = 401
 AGREEMENT = 1e-4
@@ -43,7 +43,7 @@ def target_y(target: Target, x: Float32s | Float64s) -> Float64s:
     return target.function(x.astype(np.float64))
 
 
-def fixed_order_y(weights: Sequence[Float32s], x: Float32s, activation: str) -> Float32s:
+def fixed_order_y(weights: Sequence[Float32s], x: Float32s, activation: HiddenActivation) -> Float32s:
     """Return the model's y, shape [n], added up in an order that is the same on every CPU."""
     pairs = zip(weights[::2], weights[1::2], strict=True)
     blocks = [np.concatenate([kernel, bias[None]])[None] for kernel, bias in pairs]

@@ -5,19 +5,20 @@ an input that is always 1.
 """
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
 from sinehil.model.arrays import Float32s
 
-RELU, RELU6 = "relu", "relu6"
-ACTIVATIONS = (RELU, RELU6)
+HiddenActivation = Literal["relu", "relu6"]
+ACTIVATIONS: tuple[HiddenActivation, ...] = get_args(HiddenActivation)
 SIX = np.float32(6)
 
 Blocks = Sequence[Float32s]
 
 
-def predict(blocks: Blocks, x: Float32s, activation: str) -> Float32s:
+def predict(blocks: Blocks, x: Float32s, activation: HiddenActivation) -> Float32s:
     """Return y of shape [models, n] for x [n] and each layer's blocks, shape [models, inputs + 1, neurons]."""
     *hidden, last = blocks
     value = np.broadcast_to(x[None, :, None], (len(last), len(x), 1))
@@ -35,10 +36,10 @@ def weighted_sums(block: Float32s, value: Float32s) -> Float32s:
     return total
 
 
-def activate(sums: Float32s, activation: str) -> Float32s:
+def activate(sums: Float32s, activation: HiddenActivation) -> Float32s:
     """Return what neurons with these weighted sums give."""
     value: Float32s = np.maximum(sums, np.float32(0))
-    return value if activation == RELU else np.minimum(value, SIX)
+    return value if activation == "relu" else np.minimum(value, SIX)
 
 
 class _Relu:
@@ -77,10 +78,10 @@ class _Relu6(_Relu):
 class _Layer:
     """Buffers and views of one layer for one batch size. Products have the axis to be summed first."""
 
-    def __init__(self, block: Float32s, gradient: Float32s, rows: int, activation: str) -> None:
+    def __init__(self, block: Float32s, gradient: Float32s, rows: int, activation: HiddenActivation) -> None:
         inputs, neurons = block.shape[0] - 1, block.shape[1]
         self.gradient = gradient
-        self.activation = (_Relu6 if activation == RELU6 else _Relu)(rows, neurons)
+        self.activation = (_Relu6 if activation == "relu6" else _Relu)(rows, neurons)
         self.kernel_rows = block[:, None, :]
         self.kernel_columns = block[:-1].T[:, None, :]
         self.forward = np.empty((inputs + 1, rows, neurons), np.float32)
@@ -98,7 +99,7 @@ class _Layer:
 class Step:
     """Forward and backward pass over one batch of ``rows``, between blocks of weights and of gradients."""
 
-    def __init__(self, blocks: Blocks, gradients: Blocks, rows: int, activation: str) -> None:
+    def __init__(self, blocks: Blocks, gradients: Blocks, rows: int, activation: HiddenActivation) -> None:
         pairs = zip(blocks, gradients, strict=True)
         *self._hidden, self._last = [_Layer(*pair, rows, activation) for pair in pairs]
         self._backwards = list(zip(self._hidden[::-1], [self._last, *self._hidden[:0:-1]], strict=True))

@@ -6,10 +6,7 @@ import numpy as np
 
 from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import ModelRecipe
-from sinehil_pipeline.training.gradients import activate, weighted_sums
-
-KERAS, SPREAD = "keras", "spread"
-INITS = (KERAS, SPREAD)
+from sinehil_pipeline.training.gradients import HiddenActivation, activate, weighted_sums
 
 
 def layer_shapes(recipe: ModelRecipe) -> list[tuple[int, int]]:
@@ -20,7 +17,7 @@ def layer_shapes(recipe: ModelRecipe) -> list[tuple[int, int]]:
 def initial_weights(recipe: ModelRecipe, stream: np.random.RandomState, x: Float32s) -> tuple[Float32s, ...]:
     """Draw kernel and bias of each layer; ``x`` [n] are the training inputs, whose range ``spread`` covers."""
     weights = _glorot_uniform(recipe, stream)
-    return _spread(weights, recipe.activation, x) if recipe.init == SPREAD else weights
+    return _spread(weights, recipe.activation, x) if recipe.init == "spread" else weights
 
 
 def _glorot_uniform(recipe: ModelRecipe, stream: np.random.RandomState) -> tuple[Float32s, ...]:
@@ -33,7 +30,7 @@ def _glorot_uniform(recipe: ModelRecipe, stream: np.random.RandomState) -> tuple
     return tuple(weights)
 
 
-def _spread(weights: tuple[Float32s, ...], activation: str, x: Float32s) -> tuple[Float32s, ...]:
+def _spread(weights: tuple[Float32s, ...], activation: HiddenActivation, x: Float32s) -> tuple[Float32s, ...]:
     """Set the hidden biases so that each layer's neurons have their kinks evenly over the range of ``x``.
 
     With zero biases every kink of the first layer lies at x = 0, and neurons of negative weight never fire.
@@ -54,7 +51,7 @@ def _even_points(x: Float32s, count: int) -> Float32s:
     return points
 
 
-def _sums_at(x: Float32s, weights: list[Float32s], activation: str) -> Float32s:
+def _sums_at(x: Float32s, weights: list[Float32s], activation: HiddenActivation) -> Float32s:
     """Return the last given layer's weighted sums, shape [n, neurons], for x [n]."""
     value = sums = x[None, :, None]
     for kernel, bias in zip(weights[::2], weights[1::2], strict=True):

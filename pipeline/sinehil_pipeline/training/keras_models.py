@@ -16,8 +16,8 @@ from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset, Split
 from sinehil_pipeline.training import portable_trainer as portable
 from sinehil_pipeline.training.history import History
-from sinehil_pipeline.training.initialisation import KERAS, initial_weights
-from sinehil_pipeline.training.optimizers import ADAM, COSINE, RMSPROP, SGD, Optimizer
+from sinehil_pipeline.training.initialisation import initial_weights
+from sinehil_pipeline.training.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def keras_optimizer(optimizer: Optimizer, steps: int) -> Any:
     """Return Keras' own optimizer, its defaults untouched but for the learning rate over ``steps``."""
     optimizers = import_keras().optimizers
     rate = optimizer.learning_rate
-    if optimizer.schedule == COSINE:
+    if optimizer.schedule == "cosine":
         rate = optimizers.schedules.CosineDecay(rate, steps)
-    rules = {RMSPROP: optimizers.RMSprop, ADAM: optimizers.Adam, SGD: optimizers.SGD}
+    rules = {"rmsprop": optimizers.RMSprop, "adam": optimizers.Adam, "sgd": optimizers.SGD}
     return rules[optimizer.name](learning_rate=rate)
 
 
@@ -99,7 +99,7 @@ def keras_history(logs: Mapping[str, Sequence[float]]) -> History:
 
 
 def _initial_weights(recipe: ModelRecipe, data: Dataset, seed: int) -> Sequence[Float32s] | None:
-    if recipe.init == KERAS:
+    if recipe.init == "keras":
         return None
     return initial_weights(recipe, np.random.RandomState(seed), data.train.x)
 

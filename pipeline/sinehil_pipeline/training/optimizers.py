@@ -6,17 +6,17 @@ IEEE 754 fixes to the last bit: powers and cosines, which libraries round as the
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from sinehil.model.arrays import Float32s, Float64s
 
-RMSPROP, ADAM, SGD = "rmsprop", "adam", "sgd"
-CONSTANT, COSINE = "constant", "cosine"
-SCHEDULES = (CONSTANT, COSINE)
-# What keras.optimizers.RMSprop(), Adam() and SGD() take when nobody says anything.
-KERAS_LEARNING_RATES = {RMSPROP: 0.001, ADAM: 0.001, SGD: 0.01}
+OptimizerName = Literal["rmsprop", "adam", "sgd"]
+RateSchedule = Literal["constant", "cosine"]
+SCHEDULES: tuple[RateSchedule, ...] = get_args(RateSchedule)
+# What keras.optimizers.RMSprop(), Adam() and SGD() take by default.
+KERAS_LEARNING_RATES: dict[OptimizerName, float] = {"rmsprop": 0.001, "adam": 0.001, "sgd": 0.01}
 RHO, BETA_1, BETA_2, EPSILON = 0.9, 0.9, 0.999, 1e-7
 
 COSINE_TERMS = 15
@@ -26,9 +26,9 @@ COSINE_TERMS = 15
 class Optimizer:
     """Which rule, from which learning rate; ``cosine`` lets the rate fall to 0 over the whole run."""
 
-    name: str = RMSPROP
+    name: OptimizerName = "rmsprop"
     learning_rate: float = 0.001
-    schedule: str = CONSTANT
+    schedule: RateSchedule = "constant"
 
 
 class Rule(Protocol):
@@ -38,23 +38,28 @@ class Rule(Protocol):
         """Move ``weights`` in place; ``gradient`` is used up. ``step_size`` has shape []."""
 
 
-def keras_optimizer(name: str, schedule: str = CONSTANT) -> Optimizer:
+def keras_optimizer(name: OptimizerName, schedule: RateSchedule = "constant") -> Optimizer:
     """Return an optimizer with Keras' own learning rate."""
     return Optimizer(name, KERAS_LEARNING_RATES[name], schedule)
 
 
-def make_rule(name: str, size: int) -> Rule:
+def make_rule(name: OptimizerName, size: int) -> Rule:
     """Return the rule of that name for ``size`` parameters."""
-    rules: dict[str, type[_RmsProp] | type[_Adam] | type[_Sgd]] = {RMSPROP: _RmsProp, ADAM: _Adam, SGD: _Sgd}
-    return rules[name](size)
+    match name:
+        case "rmsprop":
+            return _RmsProp(size)
+        case "adam":
+            return _Adam(size)
+        case "sgd":
+            return _Sgd()
 
 
 def step_sizes(optimizer: Optimizer, steps: int) -> Float32s:
     """Return what each of a run's ``steps`` multiplies by, shape [steps]: the rate, for adam its alpha."""
     rates = np.full(steps, optimizer.learning_rate, np.float32)
-    if optimizer.schedule == COSINE:
+    if optimizer.schedule == "cosine":
         rates *= _cosine_decay(steps)
-    if optimizer.name == ADAM:
+    if optimizer.name == "adam":
         rates = rates * np.sqrt(1 - _powers(BETA_2, steps)) / (1 - _powers(BETA_1, steps))
     return rates
 
@@ -135,9 +140,6 @@ class _Adam:
 
 class _Sgd:
     """w -= lr g."""
-
-    def __init__(self, size: int) -> None:
-        del size  # nothing is remembered
 
     def update(self, weights: Float32s, gradient: Float32s, step_size: Float32s) -> None:
         np.multiply(gradient, step_size, gradient)
