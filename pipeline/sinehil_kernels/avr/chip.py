@@ -11,6 +11,10 @@ class ConventionError(AssertionError):
     """The function broke the calling convention or touched what is not its own: a bug of the generator."""
 
 
+class CycleLimitError(ConventionError):
+    """The function took more cycles than it was given."""
+
+
 class Chip:
     """The state of the chip while one function runs on it, from address 0 of ``image``."""
 

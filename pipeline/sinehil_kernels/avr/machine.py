@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sinehil_kernels.avr.assembly import Program
-from sinehil_kernels.avr.chip import STACK_AT, Chip, ConventionError
+from sinehil_kernels.avr.chip import STACK_AT, Chip, ConventionError, CycleLimitError
 from sinehil_kernels.avr.handlers import HANDLERS, Handler
 from sinehil_kernels.avr.isa import ALL_FORMS, EncodingError, decode
 
@@ -55,7 +55,7 @@ class Machine(Chip):
             self.pc += 1
             handler(self, first, second)
             if self.cycles > self._max_cycles:
-                raise ConventionError("the function does not come to an end")
+                raise CycleLimitError("the function does not come to an end")
         if self.pc != len(self._image):
             raise ConventionError(f"it leaves the function for {self.pc:#x}")
         self._check_convention(before)

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from sinehil.model.arrays import Int64s
-from sinehil_kernels.size.constants import FAR, FIRST, UNKNOWN, WRONG, Constants
+from sinehil_kernels.size.constants import BYTE, FAR, FIRST, UNKNOWN, WRONG, Constants
 from sinehil_kernels.size.forms import Form, Short, Steps, doubled, is_exact, with_edge, with_points
 from sinehil_kernels.size.long import Long
 from sinehil_kernels.size.loop_network import CONSTANT_SLOPES, Neuron, alternatives
@@ -16,6 +16,7 @@ LONGEST = Long(4, after=FIRST, addend_bytes=2, corrections=True)
 OFFSETS = 192  # tried for each multiplier, evenly over those that the slope allows
 SPREAD = 0.3  # in codes: how much further than the slope itself allows
 TRIES = 60  # how many constants between the bounds are held against all points
+SIEVE = 8  # before that, against every 8th point, since most fail early
 MOST_STEPS = MOST_CORRECTIONS = 255
 CORRECTED = 12  # multipliers tried with corrections
 
@@ -64,12 +65,24 @@ def _search_offsets(form: Short, neuron: Neuron) -> Constants | None:
     v = form.reduced(neuron.points - offsets[:, None])
     low, high = _multiplier_bounds(v, neuron, form)
     possible = (low <= high) & (v < UNKNOWN).all(axis=1)
-    tries = (
-        Constants(neuron, int(offsets[at]), multiplier)
+    pairs = (
+        (int(offsets[at]), multiplier)
         for at in _middle_first(np.flatnonzero(possible))
         for multiplier in _multipliers(form, int(low[at]), int(high[at]))
     )
-    return next((found for found in islice(tries, TRIES) if is_exact(form, found)), None)
+    tries = (Constants(neuron, *pair) for pair in _likely(form, neuron, list(islice(pairs, TRIES))))
+    return next((found for found in tries if is_exact(form, found)), None)
+
+
+def _likely(form: Short, neuron: Neuron, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the pairs of offset and multiplier that are exact on every ``SIEVE``-th point, all tried at once."""
+    if not pairs:
+        return []
+    offsets, multipliers = np.array(pairs).T[:, :, None]
+    bytes_ = form.line(neuron.points[::SIEVE] - offsets, multipliers)
+    most = neuron.top if neuron.saturates else BYTE
+    right = (np.minimum(bytes_, most) == neuron.wanted[::SIEVE]).all(axis=1)
+    return [pairs[at] for at in np.flatnonzero(right)]
 
 
 def _search_line(form: Short | Long, neuron: Neuron) -> Constants | None:

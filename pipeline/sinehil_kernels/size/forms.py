@@ -78,12 +78,16 @@ class Short:
     def bytes_of(self, constants: Constants) -> Int64s:
         """Return the bytes for the neuron's points."""
         sums = self.sums(constants)
-        v, value = self.reduced(sums), self.beyond(constants)
+        return corrected(self.line(sums, constants.multiplier, constants.addend), sums, constants)
+
+    def line(self, sums: Int64s, multiplier: Int64s | int, addend: int = 0) -> Int64s:
+        """Return the bytes before corrections; ``multiplier``: one for all ``sums`` [rows, points], or [rows, 1]."""
+        v = self.reduced(sums)
+        value = self._beyond(v, multiplier, addend)
         result = np.where(v < 0, 0, np.minimum(value, BYTE))
         result = np.where((value > self._last_carry) & (v >= 0), WRONG, result)
         result = np.where(v >= FAR, BYTE if self.accumulator_bytes == 3 and self.signed else WRONG, result)
-        result = np.where(v == UNKNOWN, WRONG, result)
-        return corrected(result, sums, constants)
+        return np.where(v == UNKNOWN, WRONG, result)
 
     @property
     def _last_carry(self) -> int:
@@ -100,8 +104,7 @@ class Short:
 
     def beyond(self, constants: Constants) -> Int64s:
         """Return the bytes before the ceiling cuts them; none for what is below zero or far away."""
-        v = self.reduced(self.sums(constants))
-        return np.where((v < 0) | (v >= FAR), WRONG, self._value(v, constants))
+        return self._beyond(self.reduced(self.sums(constants)), constants.multiplier, constants.addend)
 
     def reduced(self, v: Int64s) -> Int64s:
         """Return v as the multiplication gets it."""
@@ -109,10 +112,10 @@ class Short:
         low, high = (-(1 << bits - 1), 1 << bits - 1) if self.signed else (0, 1 << bits)
         return np.where((v >= low) & (v < high), v >> self.before, UNKNOWN)
 
-    def _value(self, v: Int64s, constants: Constants) -> Int64s:
-        left_out = 0 if self.exact else (v & 255) * (constants.multiplier & 255)
-        product: Int64s = v * constants.multiplier + constants.addend - left_out
-        return product >> self.exponent
+    def _beyond(self, v: Int64s, multiplier: Int64s | int, addend: int) -> Int64s:
+        left_out = 0 if self.exact else (v & 255) * (multiplier & 255)
+        product: Int64s = v * multiplier + addend - left_out
+        return np.where((v < 0) | (v >= FAR), WRONG, product >> self.exponent)
 
 
 @dataclass(frozen=True)

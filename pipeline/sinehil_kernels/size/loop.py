@@ -57,6 +57,11 @@ class Loop:
         """All neurons of all layers."""
         return tuple(neuron for layer in self.layers for neuron in layer.neurons)
 
+    @cached_property
+    def _distinct(self) -> tuple[Constants, ...]:
+        """The neurons, each object once: an estimate has the same constants for all neurons of a layer."""
+        return tuple({id(each): each for each in self.constants}.values())
+
     @property
     def accumulator_bytes(self) -> int:
         """Bytes of a sum."""
@@ -65,14 +70,14 @@ class Loop:
     @cached_property
     def bias_bytes(self) -> int:
         """Bytes of a bias in the stream: two if the third can be had from the sign."""
-        short = all(neuron.bias in SIGNED_16_BITS for neuron in self.constants)
+        short = all(neuron.bias in SIGNED_16_BITS for neuron in self._distinct)
         return 2 if short else self.accumulator_bytes
 
     @cached_property
     def needs_floor(self) -> bool:
         """Whether a v below zero occurs."""
         return not isinstance(self.form, Steps) and any(
-            self.form.sums(neuron).min() < 0 for neuron in self.constants
+            self.form.sums(neuron).min() < 0 for neuron in self._distinct
         )
 
     @cached_property
@@ -81,13 +86,13 @@ class Loop:
         form = self.form
         if isinstance(form, Steps):
             return False
-        return any(int(form.beyond(neuron).max()) > BYTE for neuron in self.constants)
+        return any(int(form.beyond(neuron).max()) > BYTE for neuron in self._distinct)
 
     @cached_property
     def needs_far(self) -> bool:
         """Whether a v has a third byte, which is then taken for the highest code without a product."""
         form = self.form
-        return isinstance(form, Short) and any(form.reaches_far(neuron) for neuron in self.constants)
+        return isinstance(form, Short) and any(form.reaches_far(neuron) for neuron in self._distinct)
 
     @cached_property
     def needs_top(self) -> bool:
@@ -96,7 +101,7 @@ class Loop:
             neuron.neuron.saturates
             and neuron.neuron.top < BYTE
             and int(self.form.bytes_of(neuron).max()) > neuron.neuron.top
-            for neuron in self.constants
+            for neuron in self._distinct
         )
 
     @property

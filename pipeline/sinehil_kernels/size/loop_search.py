@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 
+from sinehil_kernels.avr.chip import CycleLimitError
 from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.size.constant_search import LONGEST, find
 from sinehil_kernels.size.constants import Constants
@@ -15,7 +16,7 @@ from sinehil_kernels.size.loop import Loop, LoopLayer
 from sinehil_kernels.size.loop_assembly import code_bytes, loop_program
 from sinehil_kernels.size.loop_network import Layer
 from sinehil_kernels.size.requantize import has_looped_shifts
-from sinehil_kernels.size.stream import stream_rows
+from sinehil_kernels.size.stream import uniform_stream_bytes
 
 LARGEST_IMAGE = 1 << 16  # bytes
 
@@ -54,7 +55,12 @@ def _cost(loop: Loop, wanted: int, most: int) -> int:
     size = len(program.image)
     if size >= most:
         return size
-    excess = Machine(program).call([0] * len(loop.layers[0].inputs), loop.outputs).cycles - wanted
+    bearable = wanted + max(0, most - size - LATE) * CYCLES_PER_BYTE
+    try:
+        call = Machine(program, bearable + CALL_CYCLES).call([0] * len(loop.layers[0].inputs), loop.outputs)
+    except CycleLimitError:
+        return most
+    excess = call.cycles - wanted
     return size + (LATE + excess // CYCLES_PER_BYTE if excess > 0 else 0)
 
 
@@ -97,13 +103,15 @@ def _candidates(network: Sequence[Layer]) -> Iterator[tuple[int, Form]]:
     """Yield forms that may do, each with the bytes that it takes at least."""
     slopes = [neuron.slope for layer in network for neuron in layer.neurons if len(neuron.weights) > 1]
     steepest = max(slopes, default=0.0)
+    cheapest = _cheapest_layers(network)
     lines: list[Short | Long] = [*_short_forms(), *_long_forms()]
     for form in lines:
         limit = 1 << 8 * max(2, form.multiplier_bytes)
         if form == LONGEST or steepest * 2.0 ** (form.exponent - form.doubled) < limit * ROOM:
-            yield _least(form, network), form
-    yield _least_steps(network, 2), Steps(2)
-    yield _least_steps(network, 3), Steps(3)
+            yield _least(form, cheapest), form
+    steps = sum(int(neuron.wanted[-1]) for layer in network for neuron in layer.neurons)
+    for width in (2, 3):
+        yield _least(Steps(width), cheapest) + width * steps, Steps(width)
 
 
 def _short_forms() -> Iterator[Short]:
@@ -135,6 +143,7 @@ def _long_forms() -> Iterator[Long]:
 CYCLES, CYCLES_PER_PRODUCT = 6600, 13  # the larger of the two is kept to
 ROOM = 1.1  # how far a multiplier may be from the slope
 CYCLES_PER_BYTE, LATE = 16, 40  # beyond what is wanted; and bytes for being beyond it at all
+CALL_CYCLES = 4  # of the return, which the machine counts on the way
 CORRECTION_BYTES = 3  # at least
 UNROLL = (1, 2, 4)
 SHORT = ((1, False), (2, False), (2, True), (3, True))
@@ -145,24 +154,18 @@ LONG = (
 )
 
 
-def _least(form: Form, network: Sequence[Layer]) -> int:
-    """Return the bytes of the loop with the cheapest constants that this form can have."""
+def _cheapest_layers(network: Sequence[Layer]) -> tuple[LoopLayer, ...]:
+    """Return layers of as many neurons and weights, with the constants that take the fewest bytes in any form."""
     zero = np.zeros(1, np.int64)
-    layers = tuple(
-        LoopLayer(
-            layer.name,
-            layer.inputs,
-            tuple(
-                Constants(replace(neuron, points=zero, wanted=zero, bias=0), 0) for neuron in layer.neurons
-            ),
-            layer.table,
-        )
-        for layer in network
-    )
-    loop = Loop(form, layers, outputs=len(network[-1].neurons))
-    return code_bytes(loop) + sum(len(row) for _, row in stream_rows(loop))
+    found = []
+    for layer in network:
+        neuron = replace(layer.neurons[0], points=zero, wanted=zero, bias=0)
+        neurons = (Constants(neuron, 0),) * len(layer.neurons)
+        found.append(LoopLayer(layer.name, layer.inputs, neurons, layer.table))
+    return tuple(found)
 
 
-def _least_steps(network: Sequence[Layer], width: int) -> int:
-    steps = sum(int(neuron.wanted[-1]) for layer in network for neuron in layer.neurons)
-    return _least(Steps(width), network) + width * steps
+def _least(form: Form, cheapest: tuple[LoopLayer, ...]) -> int:
+    """Return the bytes of the loop with the cheapest constants that this form can have."""
+    loop = Loop(form, cheapest, outputs=len(cheapest[-1].neurons))
+    return code_bytes(loop) + uniform_stream_bytes(loop)

@@ -12,6 +12,7 @@ from sinehil_kernels.size.loop import LAST_LAYER, Loop, padded
 Row = tuple[str, bytes]
 THROUGH_A_TABLE = 0x80
 NEVER = 0xFFFFFF
+TABLE_BYTES, DISTANCE_BYTES = 256, 2
 
 
 def stream_rows(loop: Loop) -> list[Row]:
@@ -25,6 +26,17 @@ def stream_rows(loop: Loop) -> list[Row]:
             if layer.table is not None:
                 tables.append((len(rows) - 1, number))
     return _with_tables(loop, rows, tables)
+
+
+def uniform_stream_bytes(loop: Loop) -> int:
+    """Return the length of the stream if each neuron of a layer takes as many bytes as the layer's first."""
+    total = TABLE_BYTES * len({layer.table for layer in loop.layers if layer.table is not None})
+    for number, layer in enumerate(loop.layers):
+        neuron = len(_neuron_bytes(loop, number, layer.neurons[0])) + DISTANCE_BYTES * (
+            layer.table is not None
+        )
+        total += len(_layer_row(loop, number)[1]) + neuron * len(layer.neurons)
+    return total
 
 
 def form_places(loop: Loop) -> Iterator[int]:
@@ -44,7 +56,7 @@ def _with_tables(loop: Loop, rows: list[Row], users: list[tuple[int, int]]) -> l
         return rows
     lengths = [len(values) for _, values in rows]
     for row, _ in users:
-        lengths[row] += 2
+        lengths[row] += DISTANCE_BYTES
     starts: dict[tuple[int, ...], int] = {}
     end = sum(lengths)
     appended: list[Row] = []
@@ -56,7 +68,7 @@ def _with_tables(loop: Loop, rows: list[Row], users: list[tuple[int, int]]) -> l
             appended.append((f"table after layer {number + 1}, by the stored byte", _table_bytes(table)))
         distance = starts[table] - sum(lengths[: row + 1])
         comment, values = rows[row]
-        rows[row] = comment, values + distance.to_bytes(2, "little")
+        rows[row] = comment, values + distance.to_bytes(DISTANCE_BYTES, "little")
     return rows + appended
 
 

@@ -114,8 +114,10 @@ def alive_neurons(layers: Sequence[LayerReach]) -> list[list[int]]:
     return alive
 
 
-def restricted(layers: Sequence[LayerReach], first: int, end: int) -> tuple[LayerReach, ...]:
-    """Return what a one-input model does on the codes u = first to end - 1 only."""
+def restricted(
+    layers: Sequence[LayerReach], first: int, end: int, *, neurons: bool = True
+) -> tuple[LayerReach, ...]:
+    """Return what a one-input model does on the codes u = first to end - 1 only; ``neurons``: list their points."""
     found, inputs = [], np.array([[first, end - 1]]) + LOWEST_CODE
     for layer in layers:
         assert layer.trace is not None
@@ -123,8 +125,8 @@ def restricted(layers: Sequence[LayerReach], first: int, end: int) -> tuple[Laye
             *(part[first:end] for part in (layer.trace.accumulators, layer.trace.raw, layer.trace.codes))
         )
         ends = np.stack([trace.codes.min(axis=0), trace.codes.max(axis=0)], axis=1)
-        neurons = tuple(map(_listed, trace.accumulators.T, trace.raw.T))
-        found.append(replace(layer, inputs=inputs, outputs=ends, neurons=neurons, trace=trace))
+        listed = tuple(map(_listed, trace.accumulators.T, trace.raw.T)) if neurons else ()
+        found.append(replace(layer, inputs=inputs, outputs=ends, neurons=listed, trace=trace))
         inputs = ends
     return tuple(found)
 

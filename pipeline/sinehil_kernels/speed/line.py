@@ -4,9 +4,8 @@ A neuron is a line in u there, rounded and clamped; all 256 points are known, so
 which one or two 8-bit products give every byte right. Where none are, the byte is found by comparisons of u.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import numpy as np
 
@@ -21,6 +20,7 @@ MIRROR = 255
 ALWAYS = 0.05  # a neuron that rests on fewer of the codes is computed on all of them
 MAX_WHOLE, MAX_SHIFT, NEAREST_BYTES, NEAREST_WORDS = 4, 3, 6, 200
 CLAMP_CYCLES = 3
+KIND_CYCLES = {"bare": 4, "high": 5, "word": 6, "plus": 8, "minus": 8, "two": 11}
 SIGNS = {"plus": 1, "minus": -1}
 
 
@@ -43,8 +43,8 @@ class Line:
     def cycles(self) -> int:
         """What it costs."""
         carries = self.kind == "two" and self.falling and self._low_sum_carries()
-        base = {"bare": 4, "high": 5, "word": 6 + self.falling, "plus": 8, "minus": 8, "two": 11}[self.kind]
-        return base + carries + self.whole + self.shift
+        word = self.kind == "word" and self.falling
+        return KIND_CYCLES[self.kind] + word + carries + self.whole + self.shift
 
     def __call__(self, u: Int64s) -> Int64s:
         """Return the bytes as the assembly computes them."""
@@ -202,8 +202,14 @@ def _on(neuron: Neuron, u: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
 
 def _first_line(neuron: Neuron, u: Int64s, wanted: Int64s, rising: bool) -> Line | None:
     slope = abs(neuron.weights[0]) * neuron.slope
-    best: Line | None = None
-    for line in chain(_one_product(slope, u, wanted, rising), _two_products(slope, u, wanted, rising)):
+    one = _cheapest(None, _one_product(slope, u, wanted, rising), u, wanted)
+    if one is not None and one.cycles <= KIND_CYCLES["two"]:
+        return one
+    return _cheapest(one, _two_products(slope, u, wanted, rising), u, wanted)
+
+
+def _cheapest(best: Line | None, lines: Iterable[Line], u: Int64s, wanted: Int64s) -> Line | None:
+    for line in lines:
         if (best is None or line.cycles < best.cycles) and np.array_equal(line(u), wanted):
             best = line
     return best

@@ -55,7 +55,9 @@ class Estimates:
         """Return them for a one-input model."""
         edges = _edges(layers)
         pairs = [(first, end) for first in edges for end in edges if first < end]
-        return cls(tuple(edges), {pair: _estimate(restricted(layers, *pair)) for pair in pairs})
+        return cls(
+            tuple(edges), {pair: _estimate(restricted(layers, *pair, neurons=False)) for pair in pairs}
+        )
 
     def cycles(self, division: Division) -> float:
         """Return the mean of a division."""
