@@ -25,7 +25,7 @@ class Allowance:
 
 
 @dataclass(frozen=True)
-class Override:
+class KnownLicence:
     """The licence of a package whose metadata say nothing or too little, and where it is written.
 
     It holds only while the metadata say just that: each thing said must begin with one of ``says``.
@@ -56,13 +56,13 @@ class Policy:
 
     allowances: tuple[Allowance, ...]
     aliases: Mapping[str, str]
-    overrides: tuple[Override, ...]
+    overrides: tuple[KnownLicence, ...]
 
 
 def parse_policy(allowed: str, known: str) -> Policy:
     """Return the policy in the texts of licences-allowed.txt and licences-known.toml."""
     table = tomllib.loads(known)
-    overrides = [Override(**{**row, "says": tuple(row.get("says", ()))}) for row in table["override"]]
+    overrides = [KnownLicence(**{**row, "says": tuple(row.get("says", ()))}) for row in table["override"]]
     return Policy(tuple(parse_allowances(allowed)), table["alias"], tuple(overrides))
 
 

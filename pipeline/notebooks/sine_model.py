@@ -170,12 +170,12 @@ with style():
 
 # %%
 from sinehil_pipeline.page.book_plots import draw_predicted
-from sinehil_pipeline.page.scene import scene_of
+from sinehil_pipeline.page.plot_subject import plot_subject
 
-scene = scene_of(recipe)
+subject = plot_subject(recipe)
 predictions_1 = model_1.predict(x_train, verbose=0)[:, 0]
 with style():
-    show(draw_predicted(scene, "model_1 on its training data", data.train, predictions_1))
+    show(draw_predicted(subject, "model_1 on its training data", data.train, predictions_1))
 
 val_mse_1 = history_1.history["val_loss"][-1]
 print(f"mse of the validation data {val_mse_1:.4f}; the noise alone is {recipe.noise**2:.4f}")
@@ -259,7 +259,7 @@ print(f"test data: mse {loss:.4f}, mae {mae:.4f}")
 
 predictions_2 = model_2.predict(x_test, verbose=0)[:, 0]
 with style():
-    show(draw_predicted(scene, "model_2 on the test data", data.test, predictions_2))
+    show(draw_predicted(subject, "model_2 on the test data", data.test, predictions_2))
 
 # %% [markdown]
 # The predictions follow the dashed sine, not the scattered samples: the model has learned the curve behind the noise.
@@ -367,7 +367,7 @@ from sinehil_pipeline.page.book_plots import Predictions, draw_comparison
 with style():
     show(
         draw_comparison(
-            scene, "model_2", data.test, Predictions(predictions_1, predictions_2, lite_y, quantized_y)
+            subject, "model_2", data.test, Predictions(predictions_1, predictions_2, lite_y, quantized_y)
         )
     )
 

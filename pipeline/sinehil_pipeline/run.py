@@ -25,7 +25,6 @@ from sinehil_pipeline.conversion import c_array as export
 from sinehil_pipeline.conversion import evaluation
 from sinehil_pipeline.conversion.evaluation import Evaluation
 from sinehil_pipeline.conversion.quantization_variants import MeasuredForm
-from sinehil_pipeline.conversion.summary import ModelForm, TrainingSummary
 from sinehil_pipeline.data.samples import make_dataset, samples_csv
 from sinehil_pipeline.page import Content, page_html
 from sinehil_pipeline.page import book_plots as plots
@@ -33,6 +32,7 @@ from sinehil_pipeline.training import jobs as training
 from sinehil_pipeline.training.curves import drawable, fixed_order_y
 from sinehil_pipeline.training.history import history_csv
 from sinehil_pipeline.training.jobs import Trained
+from sinehil_pipeline.training_summary import ModelForm, TrainingSummary
 
 __all__ = ["TrainingSummary", "train"]
 

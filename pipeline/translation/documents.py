@@ -8,7 +8,7 @@ from pathlib import Path
 
 from translation.blocks import blocks, translated
 from translation.catalogue import read_catalogue, renewed_catalogue, require_all
-from translation.notebook import markdown_of, notebook_json, read_percent
+from translation.notebook_files import markdown_of, notebook_json, read_percent
 
 LANGUAGE = "ko"
 NOTEBOOKS = Path("pipeline/notebooks")

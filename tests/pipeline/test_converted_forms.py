@@ -11,7 +11,7 @@ from sinehil.model.tflite import QuantizedModel, parse_quantized_model
 from sinehil_kernels import check_kernel, generate_kernel
 from sinehil_pipeline.config import QuantizationRecipe
 from sinehil_pipeline.conversion.convert import convert, representative_x
-from sinehil_pipeline.conversion.interpret import run_interpreter
+from sinehil_pipeline.conversion.evaluation import run_interpreter
 from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe, parse_override
 

@@ -15,7 +15,7 @@ from sinehil.model.arithmetic import LITERT
 from sinehil.model.interpreters import LitertOracle
 from sinehil.model.targets import TARGETS, Target
 from sinehil.model.tflite import QuantizedModel, load_quantized_model
-from sinehil_pipeline.conversion.every_x import measure_every_x
+from sinehil_pipeline.refinement.target_distance import measure_every_x
 
 GRID = 20_001
 ROOT = Path(__file__).parents[2]

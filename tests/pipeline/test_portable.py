@@ -6,9 +6,9 @@ import pytest
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.recipes import load_recipe
-from sinehil_pipeline.recipes.build import INITS
+from sinehil_pipeline.recipes.recipe_checks import INITS
 from sinehil_pipeline.training import portable_trainer as portable
-from sinehil_pipeline.training.gradients import ACTIVATIONS, Step, activate, predict, weighted_sums
+from sinehil_pipeline.training.gradients import ACTIVATIONS, BatchStep, activate, predict, weighted_sums
 from sinehil_pipeline.training.initialisation import initial_weights, layer_shapes
 from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 
@@ -77,7 +77,7 @@ def test_gradients_are_those_of_differences(data: Dataset, hidden: tuple[int, ..
         block += 0.1 * stream.randn(*block.shape).astype(np.float32)  # off the kinks, where no slope is right
     gradients = [np.zeros_like(block) for block in blocks]
     pairs = np.stack([x, np.ones_like(x)], axis=1)
-    Step(blocks, gradients, 16, activation).gradients(pairs, y[:, None], np.empty((16, 1), np.float32))
+    BatchStep(blocks, gradients, 16, activation).gradients(pairs, y[:, None], np.empty((16, 1), np.float32))
     wide = [block.astype(np.float64) for block in blocks]
     ours = np.concatenate([np.ravel(gradient) for gradient in gradients])
     np.testing.assert_allclose(ours, numeric_gradient(wide, x, y, activation), rtol=1e-3, atol=1e-5)

@@ -10,8 +10,8 @@ from recipe_texts import MINIMAL, changed, written
 
 from sinehil.errors import ArtefactError, UsageError
 from sinehil_pipeline.recipes import load_recipe
-from sinehil_pipeline.recipes.build import KNOWN_KEYS, build_recipe
-from sinehil_pipeline.recipes.table import Table
+from sinehil_pipeline.recipes.checked_table import RecipeTable
+from sinehil_pipeline.recipes.recipe_checks import KNOWN_KEYS, build_recipe
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_no_value_at_any_key_is_more_than_a_refusal(key: str, value: object) -> 
         inner = inner.setdefault(part, {})  # type: ignore[assignment]
     inner[last] = value
     try:
-        recipe = build_recipe(Table("x.toml", document), None, "")
+        recipe = build_recipe(RecipeTable("x.toml", document), None, "")
     except ArtefactError:
         return
     assert math.isfinite(recipe.noise) and 3 <= recipe.samples <= 100_000

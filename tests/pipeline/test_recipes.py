@@ -9,8 +9,8 @@ from recipe_texts import MINIMAL, written
 
 from sinehil_pipeline.config import DataRecipe, GateRecipe, ModelRecipe, Recipe, Refine
 from sinehil_pipeline.recipes import BUILT_IN, load_recipe, recipe_text
-from sinehil_pipeline.recipes.build import KNOWN_KEYS, build_recipe
-from sinehil_pipeline.recipes.table import Table
+from sinehil_pipeline.recipes.checked_table import RecipeTable
+from sinehil_pipeline.recipes.recipe_checks import KNOWN_KEYS, build_recipe
 from sinehil_pipeline.training.optimizers import Optimizer
 
 
@@ -93,5 +93,5 @@ def test_what_the_manifest_carries_is_the_same_recipe(name: str) -> None:
     document["after"] = [dict(step) for step in document["after"]]
     for model in ("baseline", "final"):
         document[model]["hidden"] = list(document[model]["hidden"])
-    assert build_recipe(Table("manifest", document), None, "") == recipe
-    assert build_recipe(Table("manifest", {**document, "seed": 1}), None, "") == replace(recipe, seed=1)
+    assert build_recipe(RecipeTable("manifest", document), None, "") == recipe
+    assert build_recipe(RecipeTable("manifest", {**document, "seed": 1}), None, "") == replace(recipe, seed=1)

@@ -19,10 +19,10 @@ from sinehil.model.interpreters import LitertOracle
 from sinehil.model.targets import TARGETS, Target
 from sinehil.model.tflite import Quantization, QuantizedModel, parse_quantized_model
 from sinehil_pipeline.refinement.exact_network import EVERY_CODE, Network
-from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of
 from sinehil_pipeline.refinement.moves import draw_change
 from sinehil_pipeline.refinement.patch import with_layers
 from sinehil_pipeline.refinement.refine import Refined, RefineSettings, max_abs_error, refine
+from sinehil_pipeline.refinement.target_distance import CODES, error_table, floor_of
 
 SHORT = RefineSettings(evaluations=150_000, round_evaluations=75_000)
 SIN = TARGETS["sin"]

@@ -12,9 +12,8 @@ from tests.conftest import Cli
 from sinehil.errors import ArtefactError, UsageError
 from sinehil_pipeline.recipes import load_recipe, parse_override
 from sinehil_pipeline.sweep import parse_seeds
-from sinehil_pipeline.sweep.header import header_of
-from sinehil_pipeline.sweep.ledger import open_ledger
-from sinehil_pipeline.sweep.result import SeedResult
+from sinehil_pipeline.sweep.ledger import header_of, open_ledger
+from sinehil_pipeline.sweep.seeds import SeedResult
 
 SHORT = ["--set", "final.epochs=20", "--set", "final.hidden=[4]"]
 HEADER = header_of(load_recipe("book"))

@@ -18,9 +18,8 @@ from tests.conftest import Cli, MountTmpfs
 
 from sinehil.errors import ArtefactError
 from sinehil_pipeline.recipes import load_recipe, parse_override
-from sinehil_pipeline.sweep.header import header_of
-from sinehil_pipeline.sweep.ledger import open_ledger
-from sinehil_pipeline.sweep.result import SeedResult
+from sinehil_pipeline.sweep.ledger import header_of, open_ledger
+from sinehil_pipeline.sweep.seeds import SeedResult
 
 KEYS = ["final.epochs=20", "final.hidden=[4]"]
 SHORT = [word for key in KEYS for word in ("--set", key)]

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from tests.conftest import Cli
 
-from sinehil_pipeline.conversion.interpret import run_interpreter
+from sinehil_pipeline.conversion.evaluation import run_interpreter
 from sinehil_pipeline.page.plot_style import log_ticks
 from sinehil_pipeline.recipes import load_recipe, parse_override
-from sinehil_pipeline.sweep.result import SeedResult
-from sinehil_pipeline.sweep.results_plot import mse_lines
+from sinehil_pipeline.sweep.seeds import SeedResult
 from sinehil_pipeline.sweep.statistics import wilson
+from sinehil_pipeline.sweep.sweep_plot import mse_lines
 
 RECIPE = ["--set", "final.epochs=100", "--set", "baseline.epochs=1", "--set", "gate.max_val_mse=99"]
 SEED, ANOTHER = 5, 6

@@ -15,7 +15,7 @@ from sinehil.base.manifest import checked_file, read_manifest
 from sinehil.errors import ArtefactError, ToolError, UsageError
 from sinehil.model.tflite import load_quantized_model
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.conversion.interpret import run_interpreter
+from sinehil_pipeline.conversion.evaluation import run_interpreter
 from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train

@@ -18,8 +18,8 @@ from sinehil.model.tflite import load_quantized_model
 from sinehil.report.number_text import float32_text
 from sinehil_kernels import generate_kernel
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.conversion.interpret import run_interpreter
-from sinehil_pipeline.page import plot_style, tables
+from sinehil_pipeline.conversion.evaluation import run_interpreter
+from sinehil_pipeline.page import page_tables, plot_style
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
 from sinehil_pipeline.training.curves import drawable, fixed_order_y, grid_x
@@ -63,7 +63,7 @@ def test_every_file_stands_there_with_its_hash(book_run: Run, rows: list[list[st
 
 def test_recipe_metrics_tries_and_versions_are_the_manifests(book_run: Run, rows: list[list[str]]) -> None:
     manifest = read_manifest(book_run.folder)
-    for _, facts in tables.recipe_tables(manifest.recipe):
+    for _, facts in page_tables.recipe_tables(manifest.recipe):
         assert all([value] in values_beside(rows, name) for name, value in facts)
     for name, version in manifest.versions.items():
         assert [version] in values_beside(rows, name)
@@ -198,7 +198,7 @@ def test_new_fields_of_a_recipe_show_up_by_themselves() -> None:
         "layers": [{"width": 3}, {"width": 4}],
         "group": {"rate": 1e-3, "none": None},
     }
-    assert tables.recipe_tables(recipe) == [
+    assert page_tables.recipe_tables(recipe) == [
         ("in general", [("new field", "yes"), ("layers", "width 3, width 4")]),
         ("group", [("rate", "0.001"), ("none", "none")]),
     ]

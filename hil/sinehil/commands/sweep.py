@@ -54,7 +54,7 @@ def sweep(
     from sinehil_pipeline.recipes import load_recipe
     from sinehil_pipeline.sweep import parse_seeds
     from sinehil_pipeline.sweep import sweep as run
-    from sinehil_pipeline.sweep.results_text import summary_lines
+    from sinehil_pipeline.sweep.sweep_text import summary_lines
 
     console, wanted = Console(as_json), parse_seeds(seeds)
     chosen = load_recipe(recipe or recipe_options.DEFAULT_RECIPE, recipe_options.overrides(set_, data))
@@ -71,7 +71,7 @@ def sweep(
 
 
 def _note(done: "Sweep") -> str:
-    from sinehil_pipeline.sweep.results_text import counted
+    from sinehil_pipeline.sweep.sweep_text import counted
 
     earlier = len(done.results) - done.trained
     return f"{counted(done.trained)} trained" + (f", {earlier} from earlier" if earlier else "")

@@ -3,23 +3,24 @@
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from sinehil.base.installed import versions
 from sinehil.base.worker import Channel, Underway
+from sinehil.model.arithmetic import LITERT, dequantize
 from sinehil.model.arrays import Float32s, Float64s
 from sinehil.model.targets import TARGETS, Target
-from sinehil.model.tflite import parse_quantized_model
+from sinehil.model.tflite import Quantization, parse_quantized_model
 from sinehil_pipeline.config import ModelRecipe, Recipe
-from sinehil_pipeline.conversion import convert, interpret
-from sinehil_pipeline.conversion.every_x import EveryX, measure_every_x
+from sinehil_pipeline.conversion import convert
 from sinehil_pipeline.conversion.quantization_variants import MeasuredForm, measure_forms
 from sinehil_pipeline.data.samples import Dataset, Split, make_dataset, target_of
-from sinehil_pipeline.refinement import after_training
+from sinehil_pipeline.refinement.refine import run_steps
+from sinehil_pipeline.refinement.target_distance import EveryX, measure_every_x
 from sinehil_pipeline.training import keras_models
 from sinehil_pipeline.training.curves import grid_x, target_y
-from sinehil_pipeline.training.keras_file import saved_bytes
 
 Weights = Sequence[Float32s]
 
@@ -97,10 +98,9 @@ def _evaluation(
 
     data, target, grid = make_dataset(recipe), target_of(recipe), grid_x(recipe)
     files = convert.convert(recipe, final_weights)
-    files = replace(files, quantized=after_training.run_steps(recipe, files.quantized, on_progress))
+    files = replace(files, quantized=run_steps(recipe, files.quantized, on_progress))
     (float_y, float_grid_y), (quantized_y, quantized_grid_y) = (
-        [interpret.run_interpreter(model, x) for x in (data.test.x, grid)]
-        for model in (files.float, files.quantized)
+        [run_interpreter(model, x) for x in (data.test.x, grid)] for model in (files.float, files.quantized)
     )
     return Evaluation(
         baseline=_keras_model(recipe.baseline, baseline_weights, data, grid, target),
@@ -159,7 +159,7 @@ def _keras_model(
     return KerasModel(
         name=recipe.name,
         summary=keras_models.summary_text(model),
-        saved=saved_bytes(model),
+        saved=keras_models.saved_bytes(model),
         metrics=replace(own, mse=_rounded(score.mse), mae=_rounded(score.mae)),
         train_y=keras_models.predict(model, data.train.x),
         test_y=test_y,
@@ -170,3 +170,27 @@ def _keras_model(
 def _rounded(value: float | np.float32 | np.float64) -> float:
     """Keep five digits: what float32 arithmetic on different CPUs agrees on."""
     return float(f"{value:.5g}")
+
+
+def run_interpreter(model: bytes, x: Float32s) -> Float32s:
+    """Return y, shape [n], for x of shape [n], one inference each, as a board would make them.
+
+    Where the model takes or gives int8 codes, they are made from x and turned into y here.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    values = LITERT.quantize_input(x, _quantization(source)) if source["dtype"] is np.int8 else x
+    outputs = np.empty(len(x), result["dtype"])
+    for number, value in enumerate(values):
+        interpreter.set_tensor(source["index"], value.reshape(1, 1))
+        interpreter.invoke()
+        outputs[number] = interpreter.get_tensor(result["index"])[0, 0]
+    return dequantize(outputs, _quantization(result)) if result["dtype"] is np.int8 else outputs
+
+
+def _quantization(details: Any) -> Quantization:
+    scale, zero_point = details["quantization"]
+    return Quantization(np.float32(scale), int(zero_point))

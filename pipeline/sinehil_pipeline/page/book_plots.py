@@ -26,7 +26,7 @@ from sinehil_pipeline.page.plot_style import (
     quiet_corner,
     style,
 )
-from sinehil_pipeline.page.scene import Floats, Scene, scene_of
+from sinehil_pipeline.page.plot_subject import Floats, PlotSubject, plot_subject
 from sinehil_pipeline.training.curves import target_y
 from sinehil_pipeline.training.history import History
 
@@ -60,22 +60,22 @@ def draw_data(recipe: Recipe, data: Dataset) -> Pngs:
     x = np.concatenate([split.x for _, split in data.splits()])
     y = np.concatenate([split.y for _, split in data.splits()])
     return {
-        "plots/samples.png": _samples(scene_of(recipe), x, y, recipe.noise),
-        "plots/split.png": _split(scene_of(recipe), data),
+        "plots/samples.png": _samples(plot_subject(recipe), x, y, recipe.noise),
+        "plots/split.png": _split(plot_subject(recipe), data),
     }
 
 
 def draw_predictions(recipe: Recipe, data: Dataset, predictions: Predictions) -> Pngs:
     """Draw predicted against actual values of both models, and the three forms of the final one."""
-    baseline, final, scene = recipe.baseline.name, recipe.final.name, scene_of(recipe)
+    baseline, final, subject = recipe.baseline.name, recipe.final.name, plot_subject(recipe)
     return {
         f"plots/{baseline}_predictions.png": draw_predicted(
-            scene, f"{baseline} on its training data", data.train, predictions.baseline_train
+            subject, f"{baseline} on its training data", data.train, predictions.baseline_train
         ),
         f"plots/{final}_predictions.png": draw_predicted(
-            scene, f"{final} on the test data", data.test, predictions.final_test
+            subject, f"{final} on the test data", data.test, predictions.final_test
         ),
-        "plots/comparison.png": draw_comparison(scene, final, data.test, predictions),
+        "plots/comparison.png": draw_comparison(subject, final, data.test, predictions),
     }
 
 
@@ -96,33 +96,33 @@ def _figure(size_in: tuple[float, float], rows: int = 1, columns: int = 1, **opt
     return figure, figure.subplots(rows, columns, gridspec_kw=margins, **options)
 
 
-def _samples(scene: Scene, x: Float32s, y: Float32s, noise: float) -> bytes:
-    if scene.target is None:
-        return _file_samples(scene, x, y)
+def _samples(subject: PlotSubject, x: Float32s, y: Float32s, noise: float) -> bytes:
+    if subject.target is None:
+        return _file_samples(subject, x, y)
     figure, (left, right) = _figure(WIDE_IN, 1, 2, sharey=True)
-    exact = target_y(scene.target, x)
+    exact = target_y(subject.target, x)
     left.scatter(x, exact, DOT, BLUE, linewidths=0)
-    left.set_title(f"{len(x)} samples of {scene.name}")
+    left.set_title(f"{len(x)} samples of {subject.name}")
     right.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6)
-    scene.draw(right)
+    subject.draw(right)
     right.set_title(f"With {noise:g} · normal noise: what the models learn")
     for axes in (left, right):
-        scene.label_axes(axes)
+        subject.label_axes(axes)
     right.legend(loc=quiet_corner(x, y))
     right.set_ylabel("")
     return png(figure)
 
 
-def _file_samples(scene: Scene, x: Float32s, y: Float32s) -> bytes:
+def _file_samples(subject: PlotSubject, x: Float32s, y: Float32s) -> bytes:
     figure, axes = _figure(SINGLE_IN)
     axes.scatter(x, y, DOT, BLUE, linewidths=0, alpha=0.6, label=f"{len(x)} samples")
     axes.set_title("The samples as the file has them")
-    scene.label_axes(axes)
+    subject.label_axes(axes)
     axes.legend(loc=quiet_corner(x, y))
     return png(figure)
 
 
-def _split(scene: Scene, data: Dataset) -> bytes:
+def _split(subject: PlotSubject, data: Dataset) -> bytes:
     figure, axes = _figure(SINGLE_IN)
     looks = {"train": (BLUE, "o"), "validation": (ORANGE, "s"), "test": (BLACK, "^")}
     for name, split in data.splits():
@@ -130,7 +130,7 @@ def _split(scene: Scene, data: Dataset) -> bytes:
         label = f"{name} ({len(split.x)})"
         axes.scatter(split.x, split.y, 16, colour, marker=marker, linewidths=0, alpha=0.75, label=label)
     axes.set_title("The samples, split by role")
-    scene.label_axes(axes)
+    subject.label_axes(axes)
     axes.legend(loc=quiet_corner(data.train.x, data.train.y))
     return png(figure)
 
@@ -164,24 +164,24 @@ def _curve(axes: Any, epochs: Any, training: Float32s, validation: Float32s) -> 
     axes.legend(handles[::-1], labels[::-1], loc="upper right")
 
 
-def draw_predicted(scene: Scene, title: str, split: Split, predicted: Floats) -> bytes:
+def draw_predicted(subject: PlotSubject, title: str, split: Split, predicted: Floats) -> bytes:
     """Draw a model's y, shape [n], over the pairs that it was asked about."""
     figure, axes = _figure(SINGLE_IN)
     axes.scatter(split.x, split.y, DOT, BLUE, linewidths=0, alpha=0.5, label="actual (noisy sample)")
-    scene.draw(axes)
+    subject.draw(axes)
     order = np.argsort(split.x, kind="stable")
     axes.plot(split.x[order], predicted[order], ".-", color=VERMILION, markersize=4, label="predicted")
     axes.set_title(f"Predicted and actual values: {title}")
-    scene.label_axes(axes)
+    subject.label_axes(axes)
     axes.legend(loc=quiet_corner(split.x, split.y))
     return png(figure)
 
 
-def draw_comparison(scene: Scene, name: str, test: Split, predictions: Predictions) -> bytes:
+def draw_comparison(subject: PlotSubject, name: str, test: Split, predictions: Predictions) -> bytes:
     """Draw a model's three forms over the test data, and how far each is from the function."""
     figure, (upper, lower) = _figure(TALL_IN, 2, 1, height_ratios=[2, 1], sharex=True)
     order = np.argsort(test.x, kind="stable")
-    x, exact = test.x[order], scene.exact(test)[order]
+    x, exact = test.x[order], subject.exact(test)[order]
     upper.scatter(test.x, test.y, DOT, GREY, linewidths=0, alpha=0.7, label="actual (noisy sample)")
     forms = (
         ("Keras", predictions.final_test, {"color": BLUE, "linewidth": 5.0, "alpha": 0.35}),
@@ -195,13 +195,13 @@ def draw_comparison(scene: Scene, name: str, test: Split, predictions: Predictio
     for label, y, look in forms:
         upper.plot(x, y[order], label=label, **look)
         lower.plot(x, y[order] - exact, **look)
-    scene.draw(upper)
+    subject.draw(upper)
     lower.axhline(0, color=BLACK, linewidth=0.8, linestyle="--")
     upper.set_title(f"{name} on the test data, in its three forms")
-    lower.set_title(f"How far each form is from {scene.name}")
+    lower.set_title(f"How far each form is from {subject.name}")
     for axes in (upper, lower):
-        scene.label_axes(axes)
+        subject.label_axes(axes)
     upper.set_xlabel("")
-    lower.set_ylabel("y - y of the sample" if scene.target is None else f"y - {scene.name}")
+    lower.set_ylabel("y - y of the sample" if subject.target is None else f"y - {subject.name}")
     upper.legend(loc=quiet_corner(test.x, test.y))
     return png(figure)

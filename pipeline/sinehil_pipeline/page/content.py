@@ -11,7 +11,7 @@ from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.conversion.evaluation import Evaluation
 from sinehil_pipeline.conversion.quantization_variants import MeasuredForm
 from sinehil_pipeline.data.samples import Dataset, make_dataset
-from sinehil_pipeline.page.scene import Scene, scene_of
+from sinehil_pipeline.page.plot_subject import PlotSubject, plot_subject
 from sinehil_pipeline.training.curves import Curves, drawable, fixed_order_y, grid_x, target_y
 from sinehil_pipeline.training.jobs import Trained
 
@@ -36,9 +36,9 @@ class Content:
         return make_dataset(self.recipe)
 
     @cached_property
-    def scene(self) -> Scene:
+    def subject(self) -> PlotSubject:
         """The target, if there is one, and the range of x."""
-        return scene_of(self.recipe)
+        return plot_subject(self.recipe)
 
     @property
     def forms_of_models(self) -> tuple[tuple[str, str], ...]:
@@ -54,7 +54,7 @@ class Content:
     @cached_property
     def curves(self) -> Curves:
         """The four models' predictions over the page's grid."""
-        x, results, target = grid_x(self.recipe), self.results, self.scene.target
+        x, results, target = grid_x(self.recipe), self.results, self.subject.target
         pairs = ((self.baseline, self.recipe.baseline), (self.final, self.recipe.final))
         baseline, final = (fixed_order_y(model.weights, x, recipe.activation) for model, recipe in pairs)
         return Curves(

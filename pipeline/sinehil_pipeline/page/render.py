@@ -2,7 +2,7 @@
 
 from sinehil.report.html_parts import Facts, Tile, render
 from sinehil.report.number_text import number_text
-from sinehil_pipeline.page import figures, tables
+from sinehil_pipeline.page import page_figures, page_tables
 from sinehil_pipeline.page.content import Content
 
 PACKAGE = "sinehil_pipeline.page"
@@ -18,29 +18,32 @@ def page_html(content: Content) -> str:
         PACKAGE,
         SHEETS,
         headline=_headline(content),
-        subject=content.scene.subject,
+        subject=content.subject.learned,
         recipe_name=str(content.recipe.name),
         trainer=content.trainer,
         sha256=content.quantized.sha256[:SHORT_SHA],
         tiles=_tiles(content),
-        recipe=tables.recipe_tables(content.recipe.as_dict()),
-        data=[figures.data_figure(content)],
+        recipe=page_tables.recipe_tables(content.recipe.as_dict()),
+        data=[page_figures.data_figure(content)],
         summaries=_summaries(content),
         learning=[
-            *figures.learning_figures(content.baseline, "baseline"),
-            *figures.learning_figures(final, "final"),
+            *page_figures.learning_figures(content.baseline, "baseline"),
+            *page_figures.learning_figures(final, "final"),
         ],
-        tries=tables.tries_table(content),
-        metrics=tables.metrics_table(content),
+        tries=page_tables.tries_table(content),
+        metrics=page_tables.metrics_table(content),
         every_x=_every_x(content),
         predictions=[
-            figures.prediction_figure(content),
-            *figures.error_figures(content),
+            page_figures.prediction_figure(content),
+            *page_figures.error_figures(content),
         ],
-        quantization=[tables.tensors_table(content.quantized), tables.weights_table(content.quantized)],
-        weight_scales=tables.weight_scales(content.quantized),
-        sizes=tables.sizes_table(content),
-        files=tables.files_table(content),
+        quantization=[
+            page_tables.tensors_table(content.quantized),
+            page_tables.weights_table(content.quantized),
+        ],
+        weight_scales=page_tables.weight_scales(content.quantized),
+        sizes=page_tables.sizes_table(content),
+        files=page_tables.files_table(content),
         versions=_versions(content),
     )
 
@@ -52,7 +55,7 @@ def _headline(content: Content) -> str:
 
 def _every_x(content: Content) -> str:
     """Return the sentence on all x, not just those of the test set; empty where no target is known."""
-    found, target = content.results.every_x, content.scene.target
+    found, target = content.results.every_x, content.subject.target
     if found is None or target is None:
         return ""
     return (
@@ -63,7 +66,7 @@ def _every_x(content: Content) -> str:
 
 
 def _distance_tile(content: Content) -> Tile:
-    name = f"largest distance of int8 from {content.scene.reference}"
+    name = f"largest distance of int8 from {content.subject.reference}"
     if (found := content.results.every_x) is not None:
         floor = f"of {number_text(found.floor, 3)} at best"
         return Tile(f"{name}, over every x", number_text(found.max_abs_error, 3), floor)

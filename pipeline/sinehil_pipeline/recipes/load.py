@@ -11,9 +11,9 @@ from sinehil.base.manifest import MANIFEST, SOURCE_DATA, Manifest, checked_file,
 from sinehil.errors import ArtefactError, UsageError
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.data.csv_samples import read_csv
-from sinehil_pipeline.recipes.build import build_recipe
+from sinehil_pipeline.recipes.checked_table import RecipeTable
 from sinehil_pipeline.recipes.overrides import Override, apply_overrides
-from sinehil_pipeline.recipes.table import Table
+from sinehil_pipeline.recipes.recipe_checks import build_recipe
 
 BUILT_IN = ("book", "precise")
 MAX_RECIPE_BYTES = 64 << 10
@@ -75,7 +75,7 @@ def _parsed(text: str, source: str) -> Mapping[str, Any]:
 def _resolved(
     document: Mapping[str, Any], source: str, overrides: Sequence[Override], folder: Path
 ) -> Recipe:
-    table = Table(
+    table = RecipeTable(
         source,
         apply_overrides(document, overrides),
         labels={override.key: override.label for override in overrides},

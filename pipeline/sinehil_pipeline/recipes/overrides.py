@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sinehil.errors import UsageError
-from sinehil_pipeline.recipes.table import shown
+from sinehil_pipeline.recipes.checked_table import shown
 
 HELP = "for example `--set final.epochs=100` or `--set 'final.hidden=[32, 16]'`"
 MAX_DEPTH = 8  # no key is that deep

@@ -43,7 +43,7 @@ class Penalty:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The best state met, and what was spent."""
 
     state: Snapshot
@@ -60,9 +60,9 @@ class Annealing:
         self._lots = layer_lots(network.last + 1)
         self._costs = penalty.of(network.outputs)
         self._spent = 0
-        self._best = Found(network.snapshot(), penalty.max_error(network.outputs), 0)
+        self._best = SearchResult(network.snapshot(), penalty.max_error(network.outputs), 0)
 
-    def run(self, on_step: OnStep) -> Found:
+    def run(self, on_step: OnStep) -> SearchResult:
         """Search until the goal is met or the budget spent; ``on_step`` hears of evaluations and error so far."""
         steps = 0
         while self._spent < self._budget and self._costs.any():
@@ -70,7 +70,7 @@ class Annealing:
             steps += 1
             if steps % STEPS_PER_REPORT == 0:
                 on_step(self._spent, self._best.max_abs_error)
-        return Found(self._best.state, self._best.max_abs_error, self._spent)
+        return SearchResult(self._best.state, self._best.max_abs_error, self._spent)
 
     def _step(self) -> None:
         focused = self._integer(10) < FOCUSED_TENTHS
@@ -111,7 +111,7 @@ class Annealing:
         self._costs = costs[best]
         error = self._penalty.max_error(outputs[best])
         if error < self._best.max_abs_error:
-            self._best = Found(self._network.snapshot(), error, self._spent)
+            self._best = SearchResult(self._network.snapshot(), error, self._spent)
 
     def _allowance(self) -> int:
         left = max(0.0, 1 - self._spent / self._budget)

@@ -12,13 +12,14 @@ import numpy as np
 from sinehil.errors import ArtefactError
 from sinehil.model.arithmetic import LITERT, dequantize
 from sinehil.model.interpreters import LitertOracle
-from sinehil.model.targets import Target
+from sinehil.model.targets import TARGETS, Target
 from sinehil.model.tflite import QuantizedModel, parse_quantized_model
 from sinehil.verify.probes import exhaustive_floats
-from sinehil_pipeline.refinement.annealing import Annealing, Found, Penalty, Snapshot
+from sinehil_pipeline.config import Recipe, Refine
+from sinehil_pipeline.refinement.annealing import Annealing, Penalty, SearchResult, Snapshot
 from sinehil_pipeline.refinement.exact_network import Network
-from sinehil_pipeline.refinement.floor import CODES, error_table, floor_of, worst_error
 from sinehil_pipeline.refinement.patch import with_layers
+from sinehil_pipeline.refinement.target_distance import CODES, error_table, floor_of, worst_error
 
 # Hears of evaluations done, evaluations at most, and the largest error so far.
 OnProgress = Callable[[int, int, float], None]
@@ -101,7 +102,7 @@ class _Search:
         self.start, self._settings, self._on_progress = start, settings, on_progress
         self._errors = error_table(start.input, start.output, target)
         self._floor = floor_of(start.input, start.output, target)
-        self.best = Found(Network(start).snapshot(), max_abs_error(start, target), 0)
+        self.best = SearchResult(Network(start).snapshot(), max_abs_error(start, target), 0)
         self.spent = self.rounds = 0
         self._stride = settings.stride
 
@@ -165,3 +166,16 @@ def _prove(model: QuantizedModel) -> None:
             f"{model.name}: the interpreter does not compute what was predicted for the refined model",
             "report this with the model; leave out the step `refine` meanwhile",
         )
+
+
+def run_steps(recipe: Recipe, quantized: bytes, on_progress: OnProgress) -> bytes:
+    """Return the .tflite after each of the recipe's steps."""
+    for step in recipe.after:
+        quantized = _refined(step, recipe, quantized, on_progress)
+    return quantized
+
+
+def _refined(step: Refine, recipe: Recipe, quantized: bytes, on_progress: OnProgress) -> bytes:
+    assert recipe.data.target is not None, "recipes.build refuses steps with data.file"
+    settings = RefineSettings(evaluations=step.budget, seed=step.seed)
+    return refine(quantized, TARGETS[recipe.data.target], settings, on_progress, "the quantised model").model

@@ -7,6 +7,7 @@ when that happened, and is dropped; whatever else is wrong in the file is an err
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -15,18 +16,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sinehil.base.installed import versions
 from sinehil.errors import ArtefactError, UsageError
-from sinehil_pipeline.recipes.build import MAX_SEED
-from sinehil_pipeline.recipes.table import shown
-from sinehil_pipeline.sweep.header import Header, first_difference
-from sinehil_pipeline.sweep.result import MEASURES, SeedResult
-from sinehil_pipeline.sweep.seeds import MAX_SEEDS
+from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.recipes.checked_table import shown
+from sinehil_pipeline.recipes.recipe_checks import MAX_SEED
+from sinehil_pipeline.sweep.seeds import MAX_SEEDS, MEASURES, SeedResult
 
 RESULTS = "results.jsonl"
+SCHEMA = 1
 ANOTHER = "choose another folder: `--out DIR`"
 AGAIN = "the same command then goes on where it was"
 MAX_BYTES = MAX_SEEDS * 300
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+Header = Mapping[str, Any]  # the first line: what the results are results of
 
 
 class Ledger:
@@ -181,3 +184,28 @@ def _cannot_write(path: Path, error: OSError) -> ArtefactError:
     return ArtefactError(
         f"cannot write {path}: {error.strerror}", f"free some space or choose another folder; {AGAIN}"
     )
+
+
+def header_of(recipe: Recipe) -> Header:
+    """Return everything that decides a seed's results, as JSON gives it back; the seed itself is what is swept."""
+    described = {key: value for key, value in recipe.as_dict().items() if key != "seed"}
+    if recipe.data.csv is not None:
+        described["data"] = {"sha256": hashlib.sha256(recipe.data.csv).hexdigest()}
+    document = {"sinehil_sweep": SCHEMA, "recipe": described, "versions": versions()}
+    checked: Header = json.loads(json.dumps(document))
+    return checked
+
+
+def first_difference(there: Any, here: Any, key: str = "") -> str | None:
+    """Return where two headers differ, for people; None if they are equal. ``there`` may come from anywhere."""
+    if not (isinstance(there, dict) and isinstance(here, dict)):
+        same = type(there) is type(here) and there == here  # to Python alone, true is 1
+        return None if same else f"{key} is {shown(there)} there and {shown(here)} here"
+    for name in [*here, *(name for name in there if name not in here)]:
+        dotted = f"{key}.{name}" if key else name
+        if name not in there or name not in here:
+            return f"only one of the two has {shown(dotted)}"
+        found = first_difference(there[name], here[name], dotted)
+        if found is not None:
+            return found
+    return None

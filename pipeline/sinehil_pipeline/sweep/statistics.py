@@ -8,10 +8,10 @@ from statistics import NormalDist
 import numpy as np
 
 from sinehil_pipeline.config import GateRecipe
-from sinehil_pipeline.sweep.result import Outcome, SeedResult
+from sinehil_pipeline.sweep.seeds import SeedOutcome, SeedResult
 
 CONFIDENCE = 0.95
-REACHED = (Outcome.LEARNT, Outcome.ABOVE_GATE)
+REACHED = (SeedOutcome.LEARNT, SeedOutcome.ABOVE_GATE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Standing:
     """Where one seed is by test mse: ``rank`` 1 is the best; ``better_than`` is a share of all other seeds."""
 
     result: SeedResult
-    outcome: Outcome
+    outcome: SeedOutcome
     rank: int
     better_than: float
 
@@ -47,7 +47,7 @@ class Standing:
 class Statistics:
     """Of all seeds, and of those that came near the gate in some epoch (``reached``)."""
 
-    outcomes: Mapping[Outcome, Share]
+    outcomes: Mapping[SeedOutcome, Share]
     never: Share
     refused: Share
     test_mse: Quartiles
@@ -64,13 +64,13 @@ def statistics_of(results: Sequence[SeedResult], gate: GateRecipe, own_seed: int
     outcomes = [result.outcome(gate) for result in results]
     reached = [result for result in results if result.outcome(gate) in REACHED]
 
-    def share(*wanted: Outcome) -> Share:
+    def share(*wanted: SeedOutcome) -> Share:
         return wilson(sum(outcome in wanted for outcome in outcomes), len(outcomes))
 
     return Statistics(
-        outcomes={outcome: share(outcome) for outcome in Outcome},
-        never=share(Outcome.NEVER_LEARNT, Outcome.DIVERGED),
-        refused=share(*(outcome for outcome in Outcome if outcome is not Outcome.LEARNT)),
+        outcomes={outcome: share(outcome) for outcome in SeedOutcome},
+        never=share(SeedOutcome.NEVER_LEARNT, SeedOutcome.DIVERGED),
+        refused=share(*(outcome for outcome in SeedOutcome if outcome is not SeedOutcome.LEARNT)),
         test_mse=quartiles([result.test_mse for result in results]),
         test_mse_reached=quartiles([result.test_mse for result in reached]),
         int8_test_mse=quartiles([result.int8_test_mse for result in results]),

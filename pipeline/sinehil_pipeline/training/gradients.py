@@ -96,7 +96,7 @@ class _Layer:
         self.output_rows = self.output[:, :, None]
 
 
-class Step:
+class BatchStep:
     """Forward and backward pass over one batch of ``rows``, between blocks of weights and of gradients."""
 
     def __init__(self, blocks: Blocks, gradients: Blocks, rows: int, activation: HiddenActivation) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from sinehil.model.arrays import Float32s, Float64s
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset
-from sinehil_pipeline.training.gradients import Step, predict
+from sinehil_pipeline.training.gradients import BatchStep, predict
 from sinehil_pipeline.training.history import History, joined
 from sinehil_pipeline.training.initialisation import initial_weights, layer_shapes
 from sinehil_pipeline.training.optimizers import make_rule, step_sizes
@@ -75,8 +75,8 @@ class _Trainer:
         self._step_sizes = iter(step_sizes(recipe.optimizer, recipe.epochs * len(self._batches)))
         self._step_size = np.zeros((), np.float32)
 
-    def _step(self, rows: int) -> Step:
-        return Step(self.blocks(self.flat), self.blocks(self._gradient), rows, self.activation)
+    def _step(self, rows: int) -> BatchStep:
+        return BatchStep(self.blocks(self.flat), self.blocks(self._gradient), rows, self.activation)
 
     def blocks(self, flat: Float32s) -> list[Float32s]:
         """Return the layers' [..., n + 1, m] views of flat vectors [..., parameters]."""

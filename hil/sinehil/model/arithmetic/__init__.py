@@ -4,10 +4,10 @@ Measured against the real interpreters over all codes, all quantiser steps and r
 """
 
 from sinehil.errors import UsageError
-from sinehil.model.arithmetic.base import Arithmetic
-from sinehil.model.arithmetic.exact import accumulate, accumulator_interval, dequantize, multipliers
+from sinehil.model.arithmetic.exact_sums import accumulate, accumulator_interval, dequantize, multipliers
 from sinehil.model.arithmetic.litert import Litert
 from sinehil.model.arithmetic.litert_ref import LitertRef
+from sinehil.model.arithmetic.oracle_arithmetic import Arithmetic
 from sinehil.model.arithmetic.tflm import Tflm
 
 __all__ = [

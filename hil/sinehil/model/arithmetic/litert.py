@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from sinehil.model.arithmetic.base import LARGEST, Arithmetic
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST
-from sinehil.model.arithmetic.tables import logistic_of_double, rounded_codes, table_inputs, tanh_of_float
+from sinehil.model.arithmetic.activation_tables import (
+    logistic_of_double,
+    rounded_codes,
+    table_inputs,
+    tanh_of_float,
+)
+from sinehil.model.arithmetic.exact_sums import HIGHEST, LOWEST
+from sinehil.model.arithmetic.oracle_arithmetic import LARGEST, Arithmetic
 from sinehil.model.arrays import Codes, Float32s, Int64s
 from sinehil.model.tflite import FullyConnected, Lookup, Quantization
 

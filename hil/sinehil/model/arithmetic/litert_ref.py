@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from sinehil.model.arithmetic.exact import multipliers
+from sinehil.model.arithmetic.activation_tables import (
+    logistic_of_float,
+    rounded_codes,
+    table_inputs,
+    tanh_of_float,
+)
+from sinehil.model.arithmetic.exact_sums import multipliers
 from sinehil.model.arithmetic.reference import ReferenceArithmetic, round_half_away
-from sinehil.model.arithmetic.tables import logistic_of_float, rounded_codes, table_inputs, tanh_of_float
 from sinehil.model.arrays import Codes, Int64s
 from sinehil.model.tflite import FullyConnected, Lookup
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sinehil.model.arithmetic.base import Arithmetic
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST
+from sinehil.model.arithmetic.exact_sums import HIGHEST, LOWEST
+from sinehil.model.arithmetic.oracle_arithmetic import Arithmetic
 from sinehil.model.arrays import Codes, Float32s, Float64s
 from sinehil.model.tflite import Quantization
 

@@ -7,7 +7,7 @@ not: of 15,521 accumulators for which that matters, all were scaled by the produ
 import numpy as np
 
 from sinehil.model.arithmetic import gemmlowp
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST, multipliers
+from sinehil.model.arithmetic.exact_sums import HIGHEST, LOWEST, multipliers
 from sinehil.model.arithmetic.reference import ReferenceArithmetic
 from sinehil.model.arrays import Codes, Int64s
 from sinehil.model.tflite import FullyConnected, Lookup

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST
+from sinehil.model.arithmetic.exact_sums import HIGHEST, LOWEST
 from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.tflite import Lookup
 

@@ -6,7 +6,7 @@ from sinehil.base.manifest import TrainingTry
 from sinehil.model.targets import TARGETS
 from sinehil_pipeline.config import GateRecipe
 from sinehil_pipeline.conversion.evaluation import Metrics
-from sinehil_pipeline.conversion.every_x import EveryX
+from sinehil_pipeline.refinement.target_distance import EveryX
 
 
 @dataclass(frozen=True)

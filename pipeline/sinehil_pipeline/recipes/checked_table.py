@@ -28,7 +28,7 @@ def _item(value: object) -> str:
 
 
 @dataclass(frozen=True)
-class Table:
+class RecipeTable:
     """Part of a recipe: ``source`` names its file, ``path`` the part, ``labels`` what the command line overrode."""
 
     source: str
@@ -94,14 +94,14 @@ class Table:
             raise self.bad(key, f"a list of {fewest} to {most} whole numbers from {low} to {high}")
         return tuple(value or ())
 
-    def table(self, key: str) -> "Table":
+    def table(self, key: str) -> "RecipeTable":
         """Return a table inside this one; an empty one where there is none."""
         value = self.values.get(key, {})
         if not isinstance(value, dict):
             raise self.bad(key, f"a table: [{self.dotted(key)}]")
-        return Table(self.source, value, self.dotted(key), self._labels_below(key))
+        return RecipeTable(self.source, value, self.dotted(key), self._labels_below(key))
 
-    def tables(self, key: str, most: int) -> list["Table"]:
+    def tables(self, key: str, most: int) -> list["RecipeTable"]:
         """Return a list of tables; an empty one where there is none."""
         value = self.values.get(key, [])
         fits = (
@@ -110,7 +110,7 @@ class Table:
         if not fits:
             raise self.bad(key, f"up to {most} tables: [[{self.dotted(key)}]]")
         return [
-            Table(self.source, item, f"{self.dotted(key)}.{number}", self._labels_below(key))
+            RecipeTable(self.source, item, f"{self.dotted(key)}.{number}", self._labels_below(key))
             for number, item in enumerate(value)
         ]
 

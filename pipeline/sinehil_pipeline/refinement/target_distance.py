@@ -9,6 +9,7 @@ import numpy as np
 
 from sinehil.model.arithmetic import LITERT, dequantize
 from sinehil.model.arrays import Bools, Codes, Float64s
+from sinehil.model.interpreters import LitertOracle
 from sinehil.model.targets import Target
 from sinehil.model.tflite import Quantization, QuantizedModel
 
@@ -62,3 +63,17 @@ def worst_error(model: QuantizedModel, target: Target, y_q: Codes) -> float:
 def floor_of(input_: Quantization, output: Quantization, target: Target) -> float:
     """Return the least possible maximum of |y - target(x)| over all x in the target's range: no model has less."""
     return float(error_table(input_, output, target).min(axis=1).max())
+
+
+@dataclass(frozen=True)
+class EveryX:
+    """The largest |y - target(x)| over every x in the target's range, and the least that the model's scales allow."""
+
+    max_abs_error: float
+    floor: float
+
+
+def measure_every_x(model: QuantizedModel, target: Target) -> EveryX:
+    """Run the interpreter on the 256 codes that x can become: y depends on x through its code alone."""
+    y_q = LitertOracle(model).predict_codes(CODES)
+    return EveryX(worst_error(model, target, y_q), floor_of(model.input, model.output, target))

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sinehil.model.arithmetic.exact import HIGHEST, LOWEST, accumulate
+from sinehil.model.arithmetic.exact_sums import HIGHEST, LOWEST, accumulate
 from sinehil.model.arrays import Codes, Float32s, Int64s
 from sinehil.model.tflite import FullyConnected, Lookup, Quantization, QuantizedModel
 

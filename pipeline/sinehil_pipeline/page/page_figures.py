@@ -25,7 +25,7 @@ from sinehil.report.number_text import number_text
 from sinehil.report.svg import Frame
 from sinehil_pipeline.data.samples import Dataset, Split
 from sinehil_pipeline.page.content import Content
-from sinehil_pipeline.page.scene import Scene
+from sinehil_pipeline.page.plot_subject import PlotSubject
 from sinehil_pipeline.training.curves import target_y
 from sinehil_pipeline.training.jobs import Trained
 
@@ -37,21 +37,21 @@ LINES = ("baseline", "keras", "lite", "int8")
 
 def data_figure(content: Content) -> Plot:
     """Draw the samples by their role."""
-    data, scene = content.data, content.scene
+    data, subject = content.data, content.subject
     y = np.concatenate([split.y for _, split in data.splits()]).astype(np.float64)
     low, high = _span(y)
     counts = ", ".join(f"{len(split.x):,} for {role}" for role, split in _roles(data).items())
     note = f"{len(y):,} samples: {counts}."
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, _x_axis(scene), svg.nice_axis(low, high, "y"))
+        frame = Frame(width, height, _x_axis(subject), svg.nice_axis(low, high, "y"))
         size = 0.7 if width < HALF_WIDTH else 1.0
         train, validation, test = (_pair(split) for split in _roles(data).values())
         parts = [
             svg.dots(frame, "train", *train, 2 * size),
             svg.dots(frame, "validation square", *validation, 2 * size),
             svg.pluses(frame, "test", *test, 3.5 * size),
-            *_target(frame, scene),
+            *_target(frame, subject),
         ]
         return svg.svg(frame, identifier, "The samples, y over x", note, parts)
 
@@ -59,7 +59,7 @@ def data_figure(content: Content) -> Plot:
         dot_key("train", "training"),
         dot_key("validation square", "validation"),
         plus_key("test", "test"),
-        *_target_key(scene),
+        *_target_key(subject),
     ]
     return plot("Samples", note, legend, draw, "samples", 340, full=True)
 
@@ -75,19 +75,19 @@ def learning_figures(model: Trained, name: str) -> list[Plot]:
 
 def prediction_figure(content: Content) -> Plot:
     """Draw the four models' y over x, on the test data."""
-    curves, scene, test = content.curves, content.scene, _pair(content.data.test)
-    words = f"y over x, on the test data. Largest distance from {scene.reference}: {_worst_words(content)}"
+    curves, subject, test = content.curves, content.subject, _pair(content.data.test)
+    words = f"y over x, on the test data. Largest distance from {subject.reference}: {_worst_words(content)}"
     low, high = _span(np.concatenate([test[1], curves.baseline, curves.final]))
-    title = "Four models" if scene.target is None else f"Four models and {scene.target.label}"
+    title = "Four models" if subject.target is None else f"Four models and {subject.target.label}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, _x_axis(scene), svg.nice_axis(low, high, "y"))
+        frame = Frame(width, height, _x_axis(subject), svg.nice_axis(low, high, "y"))
         parts = [
             svg.dots(frame, "actual", *test, 2.5),
             svg.curve(frame, "keras", curves.x, curves.final),
             svg.curve(frame, "lite", curves.x, curves.lite),
             svg.curve(frame, "baseline", curves.x, curves.baseline),
-            *_target(frame, scene),
+            *_target(frame, subject),
             svg.dots(frame, "int8", curves.x[::SHOWN_DOTS], curves.quantized[::SHOWN_DOTS], 2.5),
         ]
         return svg.svg(frame, identifier, title, words, parts)
@@ -96,7 +96,7 @@ def prediction_figure(content: Content) -> Plot:
         dot_key("actual", "test data"),
         *(line_key(css, words) for css, words in zip(LINES[:3], _names(content), strict=False)),
         dot_key("int8", _names(content)[3]),
-        *_target_key(scene),
+        *_target_key(subject),
     ]
     note = "Where the forms of one model agree, the thin line lies on the wide one and the dots on both."
     return plot(title, note, legend, draw, "predictions", 360, full=True)
@@ -107,10 +107,10 @@ def error_figures(content: Content) -> list[Plot]:
 
     Where no target is known, draw what quantising costs: how far int8 is from the float model.
     """
-    curves, name, reference = content.curves, content.final.name, content.scene.reference
+    curves, name, reference = content.curves, content.final.name, content.subject.reference
     errors = {css: y - curves.reference for css, y in zip(LINES, _ys(content), strict=True)}
     band = " The band is half a step of the int8 output to either side."
-    if content.scene.target is None:
+    if content.subject.target is None:
         int8 = {"int8": errors["int8"]}
         return [_errors(f"Distance of int8 from {reference}", band, content, int8, "final-errors", full=True)]
     final = {css: error for css, error in errors.items() if css != "baseline"}
@@ -123,15 +123,15 @@ def error_figures(content: Content) -> list[Plot]:
 def _errors(
     title: str, note: str, content: Content, errors: Mapping[str, Float64s], name: str, full: bool = False
 ) -> Plot:
-    scale, scene = float(content.quantized.output.scale), content.scene
+    scale, subject = float(content.quantized.output.scale), content.subject
     low, high = span(
         np.concatenate(list(errors.values())), -LEAST_ERROR * scale, LEAST_ERROR * scale, math.inf
     )
     words = "Largest: " + _worst_words(content, list(errors))
-    unit = "int8 \u2212 float" if scene.target is None else f"y \u2212 {scene.reference}"
+    unit = "int8 \u2212 float" if subject.target is None else f"y \u2212 {subject.reference}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, _x_axis(scene), svg.nice_axis(low, high, unit))
+        frame = Frame(width, height, _x_axis(subject), svg.nice_axis(low, high, unit))
         lines = [svg.curve(frame, f"{css} fine", content.curves.x, error) for css, error in errors.items()]
         parts = [half_step_band(frame, scale), zero_line(frame), *lines]
         return svg.svg(frame, identifier, title, words, parts)
@@ -193,20 +193,20 @@ def _span(y: Float64s) -> tuple[float, float]:
     return span(y, float(y[0]), float(y[0]), math.inf)
 
 
-def _x_axis(scene: Scene) -> svg.Axis:
-    room = EDGE * (scene.high - scene.low)
-    return svg.x_axis(scene.target, scene.low - room, scene.high + room)
+def _x_axis(subject: PlotSubject) -> svg.Axis:
+    room = EDGE * (subject.high - subject.low)
+    return svg.x_axis(subject.target, subject.low - room, subject.high + room)
 
 
-def _target(frame: Frame, scene: Scene) -> list[Markup]:
-    if scene.target is None:
+def _target(frame: Frame, subject: PlotSubject) -> list[Markup]:
+    if subject.target is None:
         return []
-    x = np.linspace(scene.low, scene.high, 241)
-    return [svg.curve(frame, "target", x, target_y(scene.target, x))]
+    x = np.linspace(subject.low, subject.high, 241)
+    return [svg.curve(frame, "target", x, target_y(subject.target, x))]
 
 
-def _target_key(scene: Scene) -> list[Legend]:
-    return [] if scene.target is None else [line_key("target", scene.target.label)]
+def _target_key(subject: PlotSubject) -> list[Legend]:
+    return [] if subject.target is None else [line_key("target", subject.target.label)]
 
 
 def _short(values: Float32s) -> str:

@@ -16,7 +16,7 @@ Floats = Float32s | Float64s
 
 
 @dataclass(frozen=True)
-class Scene:
+class PlotSubject:
     """What is to be learned: a function where it is known, else just the range of x."""
 
     target: Target | None
@@ -29,7 +29,7 @@ class Scene:
         return "the samples" if self.target is None else self.target.label
 
     @property
-    def subject(self) -> str:
+    def learned(self) -> str:
         """What to say that the model learns."""
         return "the samples of a file" if self.target is None else self.target.label
 
@@ -55,6 +55,6 @@ class Scene:
         (radians_axis if in_radians else x_axis)(axes, self.low, self.high)
 
 
-def scene_of(recipe: Recipe) -> Scene:
+def plot_subject(recipe: Recipe) -> PlotSubject:
     """Return what the recipe's pictures have in common."""
-    return Scene(target_of(recipe), *x_range(recipe))
+    return PlotSubject(target_of(recipe), *x_range(recipe))

@@ -11,13 +11,12 @@ from sinehil.base.staging import staged_folder
 from sinehil.base.workers import Workers
 from sinehil.errors import InterruptionError
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.sweep.header import header_of
-from sinehil_pipeline.sweep.ledger import Ledger, open_ledger
-from sinehil_pipeline.sweep.measure import measure_seeds
-from sinehil_pipeline.sweep.result import SeedResult
-from sinehil_pipeline.sweep.results_plot import draw_sweep
-from sinehil_pipeline.sweep.results_text import results_csv
+from sinehil_pipeline.sweep.ledger import Ledger, header_of, open_ledger
+from sinehil_pipeline.sweep.seed_training import measure_seeds
+from sinehil_pipeline.sweep.seeds import SeedResult
 from sinehil_pipeline.sweep.statistics import Statistics, statistics_of
+from sinehil_pipeline.sweep.sweep_plot import draw_sweep
+from sinehil_pipeline.sweep.sweep_text import results_csv
 
 CSV, PLOT = "sweep.csv", "sweep.png"
 

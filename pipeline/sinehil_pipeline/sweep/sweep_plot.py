@@ -18,14 +18,14 @@ from sinehil_pipeline.page.plot_style import (
     png,
     style,
 )
-from sinehil_pipeline.sweep.result import Outcome, SeedResult
-from sinehil_pipeline.sweep.results_text import percent, title, words
+from sinehil_pipeline.sweep.seeds import SeedOutcome, SeedResult
 from sinehil_pipeline.sweep.statistics import Statistics
+from sinehil_pipeline.sweep.sweep_text import percent, title, words
 
 LOOKS = {
-    Outcome.LEARNT: (BLUE, "o"),
-    Outcome.ABOVE_GATE: (ORANGE, "s"),
-    Outcome.NEVER_LEARNT: (VERMILION, "^"),
+    SeedOutcome.LEARNT: (BLUE, "o"),
+    SeedOutcome.ABOVE_GATE: (ORANGE, "s"),
+    SeedOutcome.NEVER_LEARNT: (VERMILION, "^"),
 }
 FAR = 30.0  # a line that many times off would press the seeds together
 

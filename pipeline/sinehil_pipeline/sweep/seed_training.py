@@ -11,10 +11,9 @@ from sinehil.model.arrays import Float32s
 from sinehil.model.tflite import parse_quantized_model
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.conversion import convert
-from sinehil_pipeline.conversion.evaluation import every_x, import_everything, metrics
-from sinehil_pipeline.conversion.interpret import run_interpreter
+from sinehil_pipeline.conversion.evaluation import every_x, import_everything, metrics, run_interpreter
 from sinehil_pipeline.data.samples import Split, make_dataset, target_of
-from sinehil_pipeline.sweep.result import SeedResult
+from sinehil_pipeline.sweep.seeds import SeedResult
 from sinehil_pipeline.training import portable_trainer as portable
 from sinehil_pipeline.training.curves import fixed_order_y
 from sinehil_pipeline.training.jobs import first_divergence

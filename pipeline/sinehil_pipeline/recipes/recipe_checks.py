@@ -21,7 +21,7 @@ from sinehil_pipeline.config import (
 )
 from sinehil_pipeline.data.csv_samples import MAX_ROWS, parse_csv
 from sinehil_pipeline.data.samples import split_ends
-from sinehil_pipeline.recipes.table import Table
+from sinehil_pipeline.recipes.checked_table import RecipeTable
 from sinehil_pipeline.training.gradients import ACTIVATIONS
 from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
 
@@ -41,7 +41,7 @@ END_TYPES: tuple[EndTypes, ...] = get_args(EndTypes)
 STEPS: tuple[RefinementStep, ...] = get_args(RefinementStep)
 
 
-def build_recipe(table: Table, csv: bytes | None, csv_name: str) -> Recipe:
+def build_recipe(table: RecipeTable, csv: bytes | None, csv_name: str) -> Recipe:
     """Check everything; ``csv`` is the content of the file that ``data.file`` names, if it names one.
 
     Raises ArtefactError or, for what the command line set, UsageError.
@@ -86,14 +86,14 @@ KNOWN_KEYS = [
 ]
 
 
-def _name(table: Table) -> str:
+def _name(table: RecipeTable) -> str:
     value = table.values.get("name")
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", value):
         raise table.bad("name", "1 to 40 letters, digits, - and _")
     return value
 
 
-def _data(table: Table, csv: bytes | None) -> DataRecipe:
+def _data(table: RecipeTable, csv: bytes | None) -> DataRecipe:
     table.check_keys(("target", "file"))
     if table.has("target") and table.has("file"):
         raise table.refusal(
@@ -104,7 +104,7 @@ def _data(table: Table, csv: bytes | None) -> DataRecipe:
     return DataRecipe(table.choice("target", TARGETS, DataRecipe.target))
 
 
-def _samples_and_noise(table: Table, csv: bytes | None, csv_name: str) -> tuple[int, float]:
+def _samples_and_noise(table: RecipeTable, csv: bytes | None, csv_name: str) -> tuple[int, float]:
     """Return both; a file brings its own, so that a recipe may at most repeat them."""
     if csv is None:
         return table.whole("samples", 3, MAX_SAMPLES), table.number("noise", 0, MAX_NOISE)
@@ -116,7 +116,7 @@ def _samples_and_noise(table: Table, csv: bytes | None, csv_name: str) -> tuple[
     return rows, 0.0
 
 
-def _fractions(table: Table, samples: int) -> tuple[float, float]:
+def _fractions(table: RecipeTable, samples: int) -> tuple[float, float]:
     """Return both fractions, of which each of the three parts gets at least one sample."""
     train = table.number("train_fraction", 0, 1)
     validation = table.number("validation_fraction", 0, MAX_VALIDATION)
@@ -131,7 +131,7 @@ def _fractions(table: Table, samples: int) -> tuple[float, float]:
     return train, validation
 
 
-def _model(table: Table, name: str) -> ModelRecipe:
+def _model(table: RecipeTable, name: str) -> ModelRecipe:
     table.check_keys(_names(ModelRecipe))
     return ModelRecipe(
         name=table.choice("name", (name,), name),
@@ -144,7 +144,7 @@ def _model(table: Table, name: str) -> ModelRecipe:
     )
 
 
-def _optimizer(table: Table) -> Optimizer:
+def _optimizer(table: RecipeTable) -> Optimizer:
     table.check_keys(_names(Optimizer))
     name = table.choice("name", KERAS_LEARNING_RATES, Optimizer.name)
     return Optimizer(
@@ -154,12 +154,12 @@ def _optimizer(table: Table) -> Optimizer:
     )
 
 
-def _gate(table: Table) -> GateRecipe:
+def _gate(table: RecipeTable) -> GateRecipe:
     table.check_keys(_names(GateRecipe))
     return GateRecipe(table.number("max_val_mse", 0, 1e30), table.whole("max_tries", 1, 100))
 
 
-def _quantization(table: Table) -> QuantizationRecipe:
+def _quantization(table: RecipeTable) -> QuantizationRecipe:
     table.check_keys(_names(QuantizationRecipe))
     return QuantizationRecipe(
         table.choice("granularity", GRANULARITIES, QuantizationRecipe.granularity),
@@ -167,7 +167,7 @@ def _quantization(table: Table) -> QuantizationRecipe:
     )
 
 
-def _steps(table: Table, data: DataRecipe) -> tuple[Refine, ...]:
+def _steps(table: RecipeTable, data: DataRecipe) -> tuple[Refine, ...]:
     steps = tuple(_step(step) for step in table.tables("after", MAX_STEPS))
     if steps and data.target is None:
         raise table.refusal(
@@ -178,7 +178,7 @@ def _steps(table: Table, data: DataRecipe) -> tuple[Refine, ...]:
     return steps
 
 
-def _step(table: Table) -> Refine:
+def _step(table: RecipeTable) -> Refine:
     table.check_keys(_names(Refine))
     table.choice("step", STEPS)
     return Refine(table.whole("budget", 1, MAX_BUDGET), table.whole("seed", 0, MAX_SEED, Refine.seed))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sinehil.model.targets import TARGETS
 from sinehil_pipeline.config import GateRecipe, Recipe
-from sinehil_pipeline.sweep.result import MEASURES, NEVER_LEARNT_FACTOR, Outcome, SeedResult
+from sinehil_pipeline.sweep.seeds import MEASURES, NEVER_LEARNT_FACTOR, SeedOutcome, SeedResult
 from sinehil_pipeline.sweep.statistics import Quartiles, Share, Standing, Statistics
 
 
@@ -17,14 +17,16 @@ def results_csv(results: Sequence[SeedResult], gate: GateRecipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def meanings(recipe: Recipe) -> dict[Outcome, str]:
+def meanings(recipe: Recipe) -> dict[SeedOutcome, str]:
     """Return what each outcome means, in words, with the recipe's numbers."""
     gate = recipe.gate.max_val_mse
     return {
-        Outcome.LEARNT: f"passes the gate: ends with a val mse of at most {gate:g}",
-        Outcome.ABOVE_GATE: "ends above the gate, near which it once was",
-        Outcome.NEVER_LEARNT: f"always above {NEVER_LEARNT_FACTOR * gate:g}, {NEVER_LEARNT_FACTOR:g} times the gate",
-        Outcome.DIVERGED: "the mse was no longer a finite number",
+        SeedOutcome.LEARNT: f"passes the gate: ends with a val mse of at most {gate:g}",
+        SeedOutcome.ABOVE_GATE: "ends above the gate, near which it once was",
+        SeedOutcome.NEVER_LEARNT: (
+            f"always above {NEVER_LEARNT_FACTOR * gate:g}, {NEVER_LEARNT_FACTOR:g} times the gate"
+        ),
+        SeedOutcome.DIVERGED: "the mse was no longer a finite number",
     }
 
 
@@ -41,7 +43,7 @@ def counted(seeds: int) -> str:
     return "1 seed" if seeds == 1 else f"{seeds} seeds"
 
 
-def words(outcome: Outcome) -> str:
+def words(outcome: SeedOutcome) -> str:
     """Return an outcome as people write it."""
     return outcome.replace("_", " ")
 
@@ -66,7 +68,7 @@ def summary_lines(recipe: Recipe, statistics: Statistics) -> list[str]:
 def _outcome_lines(recipe: Recipe, statistics: Statistics) -> Iterator[str]:
     means = meanings(recipe)
     for outcome, share in statistics.outcomes.items():
-        if share.count or outcome is not Outcome.DIVERGED:
+        if share.count or outcome is not SeedOutcome.DIVERGED:
             yield f"{words(outcome):<13}{share.count:>6}  {percent(share):<32}{means[outcome]}"
 
 

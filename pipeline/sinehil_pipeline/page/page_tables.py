@@ -15,7 +15,7 @@ from sinehil_pipeline.page.content import Content
 
 
 @dataclass(frozen=True)
-class Row:
+class PageRow:
     """A head, a remark below it, and one cell for each further column."""
 
     head: str
@@ -24,12 +24,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """``columns`` name the heads' column first."""
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PageRow, ...]
 
 
 def recipe_tables(recipe: Mapping[str, Any]) -> list[tuple[str, Facts]]:
@@ -53,11 +53,11 @@ def value_text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def tries_table(content: Content) -> Table:
+def tries_table(content: Content) -> PageTable:
     """Return every initialisation that the quality gate saw."""
     limit = content.recipe.gate.max_val_mse
     rows = (
-        Row(
+        PageRow(
             f"try {number}",
             (
                 str(item.seed),
@@ -68,10 +68,10 @@ def tries_table(content: Content) -> Table:
         for number, item in enumerate(content.final.tries, 1)
     )
     title = f"{content.final.name}: accepted from a validation mse of {limit} downwards"
-    return Table(title, ("try", "seed", "validation mse", "the gate says"), tuple(rows))
+    return PageTable(title, ("try", "seed", "validation mse", "the gate says"), tuple(rows))
 
 
-def metrics_table(content: Content) -> Table:
+def metrics_table(content: Content) -> PageTable:
     """Return errors of the four models on the test set."""
     results = content.results
     found = (
@@ -81,13 +81,13 @@ def metrics_table(content: Content) -> Table:
         results.quantized_metrics,
     )
     rows = (
-        Row(model, tuple(f"{value:.5f}" for value in errors), form)
+        PageRow(model, tuple(f"{value:.5f}" for value in errors), form)
         for (model, form), errors in zip(content.forms_of_models, map(_errors, found), strict=True)
     )
-    target = content.scene.target
+    target = content.subject.target
     distance = () if target is None else (f"largest distance from {target.label}",)
     columns = ("model", "mse", "mae", "largest error", *distance)
-    return Table(f"On the test set of {len(results.final.test_y)} samples", columns, tuple(rows))
+    return PageTable(f"On the test set of {len(results.final.test_y)} samples", columns, tuple(rows))
 
 
 def _errors(metrics: Metrics) -> tuple[float, ...]:
@@ -95,7 +95,7 @@ def _errors(metrics: Metrics) -> tuple[float, ...]:
     return (metrics.mse, metrics.mae, metrics.max_abs_error, *(() if to_target is None else (to_target,)))
 
 
-def tensors_table(model: QuantizedModel) -> Table:
+def tensors_table(model: QuantizedModel) -> PageTable:
     """Return scale, zero point and range of the codes before and after each layer."""
     first, *_ = model.layers
     rows = [_tensor_row("x", "input", first.input)]
@@ -103,14 +103,14 @@ def tensors_table(model: QuantizedModel) -> Table:
         name = "y" if number == len(model.layers) else f"layer {number}"
         rows.append(_tensor_row(name, "output", layer.output))
     columns = ("codes of", "scale", "zero point", "lowest", "highest")
-    return Table("int8 codes: real = scale \u00d7 (code \u2212 zero point)", columns, tuple(rows))
+    return PageTable("int8 codes: real = scale \u00d7 (code \u2212 zero point)", columns, tuple(rows))
 
 
-def weights_table(model: QuantizedModel) -> Table:
+def weights_table(model: QuantizedModel) -> PageTable:
     """Return shapes, scales and ranges of what each layer holds."""
     rows = (_weights_row(number, layer) for number, layer in enumerate(model.dense_layers, 1))
     columns = ("layer", "weights", "their scales", "their range", "biases' range")
-    return Table("Weights (int8) and biases (int32)", columns, tuple(rows))
+    return PageTable("Weights (int8) and biases (int32)", columns, tuple(rows))
 
 
 def weight_scales(model: QuantizedModel) -> Facts:
@@ -121,16 +121,16 @@ def weight_scales(model: QuantizedModel) -> Facts:
     ]
 
 
-def sizes_table(content: Content) -> Table:
+def sizes_table(content: Content) -> PageTable:
     """Return the bytes of every form the model takes, and how far the files are from the target or the float model."""
-    curves, files, scene = content.curves, content.files, content.scene
+    curves, files, subject = content.curves, content.files, content.subject
     float_bytes = files[manifest.FLOAT_MODEL].bytes
-    float_error = None if scene.target is None else float(np.abs(curves.lite - curves.reference).max())
+    float_error = None if subject.target is None else float(np.abs(curves.lite - curves.reference).max())
     array, source = files[manifest.C_ARRAY].bytes, content.kernel.source.encode()
 
-    def row(head: str, remark: str, size: int, error: float | None = None) -> Row:
+    def row(head: str, remark: str, size: int, error: float | None = None) -> PageRow:
         distance = "" if error is None else number_text(error, 3)
-        return Row(head, (f"{size:,}", f"{100 * size / float_bytes:.0f} %", distance), remark)
+        return PageRow(head, (f"{size:,}", f"{100 * size / float_bytes:.0f} %", distance), remark)
 
     rows = [row("float32 .tflite", manifest.FLOAT_MODEL, float_bytes, float_error)]
     for item in content.forms:
@@ -148,9 +148,9 @@ def sizes_table(content: Content) -> Table:
         "form of the model",
         "bytes",
         "of the float32 file",
-        f"largest distance from {scene.reference}",
+        f"largest distance from {subject.reference}",
     )
-    return Table(f"{content.final.name}, form by form", columns, tuple(rows))
+    return PageTable(f"{content.final.name}, form by form", columns, tuple(rows))
 
 
 def files_table(content: Content) -> list[tuple[str, str, str]]:
@@ -158,13 +158,13 @@ def files_table(content: Content) -> list[tuple[str, str, str]]:
     return [(name, f"{entry.bytes:,}", entry.sha256) for name, entry in sorted(content.files.items())]
 
 
-def _tensor_row(name: str, remark: str, quantization: Quantization) -> Row:
+def _tensor_row(name: str, remark: str, quantization: Quantization) -> PageRow:
     scale, zero_point = float(quantization.scale), int(quantization.zero_point)
     low, high = (number_text(scale * (code - zero_point), 4) for code in (-128, 127))
-    return Row(name, (float32_text(quantization.scale), str(zero_point), low, high), remark)
+    return PageRow(name, (float32_text(quantization.scale), str(zero_point), low, high), remark)
 
 
-def _weights_row(number: int, layer: FullyConnected) -> Row:
+def _weights_row(number: int, layer: FullyConnected) -> PageRow:
     outputs, inputs = layer.weights.shape
     scales = np.unique(layer.weight_scales)
     real = layer.weights.astype(np.float64) * layer.weight_scales[:, None].astype(np.float64)
@@ -178,7 +178,7 @@ def _weights_row(number: int, layer: FullyConnected) -> Row:
         _range(real.ravel()),
         _range(biases),
     )
-    return Row(f"layer {number}", cells, "" if layer.activation == "NONE" else layer.activation.lower())
+    return PageRow(f"layer {number}", cells, "" if layer.activation == "NONE" else layer.activation.lower())
 
 
 def _range(values: Sequence[float] | np.ndarray[Any, np.dtype[Any]]) -> str:
