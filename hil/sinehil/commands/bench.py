@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +15,7 @@ from sinehil.jobs.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from sinehil.board.device import Device
+    from sinehil.board.trace import TraceFile
     from sinehil_pipeline.config import Recipe
     from sinehil_pipeline.training.trainer_cost import Comparison
 
@@ -49,7 +49,7 @@ def bench(
     elif port is None:
         raise UsageError("Missing option '--port' / '-p'.", SEE_HELP)
     else:
-        bench_board(port, as_json, trace)
+        bench_board(port, as_json, options.open_trace(context, trace))
 
 
 def bench_train(
@@ -90,17 +90,16 @@ def _comparison_document(found: "Comparison") -> dict[str, Any]:
     return {**asdict(found), "ratio": found.ratio, "cpu_ratio": found.cpu_ratio}
 
 
-def bench_board(port: str, as_json: bool, trace: Path | None) -> None:
+def bench_board(port: str, as_json: bool, trace: "TraceFile | None") -> None:
     """Measure the board on ``port``."""
     from sinehil.board.device import Device
-    from sinehil.board.trace import opened_trace
     from sinehil.board.transport import SerialTransport
     from sinehil.report.number_text import counters_text
     from sinehil.verify.cost import measure_cycles, read_counters
 
     console = Console(as_json)
-    with opened_trace(trace) as opened, SerialTransport(port) as transport:
-        device = Device(transport, trace=opened)
+    with SerialTransport(port) as transport:
+        device = Device(transport, trace=trace)
         identity = device.connect()
         cycles = measure_cycles(device)
         wire = _wire_costs(device)

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
+    context: typer.Context,
     artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
     build: options.BuildDir = options.DEFAULT_BUILD,
     report: Annotated[
@@ -27,7 +28,6 @@ def demo(
 ) -> int:
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
-    from sinehil.board.trace import opened_trace
     from sinehil.commands.recipe_options import DEFAULT_RECIPE
     from sinehil.commands.train import Trainer, run_training
     from sinehil.jobs import firmware
@@ -38,6 +38,7 @@ def demo(
     from sinehil.virtual import VirtualUno
     from sinehil_pipeline.recipes import load_recipe
 
+    opened = options.open_trace(context, trace)
     console = Console(as_json)
     run_training(console, load_recipe(DEFAULT_RECIPE), Trainer.PORTABLE, artifacts)
     selection = select(artifacts, build=build)
@@ -51,8 +52,7 @@ def demo(
             stage.note = f"{built.firmware.flash_bytes} bytes through Optiboot, read back"
         with console.stage("verify") as stage:
             inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, DEFAULT_SEED)
-            with opened_trace(trace) as opened:
-                result = steps.verify_port(port, built.expected, inputs, trace=opened)
+            result = steps.verify_port(port, built.expected, inputs, trace=opened)
             result = replace(result, firmware=built.size)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     page = write_report(result, report)

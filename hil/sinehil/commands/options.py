@@ -1,9 +1,12 @@
 """Options that several commands share, so that they are named and explained once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from sinehil.board.trace import TraceFile
 
 from sinehil.jobs import DEFAULT_ARTIFACTS as DEFAULT_ARTIFACTS
 from sinehil.jobs import DEFAULT_BUILD as DEFAULT_BUILD
@@ -60,3 +63,10 @@ Trace = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")
 ]
+
+
+def open_trace(context: typer.Context, path: Path | None) -> "TraceFile | None":
+    """Open the file of ``--trace`` until the command ends; raise UsageError if it cannot be written."""
+    from sinehil.board.trace import opened_trace
+
+    return context.with_resource(opened_trace(path))

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
+    context: typer.Context,
     port: options.Port,
     mode: Annotated[Mode, typer.Option(help="Which inputs are compared.")] = Mode.EXHAUSTIVE,
     samples: Annotated[
@@ -57,25 +58,23 @@ def verify(
     model with several inputs, seeded samples with corners, and the steps. test-set: the 200 test samples. samples:
     evenly spaced x, of several inputs random ones, one at a time, shown as they come.
     """
-    from sinehil.board.trace import opened_trace
     from sinehil.jobs import verification as steps
     from sinehil.jobs.selection import select
     from sinehil.report import result_json, write_report
 
     if mode is Mode.TEST_SET and model is not None:
         raise UsageError("--mode test-set needs the artefact folder's own model", "leave --model out")
+    opened = options.open_trace(context, trace)
     console = Console(as_json)
     selection = select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build)
     inputs = steps.probe_inputs(selection, mode, samples, seed)
     if mode is Mode.SAMPLES:
         show = _printer(console, selection.model, selection.aim.target)
-        with opened_trace(trace) as opened:
-            result = steps.verify_flashed(port, selection, inputs, on_sample=show, trace=opened)
+        result = steps.verify_flashed(port, selection, inputs, on_sample=show, trace=opened)
     else:
         with console.stage("verify", with_eta=selection.model.inputs > 1) as stage:
             progress = steps.shown_progress(stage, inputs.samples)
-            with opened_trace(trace) as opened:
-                result = steps.verify_flashed(port, selection, inputs, progress=progress, trace=opened)
+            result = steps.verify_flashed(port, selection, inputs, progress=progress, trace=opened)
             stage.note = f"{result.compared} compared, {result.mismatches} mismatches"
     steps.say_summary(console, result)
     if report is not None:
