@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from cobs import cobs
 from sinehil.board import device, exchange, link
 from sinehil.board.protocol import Frame, FrameDecoder, IdentifyReply
 from sinehil.board.protocol.frame import CRC, HEADER
+from sinehil.board.trace import TraceFile
 from sinehil.commands.audit.link import make_link_bench
 from sinehil.commands.audit.proxy import PIECES
 from sinehil.errors import ExitCode, IdentityError
@@ -81,6 +83,25 @@ def test_a_case_can_be_had_again(trained: Path, bench: Bench) -> None:
     assert done.returncode == ExitCode.OK and told["row"] == ROWS[8]
     seen = run_case(bench, SEED, 8)
     assert (told["requests"], told["retries"]) == (seen.requests, seen.retries)
+
+
+def test_a_trace_of_a_case_agrees_with_what_was_counted(trained: Path, bench: Bench, tmp_path: Path) -> None:
+    lost = 0
+    for case in range(len(ROWS)):
+        with TraceFile(tmp_path / "case.jsonl", 0.0) as trace:
+            seen = run_case(bench, SEED, case, trace)
+        events = [json.loads(line) for line in (tmp_path / "case.jsonl").read_text().splitlines()]
+        kinds = Counter(event["event"] for event in events)
+        assert kinds["lost"] == seen.retries, case
+        assert seen.requests - kinds["sent"] in (0, 1, 2), "a question to the bootloader is no frame"
+        lost += kinds["lost"]
+    assert lost > len(ROWS)
+    path = tmp_path / "replayed.jsonl"
+    done = audit(trained, "--replay", f"{SEED}:8", "--trace", path, "--json")
+    kinds = Counter(json.loads(line)["event"] for line in path.read_text().splitlines())
+    assert kinds["lost"] == json.loads(done.stdout)["retries"]
+    refused = audit(trained, "--trace", path)
+    assert refused.returncode == ExitCode.USAGE and "--replay SEED:CASE" in refused.stderr
 
 
 def test_what_is_no_case_is_a_usage_error(trained: Path) -> None:

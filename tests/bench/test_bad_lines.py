@@ -181,9 +181,11 @@ def proxied(port: str, link: Path, *words: object) -> Iterator["subprocess.Popen
 @pytest.mark.slow
 def test_verify_through_the_proxy(flashed: Bench, tmp_path: Path) -> None:
     """Before a right board: PASS or LINK, a case for each open, and the port comes back when its plug was pulled."""
-    link, first = tmp_path / "bad", ROWS.index(Kind.RESET)
+    link, path, first = tmp_path / "bad", tmp_path / "wire.jsonl", ROWS.index(Kind.RESET)
     rows = ROWS[first : first + OPENS]
-    with proxied(flashed.port, link, "--seed", SEED, "--case", first, "--opens", OPENS) as proxy:
+    with proxied(
+        flashed.port, link, "--seed", SEED, "--case", first, "--opens", OPENS, "--trace", path
+    ) as proxy:
         codes = {}
         for row in rows:
             until(link.exists, "the port, plugged in again")
@@ -194,6 +196,9 @@ def test_verify_through_the_proxy(flashed: Bench, tmp_path: Path) -> None:
             assert (done.returncode == ExitCode.OK) == passed and "Traceback" not in done.stderr
         stdout, stderr = proxy.communicate(timeout=DEADLINE_S)
     assert proxy.returncode == ExitCode.OK, stderr
+    traced = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {event["port"] for event in traced} == {flashed.port, str(link)}
+    assert {event["event"] for event in traced} >= {"sent", "received", "dropped", "reset"}
     cases = json.loads(stdout)["cases"]
     assert [case["fault"] for case in cases] == list(rows)
     assert all(case["faulted"] > 0 for case in cases if codes[case["fault"]] == ExitCode.LINK)

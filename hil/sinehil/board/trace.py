@@ -128,12 +128,15 @@ class TraceFile:
 
 
 @contextlib.contextmanager
-def opened_trace(path: Path | None) -> Iterator[TraceFile | None]:
-    """Yield a trace of real lines to ``path``, None without one; raise UsageError if it cannot be written."""
+def opened_trace(path: Path | None, start_s: float | None = None) -> Iterator[TraceFile | None]:
+    """Yield a trace to ``path``, None without one; raise UsageError if it cannot be written.
+
+    ``start_s`` is when the line's clock started; a real line's starts now.
+    """
     if path is None:
         yield None
     else:
-        with TraceFile(path, time.monotonic()) as trace:
+        with TraceFile(path, time.monotonic() if start_s is None else start_s) as trace:
             yield trace
 
 

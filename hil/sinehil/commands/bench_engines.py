@@ -14,6 +14,7 @@ from sinehil.errors import ArtefactError
 
 
 def bench_engines(
+    context: typer.Context,
     port: options.OptionalPort = None,
     artifacts: options.Artifacts = options.DEFAULT_ARTIFACTS,
     model: options.Model = None,
@@ -22,6 +23,7 @@ def bench_engines(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write engines.md and engines.png here.")
     ] = None,
+    trace: options.Trace = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Build, flash and measure every kernel of ours, emlearn's float net and TFLite-style C, one after the other.
@@ -41,6 +43,7 @@ def bench_engines(
     from sinehil_audit.engines.results_plot import draw_engines
     from sinehil_audit.engines.results_text import markdown
 
+    opened = options.open_trace(context, trace)
     console = Console(as_json)
     loaded = select(artifacts, model).model
     if (loaded.inputs, loaded.outputs) != (1, 1):
@@ -55,7 +58,7 @@ def bench_engines(
         environment = prepare_environment(lambda text: stage.update(text, None))
         with _board(port) as at:
             figures = measure_engines(
-                Workbench(environment, fqbn, at, build),
+                Workbench(environment, fqbn, at, build, opened),
                 engines,
                 nothing(loaded),
                 expected,

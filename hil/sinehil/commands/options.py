@@ -65,8 +65,11 @@ AsJson = Annotated[
 ]
 
 
-def open_trace(context: typer.Context, path: Path | None) -> "TraceFile | None":
-    """Open the file of ``--trace`` until the command ends; raise UsageError if it cannot be written."""
+def open_trace(context: typer.Context, path: Path | None, start_s: float | None = None) -> "TraceFile | None":
+    """Open the file of ``--trace`` until the command ends; raise UsageError if it cannot be written.
+
+    ``start_s`` is when the line's clock started, if that is not now.
+    """
     from sinehil.board.trace import opened_trace
 
-    return context.with_resource(opened_trace(path))
+    return context.with_resource(opened_trace(path, start_s))

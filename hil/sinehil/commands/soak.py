@@ -13,6 +13,7 @@ from sinehil.errors import ExitCode, UsageError
 from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
+    from sinehil.board.trace import TraceFile
     from sinehil_audit.soak.findings import Findings
     from sinehil_audit.soak.soak_log import Log, Record
     from sinehil_audit.soak.worker import Plan
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def soak(
+    context: typer.Context,
     minutes: Annotated[float, typer.Option(min=0.01, help="How long.")] = 10.0,
     port: Annotated[
         list[str] | None,
@@ -49,6 +51,7 @@ def soak(
     fqbn: options.Fqbn = options.DEFAULT_FQBN,
     oracle: options.Oracle = options.DEFAULT_ORACLE,
     build: options.BuildDir = options.DEFAULT_BUILD,
+    trace: options.Trace = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Flash, verify, reset and stream in a loop on one or several boards at once, and hold the host to account.
@@ -67,8 +70,11 @@ def soak(
         raise UsageError("a port is given twice", "name each board once")
     for name in port or ():
         check_port(name)
+    opened = options.open_trace(context, trace)
     console = Console(as_json)
-    plans = _plans(console, artifacts, model, fqbn, oracle, build, seed, minutes, flash_once_in, port, boards)
+    plans = _plans(
+        console, artifacts, model, fqbn, oracle, build, seed, minutes, flash_once_in, port, boards, opened
+    )
     with Log(report / "soak.jsonl") as log:
         try:
             _run(console, plans, log)
@@ -89,6 +95,7 @@ def _plans(
     flash_once_in: int,
     port: list[str] | None,
     boards: int | None,
+    trace: "TraceFile | None",
 ) -> "list[Plan]":
     """Return what each board's process is to do, all of it fit to be sent there."""
     from sinehil.jobs import firmware
@@ -103,7 +110,7 @@ def _plans(
     built = firmware.compile_firmware(console, selection)
     inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, seed)
     expected = Expected(selection.model, oracle, {built.kernel.engine: built.kernel.weights_crc32}.get)
-    bench = Bench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST))
+    bench = Bench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST), trace)
     ports: list[str | None] = [*port] if port else [None] * (boards or DEFAULT_BOARDS)
     return [Plan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, stage_sketch, upload
 from sinehil.board.device import Device
+from sinehil.board.trace import Trace
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ToolError
 from sinehil.model.arrays import Codes
@@ -47,12 +48,13 @@ class Engine:
 
 @dataclass(frozen=True)
 class Workbench:
-    """The board on ``port``, what compiles for it, and where."""
+    """The board on ``port``, what compiles for it, and where; ``trace`` takes note of its frames."""
 
     environment: ArduinoEnvironment
     fqbn: str
     port: str
     build: Path
+    trace: Trace | None = None
 
 
 def measure_engines(
@@ -71,7 +73,7 @@ def measure_engines(
         progress(engine.what, len(found))
         firmware = _compile(bench, engine)
         port = upload(bench.environment, firmware, port)
-        found.append(_measure(engine, firmware, base, port, expected))
+        found.append(_measure(engine, firmware, base, port, expected, bench.trace))
     return found
 
 
@@ -81,10 +83,15 @@ def _compile(bench: Workbench, engine: Engine) -> Firmware:
 
 
 def _measure(
-    engine: Engine, firmware: Firmware, base: Firmware, port: str, expected: Mapping[str, Codes]
+    engine: Engine,
+    firmware: Firmware,
+    base: Firmware,
+    port: str,
+    expected: Mapping[str, Codes],
+    trace: Trace | None,
 ) -> Figures:
     with SerialTransport(port) as transport:
-        device = Device(transport)
+        device = Device(transport, trace=trace)
         device.connect()
         cycles = measure_cycles(device)
         codes = device.infer_codes(all_codes())

@@ -8,6 +8,7 @@ from sinehil.board.device import Device
 from sinehil.board.exchange import Exchange, Progress
 from sinehil.board.link import Choose
 from sinehil.board.protocol import MessageType
+from sinehil.board.trace import Trace
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError, LinkError
 from sinehil.verify.result import VerifyResult
@@ -48,8 +49,8 @@ class Seen:
 class WatchedDevice(Device):
     """Keeps every reply that counts, in runs that end in an error too."""
 
-    def __init__(self, transport: Transport, choose: Choose) -> None:
-        super().__init__(transport, choose)
+    def __init__(self, transport: Transport, choose: Choose, trace: Trace | None) -> None:
+        super().__init__(transport, choose, trace)
         self.accepted: list[Accepted] = []
 
     def _ask(self, kind: MessageType, payloads: list[bytes], progress: Progress | None = None) -> list[bytes]:
@@ -90,24 +91,35 @@ def draw_case(bench: Bench, seed: int, number: int) -> Case:
     return Case(plan, first, schedule_of(seed, number, plan.pieces), dice.word())
 
 
-def run_case(bench: Bench, seed: int, number: int) -> Seen:
+def run_case(bench: Bench, seed: int, number: int, trace: Trace | None = None) -> Seen:
     """Verify one board over the simulated line of this case."""
     case = draw_case(bench, seed, number)
-    return run_schedule(bench, case.plan, case.first, case.schedule, case.sessions_seed)
+    return run_schedule(bench, case.plan, case.first, case.schedule, case.sessions_seed, trace)
 
 
-def run_schedule(bench: Bench, plan: Plan, first: int, schedule: Schedule, sessions_seed: int) -> Seen:
+def run_schedule(
+    bench: Bench, plan: Plan, first: int, schedule: Schedule, sessions_seed: int, trace: Trace | None = None
+) -> Seen:
     """Verify the board with the firmware of number ``first`` over a simulated line with these faults."""
     firmwares = (*bench.firmwares[first:], *bench.firmwares[:first])
     line = SimulatedLine(firmwares, schedule, bench.earlier)
     station = line.station
-    return watch(bench, Case(plan, first, schedule, sessions_seed), line, station.book, station.surprises)
+    return watch(
+        bench, Case(plan, first, schedule, sessions_seed), line, station.book, station.surprises, trace
+    )
 
 
-def watch(bench: Bench, case: Case, line: Line, book: Sequence[Asked], surprises: Sequence[str] = ()) -> Seen:
+def watch(
+    bench: Bench,
+    case: Case,
+    line: Line,
+    book: Sequence[Asked],
+    surprises: Sequence[str] = (),
+    trace: Trace | None = None,
+) -> Seen:
     """Verify over a line; ``book`` and ``surprises`` are filled by who stands at its end meanwhile."""
     dice, started_s = Dice(case.sessions_seed), line.now()
-    device = WatchedDevice(line, lambda options: options[dice.below(len(options))])
+    device = WatchedDevice(line, lambda options: options[dice.below(len(options))], trace)
     outcome = _outcome(device, bench, case.plan)
     return Seen(
         case.plan,

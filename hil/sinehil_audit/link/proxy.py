@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Self
 
 from sinehil.base.deadline import Deadline
+from sinehil.board.trace import Trace
 from sinehil.board.transport import Transport
 from sinehil.errors import LinkError, UsageError
 from sinehil_audit.link.faulty_transport import QUIET_S, FaultyTransport
 from sinehil_audit.link.frame_splitter import Cutter
+from sinehil_audit.link.traced_line import TracedLine
 
 POLL_S = 0.002  # until an open, or what a program has written, is noticed
 UNPLUGGED_S = 1.0
@@ -82,7 +84,12 @@ class ProxyPort:
 
 
 def serve(
-    link: Path, line_of: LineOf, cases: Iterator[int], ended: Ended, plugged: Callable[[], None]
+    link: Path,
+    line_of: LineOf,
+    cases: Iterator[int],
+    ended: Ended,
+    plugged: Callable[[], None],
+    trace: Trace | None = None,
 ) -> None:
     """Pass on what programs and the board say to each other, a case for each open, until ``cases`` end.
 
@@ -93,7 +100,7 @@ def serve(
     while case is not None:
         with ProxyPort(link) as port:
             plugged()
-            while case is not None and not (line := _serve_one(port, line_of, case)).gone:
+            while case is not None and not (line := _serve_one(port, line_of, case, trace)).gone:
                 ended(case, line)
                 case = next(cases, None)
             if case is not None:
@@ -103,14 +110,14 @@ def serve(
                 time.sleep(UNPLUGGED_S)
 
 
-def _serve_one(port: ProxyPort, line_of: LineOf, case: int) -> FaultyTransport:
+def _serve_one(port: ProxyPort, line_of: LineOf, case: int, trace: Trace | None) -> FaultyTransport:
     """Wait for a program, and serve it until it closes the port or the schedule pulls the plug."""
     while not port.is_open:
         time.sleep(POLL_S)
     line = line_of(case)
     line.reopen()  # as an open of the board's own port resets it
     try:
-        _relay(port, line)
+        _relay(port, line if trace is None else TracedLine(line, trace, str(port.link)))
     except LinkError:
         if not line.gone:
             raise

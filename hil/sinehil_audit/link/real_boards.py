@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from sinehil.board.trace import Trace
 from sinehil.board.transport import Transport
 from sinehil_audit.link.case import Seen, draw_case, watch
 from sinehil_audit.link.faulty_transport import FaultyTransport
@@ -19,13 +20,15 @@ def bench_of_boards(bench: Bench, boards: int) -> Bench:
     return replace(bench, firmwares=(first, wrong, other)[:boards])
 
 
-def run_on_boards(bench: Bench, boards: Sequence[Transport], seed: int, number: int) -> Seen:
+def run_on_boards(
+    bench: Bench, boards: Sequence[Transport], seed: int, number: int, trace: Trace | None = None
+) -> Seen:
     """Verify one of the boards, each of which has the firmware in the same place of ``bench``, over a bad line."""
     case, book = draw_case(bench, seed, number), Book()
     taps = [Tap(board, firmware, book) for board, firmware in zip(boards, bench.firmwares, strict=True)]
     plugged = [*taps[case.first :], *taps[: case.first]]
     plugged[0].reopen()  # as every program's open does
-    return watch(bench, case, FaultyTransport(plugged, case.schedule, bench.earlier), book.asked)
+    return watch(bench, case, FaultyTransport(plugged, case.schedule, bench.earlier), book.asked, trace=trace)
 
 
 def tallies(bench: Bench, boards: Sequence[Transport], seed: int) -> Iterator[Tally]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, upload
 from sinehil.board.device import Device
+from sinehil.board.trace import TraceFile
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ExitCode, SinehilError
 from sinehil.model.interpreters import Oracle
@@ -33,6 +34,7 @@ class Bench:
     firmware: Firmware
     expected: Expected
     inputs: Inputs
+    trace: TraceFile | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def stream(bench: Bench, oracle: Oracle, port: str, rng: np.random.Generator) ->
     wanted = oracle.predict(x)
     trips_ms = []
     with SerialTransport(port) as transport:
-        device = Device(transport)
+        device = Device(transport, trace=bench.trace)
         check_identity(device.connect(), bench.expected, port)
         for index in range(STREAMED):
             started = time.perf_counter()
@@ -74,7 +76,7 @@ def stream(bench: Bench, oracle: Oracle, port: str, rng: np.random.Generator) ->
 def reset(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
     """Open a session, reset the board by opening the port again, and open another."""
     with SerialTransport(port) as transport:
-        device = Device(transport)
+        device = Device(transport, trace=bench.trace)
         device.connect()
         transport.reopen()
         check_identity(device.connect(), bench.expected, port)
@@ -84,7 +86,7 @@ def reset(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -
 def verify_all(bench: Bench, oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
     """Hold the board against the interpreter on everything that decides it."""
     with SerialTransport(port) as transport:
-        device = Device(transport)
+        device = Device(transport, trace=bench.trace)
         result = verify(device, bench.expected, oracle, bench.inputs)
         if result.verdict is not Verdict.PASS:
             raise WrongValueError(f"{result.mismatches} of {result.compared} outputs of {port} differ")

@@ -15,6 +15,7 @@ from sinehil.jobs.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from sinehil.base.worker import Channel
+    from sinehil.board.trace import Trace
     from sinehil.commands.audit.flashed_boards import Boards
     from sinehil.model.tflite import QuantizedModel
     from sinehil_audit.link.fixtures import Bench
@@ -26,6 +27,7 @@ DAMAGED, NOISY = 50_000, 500  # frames damaged in each way, verifications at eac
 
 
 def audit_link(
+    context: typer.Context,
     transactions: Annotated[
         int, typer.Option(min=1, metavar="N", help="Go on until N requests have met a fault.")
     ] = DEFAULT_TRANSACTIONS,
@@ -58,6 +60,7 @@ def audit_link(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the page with the table here.")
     ] = None,
+    trace: options.Trace = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Verify over lines that fail on purpose: bits, bytes, frames, delays, resets, exchanged boards.
@@ -73,6 +76,9 @@ def audit_link(
     from sinehil_audit.link.results_text import table
     from sinehil_audit.link.tally import Audited
 
+    if trace is not None and replay is None:
+        raise UsageError("--trace shows the frames of one case", "add --replay SEED:CASE")
+    opened = options.open_trace(context, trace, None if on_board else 0.0)
     console = Console(as_json)
     loaded = select(artifacts, model).model
     if (loaded.inputs, loaded.outputs) != (1, 1):
@@ -90,7 +96,7 @@ def audit_link(
         return flashed_boards(console, make_link_bench(loaded, oracle), ports, fqbn, build)
 
     if replay is not None:
-        return _replay(console, loaded, oracle, _seed_and_case(replay), boards if on_board else None)
+        return _replay(console, loaded, oracle, _seed_and_case(replay), boards if on_board else None, opened)
     started = time.monotonic()
     with console.stage("audit link", with_eta=True) as stage:
         tally = _counted(loaded, oracle, seed, transactions, processes, stage)
@@ -193,6 +199,7 @@ def _replay(
     oracle: str,
     case: tuple[int, int],
     boards: "Callable[[], contextlib.AbstractContextManager[Boards]] | None",
+    trace: "Trace | None",
 ) -> int:
     """Run one case, on boards if there are any, and tell its faults, what came of it, and what is wrong with that."""
     from sinehil_audit.link.case import run_case
@@ -201,11 +208,11 @@ def _replay(
 
     if boards is None:
         bench = make_link_bench(model, oracle)
-        seen = run_case(bench, *case)
+        seen = run_case(bench, *case, trace)
         found = violations(bench, seen)
     else:
         with boards() as flashed:
-            seen = run_on_boards(flashed.bench, flashed.ports, *case)
+            seen = run_on_boards(flashed.bench, flashed.ports, *case, trace)
             found = violations(flashed.bench, seen, SLACK_S)
     document = dict(_told(seen, found))
     for key, value in document.items():

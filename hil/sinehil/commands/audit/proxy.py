@@ -16,6 +16,7 @@ DEFAULT_LINK = "faulty"
 
 
 def audit_proxy(
+    context: typer.Context,
     port: Annotated[
         list[str],
         typer.Option(
@@ -39,6 +40,7 @@ def audit_proxy(
     opens: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="End after so many opens; else with Ctrl-C.")
     ] = None,
+    trace: options.Trace = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Stand in front of a board and spoil what passes, until Ctrl-C: any program may open the port, also avrdude.
@@ -51,13 +53,16 @@ def audit_proxy(
     from sinehil_audit.link.faulty_transport import FaultyTransport
     from sinehil_audit.link.proxy import POLL_S, serve
     from sinehil_audit.link.schedule import schedule_of
+    from sinehil_audit.link.traced_line import TracedLine
 
+    opened = options.open_trace(context, trace)
     console, path = Console(as_json), (link or runtime_dir() / DEFAULT_LINK).absolute()
     numbers = itertools.islice(_cases(case, fault), opens)
     struck: list[dict[str, object]] = []
     earlier: tuple[list[bytes], list[bytes]] = ([], [])
     with contextlib.ExitStack() as stack:
-        boards = [stack.enter_context(SerialTransport(name, POLL_S)) for name in port]
+        ports = [stack.enter_context(SerialTransport(name, POLL_S)) for name in port]
+        boards = [TracedLine(item, opened, item.name) for item in ports] if opened else ports
 
         def line_of(number: int) -> FaultyTransport:
             return FaultyTransport(boards, schedule_of(seed, number, PIECES), earlier)
@@ -77,7 +82,7 @@ def audit_proxy(
             console.say(f"{', '.join(port)} behind a bad line on {path} (Ctrl-C ends it)")
 
         with contextlib.suppress(KeyboardInterrupt):  # how this command ends
-            serve(path, line_of, numbers, ended, plugged)
+            serve(path, line_of, numbers, ended, plugged, opened)
     console.result({"port": str(path), "seed": seed, "cases": struck})
 
 
