@@ -23,24 +23,34 @@ def demo(
     report: Annotated[
         Path, typer.Option(metavar="DIR", help="Where report.html, report.json and junit.xml go.")
     ] = Path("reports/demo"),
+    retrain: Annotated[
+        bool,
+        typer.Option(
+            "--retrain", help="Train even if the artefacts of this recipe and these versions are there."
+        ),
+    ] = False,
     trace: options.Trace = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
+<<<<<<< HEAD
     from sinehil.commands.recipe_options import DEFAULT_RECIPE
     from sinehil.commands.train import Trainer, run_training
+=======
+    from sinehil.board.trace import opened_trace
+>>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)
     from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
     from sinehil.jobs.selection import select
+    from sinehil.jobs.training import train_once
     from sinehil.report import result_json, write_report
     from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
     from sinehil.virtual import VirtualUno
-    from sinehil_pipeline.recipes import load_recipe
 
     opened = options.open_trace(context, trace)
     console = Console(as_json)
-    run_training(console, load_recipe(DEFAULT_RECIPE), Trainer.PORTABLE, artifacts)
+    train_once(console, artifacts, retrain)
     selection = select(artifacts, build=build)
     built = firmware.compile_firmware(console, selection)
     with console.stage("board") as stage:

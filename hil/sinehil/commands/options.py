@@ -63,6 +63,7 @@ Trace = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")
 ]
+<<<<<<< HEAD
 
 
 def open_trace(context: typer.Context, path: Path | None, start_s: float | None = None) -> "TraceFile | None":
@@ -73,3 +74,19 @@ def open_trace(context: typer.Context, path: Path | None, start_s: float | None 
     from sinehil.board.trace import opened_trace
 
     return context.with_resource(opened_trace(path, start_s))
+=======
+RecipeName = Annotated[
+    str | None,
+    typer.Option("--recipe", metavar="NAME", help="book (the default), precise, or path/to/my.toml."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the recipe. May be repeated."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="X.csv", help="Learn from the columns x and y of this file (--set data.file)."
+    ),
+]
+>>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)

@@ -1,18 +1,12 @@
 """``sinehil sweep``: one recipe from many seeds."""
 
-import os
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sinehil.base.console import Console
-from sinehil.commands import options, recipe_options
-from sinehil.jobs.training_bar import TrainingBar
-
-if TYPE_CHECKING:
-    from sinehil_pipeline.sweep import Sweep
+from sinehil.commands import options
 
 HELP = """Train a recipe from many seeds, and draw how often it learns, and how well.
 
@@ -32,9 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    recipe: recipe_options.RecipeName = None,
-    set_: recipe_options.Set = None,
-    data: recipe_options.Data = None,
+    recipe: options.RecipeName = None,
+    set_: options.Set = None,
+    data: options.Data = None,
     seeds: Annotated[
         str, typer.Option(metavar="A:B", help="From A to B - 1; also A:B:STEP, and lists: 0:50,137.")
     ] = "0:200",
@@ -51,20 +45,21 @@ def sweep(
     as_json: options.AsJson = False,
 ) -> None:
     """Sweep, or go on with a sweep."""
+<<<<<<< HEAD
     from sinehil_pipeline.recipes import load_recipe
     from sinehil_pipeline.sweep import parse_seeds
     from sinehil_pipeline.sweep import sweep as run
     from sinehil_pipeline.sweep.sweep_text import summary_lines
+=======
+    from sinehil.jobs import training
+>>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)
 
-    console, wanted = Console(as_json), parse_seeds(seeds)
-    chosen = load_recipe(recipe or recipe_options.DEFAULT_RECIPE, recipe_options.overrides(set_, data))
-    with console.stage("sweep", with_eta=True) as stage:
-        done = run(chosen, wanted, out, jobs or len(os.sched_getaffinity(0)), TrainingBar(stage, models=1))
-        stage.note = _note(done)
-    for line in ["", *summary_lines(done.recipe, done.statistics), ""]:
-        console.say(line)
+    console = Console(as_json)
+    chosen, _ = training.choose_recipe(recipe, None, training.overrides(set_, data))
+    document = training.sweep_seeds(console, chosen, seeds, jobs, out)
     if chosen.after:
         console.say(f"the steps after training that {chosen.name} has were left out")
+<<<<<<< HEAD
     console.say(f"plot: {done.plot}")
     console.say(f"table: {done.table}")
     console.result(_document(done))
@@ -87,3 +82,8 @@ def _document(done: "Sweep") -> dict[str, Any]:
         "results": [result.as_dict() for result in done.results],
         "recipe": done.recipe.as_dict(),
     }
+=======
+    console.say(f"plot: {document['plot']}")
+    console.say(f"table: {document['table']}")
+    console.result(document)
+>>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)

@@ -4,22 +4,14 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sinehil.base.console import Console
-from sinehil.base.manifest import PAGE, Manifest, changed_files, read_manifest
+from sinehil.base.manifest import PAGE, changed_files, read_manifest
 from sinehil.base.untrusted_text import visible_lines
-from sinehil.commands import options, recipe_options
-from sinehil.commands.recipe_options import DEFAULT_RECIPE
-from sinehil.errors import UsageError
-from sinehil.jobs.training_bar import TrainingBar
-
-if TYPE_CHECKING:
-    from sinehil_pipeline.config import Recipe
-    from sinehil_pipeline.recipes import Override
-    from sinehil_pipeline.run import TrainingSummary
+from sinehil.commands import options
 
 
 class Trainer(StrEnum):
@@ -57,15 +49,15 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: recipe_options.RecipeName = None,
+    recipe: options.RecipeName = None,
     from_: Annotated[
         Path | None,
         typer.Option(
             "--from", metavar="MANIFEST", help="Repeat the run of this manifest.json, byte for byte."
         ),
     ] = None,
-    set_: recipe_options.Set = None,
-    data: recipe_options.Data = None,
+    set_: options.Set = None,
+    data: options.Data = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -89,14 +81,18 @@ def train(
     as_json: options.AsJson = False,
 ) -> None:
     """Train, or show what would be trained."""
-    overrides = recipe_options.overrides(set_, data, seed)
+    from sinehil.jobs import training
+
+    overrides = training.overrides(set_, data, seed)
     if print_recipe:
-        _print_recipe(recipe, from_ is not None or bool(overrides))
+        text = training.recipe_file(recipe, from_ is not None or bool(overrides))
+        typer.echo(visible_lines(text) if sys.stdout.isatty() else text, nl=False)
         return
     console = Console(as_json)
-    chosen, earlier = _choose(recipe, from_, overrides)
-    wanted = trainer or (Trainer.PORTABLE if earlier is None else _trainer_of(earlier))
-    summary = run_training(console, chosen, wanted, out)
+    chosen, earlier = training.choose_recipe(recipe, from_, overrides)
+    summary = training.run_training(
+        console, chosen, trainer.value if trainer else training.trainer_of(earlier), out
+    )
     for line in summary.lines():
         console.say(line)
     written = read_manifest(out)
@@ -111,51 +107,7 @@ def train(
     console.result(result if changed is None else {**result, "changed_files": changed})
 
 
-def run_training(console: Console, recipe: "Recipe", trainer: Trainer, out: Path) -> "TrainingSummary":
-    """Train into ``out`` as one stage with a live bar."""
-    from sinehil_pipeline.run import train as run
-
-    with console.stage("train") as stage:
-        summary = run(recipe, out, trainer.value, TrainingBar(stage, models=2))
-        stage.note = summary.headline()
-    return summary
-
-
-def _choose(
-    name: str | None, manifest: Path | None, overrides: "list[Override]"
-) -> "tuple[Recipe, Manifest | None]":
-    """Return the recipe, and the manifest it comes from if --from names one."""
-    from sinehil_pipeline.recipes import load_recipe, repeated_recipe
-
-    if manifest is None:
-        return load_recipe(name or DEFAULT_RECIPE, overrides), None
-    if name is not None:
-        raise UsageError("--recipe and --from both name a recipe", "give one of them")
-    return repeated_recipe(manifest, overrides)
-
-
-def _trainer_of(earlier: Manifest) -> Trainer:
-    try:
-        return Trainer(earlier.trainer)
-    except ValueError:
-        raise UsageError(
-            f"the manifest names a trainer that this version does not have: {earlier.trainer[:40]!r}",
-            f"choose one: --trainer {' or --trainer '.join(Trainer)}",
-        ) from None
-
-
 def _comparison(changed: list[str]) -> str:
     if not changed:
         return "every file has the bytes that the manifest named"
     return f"{len(changed)} files differ from those that the manifest named: {', '.join(changed)}"
-
-
-def _print_recipe(name: str | None, varied: bool) -> None:
-    from sinehil_pipeline.recipes import recipe_text
-
-    if varied:
-        raise UsageError(
-            "--print-recipe prints a recipe's file as it is", "give it --recipe alone, or nothing"
-        )
-    text = recipe_text(name or DEFAULT_RECIPE)
-    typer.echo(visible_lines(text) if sys.stdout.isatty() else text, nl=False)

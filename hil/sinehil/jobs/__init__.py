@@ -6,3 +6,4 @@ DEFAULT_ARTIFACTS = Path("artifacts")
 DEFAULT_BUILD = Path("build")
 DEFAULT_FQBN = "arduino:avr:uno"
 DEFAULT_ORACLE = "litert"
+DEFAULT_RECIPE = "book"
