@@ -34,12 +34,6 @@ def demo(
 ) -> int:
     """Train, convert, compile, flash a virtual Uno through its bootloader, and verify every input."""
     from sinehil.arduino import upload
-<<<<<<< HEAD
-    from sinehil.commands.recipe_options import DEFAULT_RECIPE
-    from sinehil.commands.train import Trainer, run_training
-=======
-    from sinehil.board.trace import opened_trace
->>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)
     from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
     from sinehil.jobs.selection import select

@@ -63,18 +63,6 @@ Trace = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON object on stdout; talk goes to stderr.")
 ]
-<<<<<<< HEAD
-
-
-def open_trace(context: typer.Context, path: Path | None, start_s: float | None = None) -> "TraceFile | None":
-    """Open the file of ``--trace`` until the command ends; raise UsageError if it cannot be written.
-
-    ``start_s`` is when the line's clock started, if that is not now.
-    """
-    from sinehil.board.trace import opened_trace
-
-    return context.with_resource(opened_trace(path, start_s))
-=======
 RecipeName = Annotated[
     str | None,
     typer.Option("--recipe", metavar="NAME", help="book (the default), precise, or path/to/my.toml."),
@@ -89,4 +77,13 @@ Data = Annotated[
         "--data", metavar="X.csv", help="Learn from the columns x and y of this file (--set data.file)."
     ),
 ]
->>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)
+
+
+def open_trace(context: typer.Context, path: Path | None, start_s: float | None = None) -> "TraceFile | None":
+    """Open the file of ``--trace`` until the command ends; raise UsageError if it cannot be written.
+
+    ``start_s`` is when the line's clock started, if that is not now.
+    """
+    from sinehil.board.trace import opened_trace
+
+    return context.with_resource(opened_trace(path, start_s))

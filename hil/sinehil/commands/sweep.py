@@ -45,45 +45,13 @@ def sweep(
     as_json: options.AsJson = False,
 ) -> None:
     """Sweep, or go on with a sweep."""
-<<<<<<< HEAD
-    from sinehil_pipeline.recipes import load_recipe
-    from sinehil_pipeline.sweep import parse_seeds
-    from sinehil_pipeline.sweep import sweep as run
-    from sinehil_pipeline.sweep.sweep_text import summary_lines
-=======
     from sinehil.jobs import training
->>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)
 
     console = Console(as_json)
     chosen, _ = training.choose_recipe(recipe, None, training.overrides(set_, data))
     document = training.sweep_seeds(console, chosen, seeds, jobs, out)
     if chosen.after:
         console.say(f"the steps after training that {chosen.name} has were left out")
-<<<<<<< HEAD
-    console.say(f"plot: {done.plot}")
-    console.say(f"table: {done.table}")
-    console.result(_document(done))
-
-
-def _note(done: "Sweep") -> str:
-    from sinehil_pipeline.sweep.sweep_text import counted
-
-    earlier = len(done.results) - done.trained
-    return f"{counted(done.trained)} trained" + (f", {earlier} from earlier" if earlier else "")
-
-
-def _document(done: "Sweep") -> dict[str, Any]:
-    return {
-        "table": str(done.table),
-        "plot": str(done.plot),
-        "seeds": len(done.results),
-        "trained": done.trained,
-        **asdict(done.statistics),
-        "results": [result.as_dict() for result in done.results],
-        "recipe": done.recipe.as_dict(),
-    }
-=======
     console.say(f"plot: {document['plot']}")
     console.say(f"table: {document['table']}")
     console.result(document)
->>>>>>> fc229ed (jobs: Training, sweeps and recipes as jobs; `demo` does not train again what is there byte for byte)

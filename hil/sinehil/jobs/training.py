@@ -19,7 +19,6 @@ from sinehil.jobs import DEFAULT_RECIPE
 from sinehil.jobs.training_bar import TrainingBar
 from sinehil_pipeline import run as pipeline
 from sinehil_pipeline.config import Recipe
-from sinehil_pipeline.conversion.summary import TrainingSummary
 from sinehil_pipeline.recipes import (
     Override,
     data_override,
@@ -29,9 +28,10 @@ from sinehil_pipeline.recipes import (
     repeated_recipe,
     seed_override,
 )
+from sinehil_pipeline.run import TrainingSummary
 from sinehil_pipeline.sweep import Sweep, parse_seeds
 from sinehil_pipeline.sweep import sweep as run_sweep
-from sinehil_pipeline.sweep.results_text import counted, summary_lines
+from sinehil_pipeline.sweep.sweep_text import counted, summary_lines
 from sinehil_pipeline.training.jobs import PORTABLE, TRAINERS
 
 TRAINED_RECORD = "trained.json"
