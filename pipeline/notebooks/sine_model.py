@@ -421,7 +421,7 @@ for name, kernels in others.items():
 # know, with short layer names and a batch of one: names end up in the file, so `sinehil train` chooses them.
 
 # %%
-from sinehil_pipeline.conversion.convert import FORMS, convert_as
+from sinehil_pipeline.conversion.convert import VARIANTS, convert_as
 
 sizes = {
     "sine_model.tflite": len(sine_model),
@@ -429,7 +429,7 @@ sizes = {
     "difference": len(quantized) - len(sine_model),
 }
 weights = model_2.get_weights()
-form_sizes = {form: len(convert_as(recipe, weights, form)) for form in FORMS}
+form_sizes = {form: len(convert_as(recipe, weights, form)) for form in VARIANTS}
 sizes |= {f"{form.granularity}, {form.io} in and out": size for form, size in form_sizes.items()}
 for name, size in sizes.items():
     print(f"{name:32} {size:6} bytes")

@@ -1,12 +1,14 @@
 """What a finished run tells: numbers for scripts, lines for people."""
 
+import hashlib
 from dataclasses import dataclass
 
 from sinehil.base.manifest import TrainingTry
 from sinehil.model.targets import TARGETS
-from sinehil_pipeline.config import GateRecipe
-from sinehil_pipeline.conversion.evaluation import Metrics
+from sinehil_pipeline.config import GateRecipe, Recipe
+from sinehil_pipeline.conversion.evaluation import Evaluation, Metrics
 from sinehil_pipeline.refinement.target_distance import EveryX
+from sinehil_pipeline.training.jobs import Trained
 
 
 @dataclass(frozen=True)
@@ -110,4 +112,35 @@ def _why_larger(bytes_more: int) -> str:
         f"so quantizing made this file {bytes_more} bytes larger, not smaller as in the book: today's converter keeps "
         "a scale and zero point for each neuron and adds quantize and dequantize operators, which outweighs "
         "what the few hundred weights save"
+    )
+
+
+def summary_of(
+    recipe: Recipe,
+    trainer: str,
+    final: Trained,
+    results: Evaluation,
+    c_array_bytes: int,
+    seconds: dict[str, float],
+) -> TrainingSummary:
+    """Return the summary of a run from its parts."""
+    name = recipe.final.name
+
+    def form(model: str, text: str, metrics: Metrics, data: bytes) -> ModelForm:
+        return ModelForm(model, text, metrics, len(data), hashlib.sha256(data).hexdigest())
+
+    return TrainingSummary(
+        target=recipe.data.target,
+        trainer=trainer,
+        init_seed=final.seed,
+        tries=final.tries,
+        gate=recipe.gate,
+        baseline=form(recipe.baseline.name, "Keras", results.baseline.metrics, results.baseline.saved),
+        keras=form(name, "Keras", results.final.metrics, results.final.saved),
+        lite=form(name, "Lite float32", results.float_metrics, results.files.float),
+        quantized=form(name, "Lite int8", results.quantized_metrics, results.files.quantized),
+        every_x=results.every_x,
+        c_array_bytes=c_array_bytes,
+        model_summaries={model.name: model.summary for model in (results.baseline, results.final)},
+        seconds=seconds,
     )

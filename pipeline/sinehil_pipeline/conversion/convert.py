@@ -19,7 +19,7 @@ MODEL_NAME = "sine"
 
 
 # A weight scale for each neuron or one a layer; float32 or int8 in and out.
-FORMS = tuple(
+VARIANTS = tuple(
     QuantizationRecipe(granularity, io)
     for io in ("float", "int8")
     for granularity in ("per_channel", "per_tensor")

@@ -15,7 +15,7 @@ from sinehil.model.targets import TARGETS, Target
 from sinehil.model.tflite import Quantization, parse_quantized_model
 from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.conversion import convert
-from sinehil_pipeline.conversion.quantization_variants import MeasuredForm, measure_forms
+from sinehil_pipeline.conversion.quantization_variants import MeasuredVariant, measure_variants
 from sinehil_pipeline.data.samples import Dataset, Split, make_dataset, target_of
 from sinehil_pipeline.refinement.refine import run_steps
 from sinehil_pipeline.refinement.target_distance import EveryX, measure_every_x
@@ -76,7 +76,7 @@ class Evaluation:
     versions: dict[str, str]
 
 
-def evaluate(channel: Channel, recipe: Recipe) -> tuple[MeasuredForm, ...]:
+def evaluate(channel: Channel, recipe: Recipe) -> tuple[MeasuredVariant, ...]:
     """Import TensorFlow, wait for the weights of (baseline, final), hand over their Evaluation.
 
     While the plots are drawn, go on to other forms of the quantised file, and return what they come to.
@@ -85,7 +85,7 @@ def evaluate(channel: Channel, recipe: Recipe) -> tuple[MeasuredForm, ...]:
     weights: tuple[Weights, Weights] = channel.receive()
     results = _evaluation(channel, recipe, *weights)
     channel.hand_over(results)
-    return measure_forms(recipe, weights[1], results.files)
+    return measure_variants(recipe, weights[1], results.files)
 
 
 def _evaluation(

@@ -1,6 +1,6 @@
 """The book's pictures, as PNG bytes by artefact name. Matplotlib is imported when something is drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from sinehil.base.worker import Channel
 from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import Recipe
+from sinehil_pipeline.conversion.evaluation import Evaluation
 from sinehil_pipeline.data.samples import Dataset, Split, make_dataset
 from sinehil_pipeline.page.plot_style import (
     BLACK,
@@ -27,7 +28,7 @@ from sinehil_pipeline.page.plot_style import (
     style,
 )
 from sinehil_pipeline.page.plot_subject import Floats, PlotSubject, plot_subject
-from sinehil_pipeline.training.curves import target_y
+from sinehil_pipeline.training.curves import drawable, fixed_order_y, target_y
 from sinehil_pipeline.training.history import History
 
 LATE_EPOCH = 100
@@ -42,6 +43,21 @@ class Predictions:
     final_test: Floats
     float_test: Floats
     quantized_test: Floats
+
+
+def predictions_to_draw(
+    recipe: Recipe, baseline: Sequence[Float32s], final: Sequence[Float32s], results: Evaluation
+) -> Predictions:
+    """Return what ``draw_all`` waits for, from the weights of both models and their evaluation."""
+    data = make_dataset(recipe)
+    baseline_y = fixed_order_y(baseline, data.train.x, recipe.baseline.activation)
+    final_y = fixed_order_y(final, data.test.x, recipe.final.activation)
+    return Predictions(
+        baseline_train=drawable(results.baseline.train_y, baseline_y),
+        final_test=drawable(results.final.test_y, final_y),
+        float_test=drawable(results.float_y, final_y),
+        quantized_test=results.quantized_y,
+    )
 
 
 def draw_all(channel: Channel, recipe: Recipe, histories: Mapping[str, History]) -> Pngs:

@@ -9,7 +9,7 @@ from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels import GeneratedKernel
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.conversion.evaluation import Evaluation
-from sinehil_pipeline.conversion.quantization_variants import MeasuredForm
+from sinehil_pipeline.conversion.quantization_variants import MeasuredVariant
 from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.page.plot_subject import PlotSubject, plot_subject
 from sinehil_pipeline.training.curves import Curves, drawable, fixed_order_y, grid_x, target_y
@@ -26,7 +26,7 @@ class Content:
     final: Trained
     results: Evaluation
     quantized: QuantizedModel
-    forms: tuple[MeasuredForm, ...]
+    variants: tuple[MeasuredVariant, ...]
     kernel: GeneratedKernel
     files: Mapping[str, FileEntry]
 

@@ -133,7 +133,7 @@ def sizes_table(content: Content) -> PageTable:
         return PageRow(head, (f"{size:,}", f"{100 * size / float_bytes:.0f} %", distance), remark)
 
     rows = [row("float32 .tflite", manifest.FLOAT_MODEL, float_bytes, float_error)]
-    for item in content.forms:
+    for item in content.variants:
         ends = "float32 in and out" if item.form.io == "float" else "int8 in and out"
         scales = "per channel" if item.form.granularity == "per_channel" else "per tensor"
         is_ours = item.form == content.recipe.quantization
