@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinehil.model.arrays import Codes, Int64s
+from sinehil_kernels.folding import computed_neurons, folded_biases
 from sinehil_kernels.portable.oracle_requantization import Own, find_own
 from sinehil_kernels.portable.requantization import (
     LONG,
@@ -106,24 +107,13 @@ class LayerPlan:
 
 def plan_layers(reaches: tuple[LayerReach, ...], oracle: str) -> list[LayerPlan]:
     """Return a proven plan for each layer."""
-    kept = _kept(reaches)
+    kept = map(tuple, computed_neurons(reaches, keep_outputs=True))  # C has no empty arrays
     plans = []
     inputs, origin = tuple(range(reaches[0].layer.weights.shape[1])), LOWEST
     for found, neurons in zip(reaches, kept, strict=True):
         plans.append(_plan_layer(found, neurons, inputs, origin, _skipped(found, neurons), oracle))
         inputs, origin = neurons, plans[-1].origin
     return plans
-
-
-def _kept(reaches: tuple[LayerReach, ...]) -> list[tuple[int, ...]]:
-    """Return the neurons that are computed, layer by layer: those that change and that some weight looks at."""
-    wanted = np.ones(len(reaches[-1].neurons), np.bool_)
-    kept = [tuple(range(len(wanted)))]
-    for before, after in zip(reaches[-2::-1], reaches[:0:-1], strict=True):
-        seen = np.any(after.layer.weights[list(kept[0])] != 0, axis=0)
-        wanted = seen & (before.outputs[:, 0] != before.outputs[:, 1])
-        kept.insert(0, tuple(np.flatnonzero(wanted).tolist()) or (0,))  # C has no empty arrays
-    return kept
 
 
 def _skipped(found: LayerReach, neurons: tuple[int, ...]) -> tuple[Skipped, ...]:
@@ -158,9 +148,7 @@ def _folded_bias(found: LayerReach, neurons: tuple[int, ...], inputs: tuple[int,
     """Return the accumulators at u = 0 of all ``inputs``, with every other input at the code it always has."""
     codes = found.inputs[:, 0].copy()
     codes[list(inputs)] = origin
-    weights = found.layer.weights[list(neurons)].astype(np.int64)
-    at_zero: Int64s = weights @ (codes - found.layer.input.zero_point)
-    return at_zero + found.layer.bias[list(neurons)].astype(np.int64)
+    return folded_biases(found.layer, codes)[list(neurons)]
 
 
 def _choose_lines(

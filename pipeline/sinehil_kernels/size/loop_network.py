@@ -12,6 +12,7 @@ import numpy as np
 
 from sinehil.model.arithmetic import multipliers
 from sinehil.model.arrays import Int64s
+from sinehil_kernels.folding import computed_neurons, folded_biases
 from sinehil_kernels.value_ranges import ALL_CODES, LayerReach
 
 INPUT_FLOOR = -128
@@ -59,7 +60,7 @@ class Layer:
 
 def living_network(layers: Sequence[LayerReach]) -> tuple[Layer, ...]:
     """Return the layers without what has no say: dead neurons, and those that nobody listens to."""
-    alive = _alive(layers)
+    alive = computed_neurons(layers, keep_outputs=True)
     before = _Inputs.of_model(layers[0])
     network = [] if layers[0].input_table is None else [_table_of_inputs(layers[0])]
     for number, layer in enumerate(layers):
@@ -140,23 +141,11 @@ def _by_stored_byte(table: Int64s, floor: int) -> tuple[int, ...]:
     return tuple(entries)
 
 
-def _alive(layers: Sequence[LayerReach]) -> list[list[int]]:
-    """Return for each layer the neurons that live; at least one, since the loop runs at least once."""
-    alive = [list(range(len(layers[-1].neurons)))]
-    for layer, after in zip(reversed(layers[:-1]), reversed(layers[1:]), strict=True):
-        heard = np.any(after.layer.weights[alive[0]] != 0, axis=0)
-        lives = np.flatnonzero(heard & (layer.outputs[:, 0] != layer.outputs[:, 1]))
-        alive.insert(0, lives.tolist() or [0])
-    return alive
-
-
 def _neurons(layer: LayerReach, alive: list[int], before: _Inputs, is_last: bool) -> tuple[Neuron, ...]:
     weights = layer.layer.weights.astype(np.int64)
-    dead = np.setdiff1d(np.arange(weights.shape[1]), before.alive)
-    zero_point = layer.layer.input.zero_point
-    shift = np.array(before.floors) + 128 - zero_point
-    bias = layer.layer.bias + weights[:, before.alive] @ shift
-    bias = bias + weights[:, dead] @ (before.codes[dead] - zero_point)
+    sources = before.codes.copy()
+    sources[before.alive] = np.array(before.floors) + 128
+    biases = folded_biases(layer.layer, sources).tolist()
     shared = _shared_floor(layer) if is_last or layer.table is not None else None
     slopes = multipliers(layer.layer).tolist()
     neurons = []
@@ -167,7 +156,7 @@ def _neurons(layer: LayerReach, alive: list[int], before: _Inputs, is_last: bool
             Neuron(
                 number=j,
                 weights=weights[j, before.alive],
-                bias=int(bias[j]),
+                bias=biases[j],
                 points=reached.accumulators,
                 wanted=reached.codes - floor,
                 slope=slopes[j],

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sinehil.model.arrays import Bools, Int64s
-from sinehil_kernels.speed.folded_network import alive_neurons
+from sinehil_kernels.folding import computed_neurons
 from sinehil_kernels.speed.products import product_cycles
 from sinehil_kernels.value_ranges import LayerReach
 
@@ -38,7 +38,9 @@ def bound_cycles(layers: Sequence[LayerReach], codes: Sequence[Int64s]) -> float
     rows = len(codes[0])
     total = float(rows * (FIXED + FURTHER * (inputs + outputs - 2)))
     active: Bools = np.ones((rows, inputs), np.bool_)
-    for number, (layer, alive, found) in enumerate(zip(layers, alive_neurons(layers), codes, strict=True)):
+    for number, (layer, alive, found) in enumerate(
+        zip(layers, computed_neurons(layers, keep_outputs=False), codes, strict=True)
+    ):
         sources, active = active, _active(layer, alive, found)
         if number == 0 and layer.trace is not None and layer.input_table is None and len(layers) > 1:
             total += FIRST_BYTE * int(active.sum())

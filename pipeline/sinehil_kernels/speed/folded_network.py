@@ -13,6 +13,7 @@ import numpy as np
 from sinehil.model.arithmetic import multipliers
 from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import FullyConnected
+from sinehil_kernels.folding import computed_neurons, folded_biases
 from sinehil_kernels.speed.lookup import Lookup
 from sinehil_kernels.value_ranges import LayerReach, NeuronReach, Trace
 
@@ -64,7 +65,9 @@ class Stage:
 def lookups(layers: Sequence[LayerReach]) -> tuple[Lookup | None, ...]:
     """Return the tables behind the layers, each for the raw codes that its computed neurons have."""
     found: list[Lookup | None] = []
-    for number, (layer, alive) in enumerate(zip(layers, alive_neurons(layers), strict=True), 1):
+    for number, (layer, alive) in enumerate(
+        zip(layers, computed_neurons(layers, keep_outputs=False), strict=True), 1
+    ):
         if layer.table is None or not alive:
             found.append(None)
             continue
@@ -87,12 +90,13 @@ def input_lookup(layers: Sequence[LayerReach]) -> Lookup | None:
 
 def stages(layers: Sequence[LayerReach], tables: Sequence[Lookup | None]) -> tuple[Stage, ...]:
     """Return the layers with what is computed in each; the sources of the first are all inputs."""
-    alive = alive_neurons(layers)
+    alive = computed_neurons(layers, keep_outputs=False)
     sources = list(range(layers[0].layer.weights.shape[1]))
     at_rest = layers[0].inputs[:, 0]
     found = []
     for number, (layer, lookup) in enumerate(zip(layers, tables, strict=True)):
-        kept = tuple(_neuron(layer, j, sources, at_rest) for j in alive[number])
+        biases = folded_biases(layer.layer, at_rest).tolist()
+        kept = tuple(_neuron(layer, j, sources, biases[j]) for j in alive[number])
         ends = layer.outputs.tolist()
         fixed = tuple((j, low) for j, (low, high) in enumerate(ends) if low == high)
         found.append(Stage(number + 1, layer.layer, kept, fixed, lookup))
@@ -100,18 +104,6 @@ def stages(layers: Sequence[LayerReach], tables: Sequence[Lookup | None]) -> tup
         if lookup is not None:
             at_rest[alive[number]] = lookup.base
     return tuple(found)
-
-
-def alive_neurons(layers: Sequence[LayerReach]) -> list[list[int]]:
-    """Return the neurons to compute in each layer: those that vary and that something computed looks at."""
-    alive: list[list[int]] = []
-    looked_at: Int64s | None = None
-    for layer in reversed(layers):
-        varies = layer.outputs[:, 0] < layer.outputs[:, 1]
-        wanted = varies if looked_at is None else varies & (looked_at != 0)
-        alive.insert(0, np.flatnonzero(wanted).tolist())
-        looked_at = np.abs(layer.layer.weights[wanted].astype(np.int64)).sum(axis=0)
-    return alive
 
 
 def restricted(
@@ -136,8 +128,7 @@ def _listed(accumulators: Int64s, codes: Int64s) -> NeuronReach:
     return NeuronReach(values, codes[first], listed=True)
 
 
-def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], at_rest: Int64s) -> Neuron:
-    """Return a neuron; ``at_rest`` [in]: the codes of its sources when their bytes are 0, and of constants."""
+def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], bias: int) -> Neuron:
     layer, found = found_layer.layer, found_layer.neurons[j]
     weights = layer.weights[j].astype(np.int64)
     base = int(found.codes.min())
@@ -145,7 +136,7 @@ def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], at_rest: In
     return Neuron(
         number=j,
         weights=tuple(weights[list(sources)].tolist()),
-        bias=int(layer.bias[j]) + int(weights @ (at_rest - layer.input.zero_point)),
+        bias=bias,
         accumulators=found.accumulators,
         wanted=found.codes - base,
         base=base,

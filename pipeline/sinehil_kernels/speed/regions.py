@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from sinehil.model.arrays import Int64s
-from sinehil_kernels.speed.folded_network import alive_neurons, restricted
+from sinehil_kernels.folding import computed_neurons
+from sinehil_kernels.speed.folded_network import restricted
 from sinehil_kernels.value_ranges import LayerReach
 
 Region = tuple[int, int]
@@ -105,7 +106,9 @@ def _estimate(layers: Sequence[LayerReach]) -> Estimate:
     """Add up what the parts of a region take."""
     total = np.array(FRAME, np.float64)
     before = np.zeros(2)  # neurons of the layer before: active on average, and in all
-    for number, (layer, alive) in enumerate(zip(layers, alive_neurons(layers), strict=True)):
+    for number, (layer, alive) in enumerate(
+        zip(layers, computed_neurons(layers, keep_outputs=False), strict=True)
+    ):
         counts = np.array([_mean_active(layer, alive), len(alive)])
         if number == 0 and len(layers) > 1:
             total += np.array(LINE) * counts

@@ -14,9 +14,10 @@ from sinehil_kernels.avr.neuron_points import try_points
 from sinehil_kernels.avr.sources import assembly_kernel
 from sinehil_kernels.avr.trial import trial_inputs, try_program
 from sinehil_kernels.avr.wcet import worst_case
+from sinehil_kernels.folding import computed_neurons
 from sinehil_kernels.generated import GeneratedKernel
 from sinehil_kernels.speed.bound import FIND_REGION, bound_cycles
-from sinehil_kernels.speed.folded_network import alive_neurons, restricted
+from sinehil_kernels.speed.folded_network import restricted
 from sinehil_kernels.speed.guarded import MOST_LOOKS
 from sinehil_kernels.speed.program import Unrolled, unrolled
 from sinehil_kernels.speed.regions import Division, Estimates, Region
@@ -156,7 +157,7 @@ def _codes(layers: Sequence[LayerReach], codes: Int64s, oracle: str) -> Iterator
 
 def _least_bytes(layers: Sequence[LayerReach]) -> int:
     """Return what the products that cannot be left out take at least."""
-    alive = alive_neurons(layers)
+    alive = computed_neurons(layers, keep_outputs=False)
     sources: Sequence[int] = range(layers[0].layer.weights.shape[1])
     products = 0
     for layer, neurons in zip(layers, alive, strict=True):
