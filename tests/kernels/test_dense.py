@@ -14,7 +14,7 @@ from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.avr.trial import trial_inputs
 from sinehil_kernels.generated import Figures
 from sinehil_kernels.size.loop_network import living_network
-from sinehil_kernels.speed.grouping import Gains, grouped
+from sinehil_kernels.speed.register_layout import SharingGains, grouped
 from sinehil_kernels.value_ranges import reach
 
 SEEDS = range(1, 9)
@@ -65,7 +65,7 @@ def test_neurons_that_share_products_share_a_pass() -> None:
     weights = [[10, 90], [55, 31], [55, 30], [20, 5], [21, 120], [41, 7]]
     groups = grouped(weights, [2, 1], [3, 3])
     assert sorted(map(set, groups), key=min) == [{0, 1, 2}, {3, 4, 5}]  # 20 + 21 = 41; 55 is the same
-    gains = Gains.of(np.array(weights), np.array([1, 1]))
+    gains = SharingGains.of(np.array(weights), np.array([1, 1]))
     assert gains.of_group([1, 2]) == 3 + 1  # 55; 30 and 31
     assert gains.of_group([3, 4, 5]) == 1 + 1  # 20 and 21; 41
 

@@ -24,14 +24,13 @@ from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.avr.neuron_points import PlacedNeuron, try_points
 from sinehil_kernels.avr.trial import trial_inputs
 from sinehil_kernels.native_kernel import HostKernel
-from sinehil_kernels.size.constants import Constants
-from sinehil_kernels.size.forms import is_exact
 from sinehil_kernels.size.loop import Loop
 from sinehil_kernels.size.loop_assembly import loop_program
+from sinehil_kernels.size.loop_forms import NeuronConstants, is_exact
 from sinehil_kernels.size.loop_network import living_network
-from sinehil_kernels.size.loop_points import placed_neurons
 from sinehil_kernels.size.loop_search import smallest_loop
-from sinehil_kernels.speed.program import unrolled
+from sinehil_kernels.size.size_kernel import placed_neurons
+from sinehil_kernels.speed.stage_assembly import unrolled
 from sinehil_kernels.speed.stage_plan import plan
 from sinehil_kernels.value_ranges import reach
 
@@ -161,7 +160,7 @@ def is_noticed(program: Program, neurons: Iterable[PlacedNeuron]) -> bool:
     return False
 
 
-def more_in_loop(loop: Loop) -> Iterator[tuple[Loop, Constants]]:
+def more_in_loop(loop: Loop) -> Iterator[tuple[Loop, NeuronConstants]]:
     """Yield the loop with the multiplier of one neuron larger, by 1 or a thousandth, and that neuron's constants."""
     for number, layer in enumerate(loop.layers):
         for (at, constants), thousandth in product(enumerate(layer.neurons), (False, True)):

@@ -21,7 +21,7 @@ from sinehil_kernels.avr.sources import code_spans
 from sinehil_kernels.avr.trial import trial_inputs, try_program
 from sinehil_kernels.generated import Figures
 from sinehil_kernels.identity import float_constants, identity_bytes
-from sinehil_kernels.size.forms import is_exact
+from sinehil_kernels.size.loop_forms import is_exact
 from sinehil_kernels.size.loop_network import living_network
 from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.value_ranges import reach

@@ -15,10 +15,17 @@ from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import Quantization, QuantizedModel
 from sinehil_kernels import generate_kernel
 from sinehil_kernels.avr.machine import Machine
-from sinehil_kernels.size.constants import BYTE, FAR, Constants
-from sinehil_kernels.size.forms import Short, Steps, is_exact, with_edge
-from sinehil_kernels.size.long import Long
 from sinehil_kernels.size.loop import Loop
+from sinehil_kernels.size.loop_forms import (
+    BYTE,
+    FAR,
+    LongForm,
+    NeuronConstants,
+    ShortForm,
+    StepsForm,
+    is_exact,
+    with_edge,
+)
 from sinehil_kernels.size.loop_network import living_network
 from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.value_ranges import LayerReach, reach
@@ -43,7 +50,9 @@ def saturating_net(seed: int) -> Net:
     return Net(ends, (layer,), float_input=False, float_output=False)
 
 
-def every_accumulator(loop: Loop, layers: tuple[LayerReach, ...]) -> Iterator[tuple[Constants, LayerReach]]:
+def every_accumulator(
+    loop: Loop, layers: tuple[LayerReach, ...]
+) -> Iterator[tuple[NeuronConstants, LayerReach]]:
     """Yield the constants of each neuron of an interval with all that can occur as its points."""
     planned = loop.layers[len(loop.layers) - len(layers) :]
     factor = 2 if loop.form.doubled else 1
@@ -56,7 +65,7 @@ def every_accumulator(loop: Loop, layers: tuple[LayerReach, ...]) -> Iterator[tu
                 yield replace(constants, neuron=replace(neuron, points=points)), layer
 
 
-def wanted_bytes(oracle: str, constants: Constants, layer: LayerReach, factor: int) -> Int64s:
+def wanted_bytes(oracle: str, constants: NeuronConstants, layer: LayerReach, factor: int) -> Int64s:
     neuron = constants.neuron
     codes = oracle_codes(oracle, layer.layer, neuron.number, neuron.points // factor)
     return np.clip(codes, layer.lowest, layer.highest) - neuron.floor
@@ -74,12 +83,12 @@ def assert_right_everywhere(model: QuantizedModel, oracle: str) -> int:
         wanted = wanted_bytes(oracle, constants, layer, 2 if form.doubled else 1)
         np.testing.assert_array_equal(np.minimum(bytes_, top), wanted)
         neurons += 1
-        if isinstance(form, Steps):
+        if isinstance(form, StepsForm):
             continue
         assert loop.needs_ceiling or form.beyond(constants).max() <= BYTE
         assert loop.needs_floor or form.sums(constants).min() >= 0
         assert loop.needs_top or bytes_.max() <= top
-        assert loop.needs_far or not isinstance(form, Short) or not form.reaches_far(constants)
+        assert loop.needs_far or not isinstance(form, ShortForm) or not form.reaches_far(constants)
     return neurons
 
 
@@ -103,7 +112,7 @@ def test_tflm_has_a_line_on_each_side_of_zero(shape: tuple[int, ...]) -> None:
     assert assert_right_everywhere(model, "tflm") == sum(shape[1:])
     loop = smallest_loop(living_network(reach(model, "tflm")))
     assert loop is not None
-    assert isinstance(loop.form, Long)
+    assert isinstance(loop.form, LongForm)
     assert loop.form.split
     kernels = [generate_kernel(model, oracle, "size") for oracle in ("litert", "tflm")]
     assert kernels[1].core_bytes < 1.5 * kernels[0].core_bytes
@@ -134,8 +143,8 @@ def test_a_line_that_runs_over_between_two_steps_is_not_exact() -> None:
     neuron = living_network(layers)[-1].neurons[0]
     points = np.array([0, 16_321, FAR * 2])
     far = replace(neuron, points=points, wanted=np.array([0, 255, 255]), floor=0, top=255, listed=False)
-    form = Short(3, 2, True, 0, 2, True)
-    line = Constants(far, 0, multiplier=FAR - 1)
+    form = ShortForm(3, 2, True, 0, 2, True)
+    line = NeuronConstants(far, 0, multiplier=FAR - 1)
     assert np.array_equal(form.bytes_of(line), far.wanted)
     assert not is_exact(form, line)
     assert with_edge(form, line).neuron.points.tolist() == [0, 16_321, FAR - 1, FAR * 2]

@@ -23,9 +23,9 @@ from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.avr.sources import code_spans
 from sinehil_kernels.avr.trial import trial_inputs, try_program
 from sinehil_kernels.speed import speed_kernel as generate
-from sinehil_kernels.speed.exact import right
+from sinehil_kernels.speed.exact_forms import right
+from sinehil_kernels.speed.requantization_plan import StepSearch
 from sinehil_kernels.speed.stage_plan import plan
-from sinehil_kernels.speed.steps import Steps
 from sinehil_kernels.value_ranges import reach
 
 TOO_LARGE = {"wide 50", "wide 51", "wide 52"}
@@ -244,7 +244,11 @@ def test_one_changed_constant_is_noticed_by_the_proof() -> None:
         for stage in plan(reach(variety()[name].model(), "litert")).stages:
             for made in stage.neurons:
                 neuron, form, offset = made.neuron, made.form.form, made.form.offset
-                if isinstance(form, Steps) or made.form.limit is not None or made.form.rest == "codes":
+                if (
+                    isinstance(form, StepSearch)
+                    or made.form.limit is not None
+                    or made.form.inactive_test == "codes"
+                ):
                     continue
                 if np.ptp(neuron.wanted) < 60:
                     continue

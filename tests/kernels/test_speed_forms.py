@@ -10,15 +10,13 @@ from sinehil.model.arithmetic import arithmetic_of
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.avr.trial import trial_inputs
-from sinehil_kernels.speed import exact
+from sinehil_kernels.speed import exact_forms
+from sinehil_kernels.speed.first_layer import FirstByte, find_first_byte
 from sinehil_kernels.speed.folded_network import restricted, stages
 from sinehil_kernels.speed.form16 import Form16
-from sinehil_kernels.speed.form24 import Form24
-from sinehil_kernels.speed.form32 import Form32
-from sinehil_kernels.speed.line import FirstByte, find_first_byte
 from sinehil_kernels.speed.products import NEVER, multiply_add, product_cycles, products, shared
-from sinehil_kernels.speed.requantization import Form
-from sinehil_kernels.speed.steps import Steps
+from sinehil_kernels.speed.requantization_plan import Form, StepSearch
+from sinehil_kernels.speed.wide_forms import Form24, Form32
 from sinehil_kernels.value_ranges import reach
 
 
@@ -99,7 +97,7 @@ def test_every_line_in_u_gives_what_its_assembly_gives(net: str) -> None:
     for first, end in ((0, 256), (30, 90), (200, 256)):
         part = restricted(layers, first, end)
         for neuron in stages(part, (None,) * len(part))[0].neurons:
-            found = find_first_byte(neuron, np.arange(first, end), can_rest=True)
+            found = find_first_byte(neuron, np.arange(first, end), can_be_inactive=True)
             for u in found.u[found.active].tolist():
                 assert neuron.trace is not None
                 code = 255 - u if found.mirrored else u
@@ -123,9 +121,9 @@ def test_accumulators_that_no_line_serves_are_told_apart() -> None:
     model = chain_net(1, (64, 16, 10)).model()
     layers = reach(model, "litert")
     neuron = stages(layers, (None, None))[0].neurons[0]
-    found = exact.find_requantization(neuron)
+    found = exact_forms.find_requantization(neuron)
     assert 1 <= len(found.exceptions) <= 3
-    assert not isinstance(found.form, Steps)
+    assert not isinstance(found.form, StepSearch)
     low, high = neuron.span
     every = np.arange(low, high + 1)
     u = every - found.offset
@@ -154,7 +152,7 @@ def test_every_form_grows_with_u() -> None:
 
 
 def test_comparisons_stand_in_where_no_line_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "_cheapest", lambda *_: None)
+    monkeypatch.setattr(exact_forms, "_cheapest", lambda *_: None)
     for net in (variety()["narrow 40"], chain_net(5, (2, 4, 1))):
         model = net.model()
         kernel = speed(model)

@@ -14,14 +14,12 @@ from sinehil.model.arrays import Bools, Int64s
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.avr.machine import Machine
-from sinehil_kernels.speed.folded_network import Neuron
+from sinehil_kernels.speed.folded_network import FoldedNeuron
 from sinehil_kernels.speed.form16 import Form16
-from sinehil_kernels.speed.guarded import MOST_LOOKS
 from sinehil_kernels.speed.registers import ZERO
-from sinehil_kernels.speed.requantization import GUARD_CYCLES, Requantization, Split
-from sinehil_kernels.speed.requantized import byte_register, emit_byte, emit_rest
-from sinehil_kernels.speed.stage_plan import PlannedNeuron, plan
-from sinehil_kernels.speed.steps import Steps
+from sinehil_kernels.speed.requantization_assembly import byte_register, emit_byte, emit_inactive_test
+from sinehil_kernels.speed.requantization_plan import GUARD_CYCLES, Requantization, SplitForm, StepSearch
+from sinehil_kernels.speed.stage_plan import MOST_CHECKS, PlannedNeuron, plan
 from sinehil_kernels.value_ranges import LayerReach, reach
 
 LISTED = 3_000_000
@@ -44,13 +42,13 @@ def every_accumulator(made: PlannedNeuron, layer: LayerReach, oracle: str) -> tu
     return made.scale * at, codes - made.neuron.base
 
 
-def bytes_of(form: Requantization, neuron: Neuron, at: Int64s) -> Int64s:
+def bytes_of(form: Requantization, neuron: FoldedNeuron, at: Int64s) -> Int64s:
     """Return what a requantisation makes of accumulators; WRONG where it has no answer."""
-    if isinstance(form.form, Split):
+    if isinstance(form.form, SplitForm):
         parts = (bytes_of(part, neuron, at) for part in (form.form.negative, form.form.other))
         return np.where(at < 0, *parts)
     u = at - form.offset
-    if isinstance(form.form, Steps):
+    if isinstance(form.form, StepSearch):
         return form.form(u)
     raw = form.form.raw(np.maximum(u, 0))
     found = np.where(raw < form.form.capacity, np.minimum(raw, neuron.top), WRONG)
@@ -61,7 +59,7 @@ def bytes_of(form: Requantization, neuron: Neuron, at: Int64s) -> Int64s:
         found = np.where(u >> 8 >= form.limit, neuron.top, found)
     for accumulator, byte in form.exceptions:
         found = np.where(at == accumulator, byte, found)
-    return np.where(u < 0, 0 if form.rest else WRONG, found)
+    return np.where(u < 0, 0 if form.inactive_test else WRONG, found)
 
 
 def interval_models(seeds: range) -> Iterator[tuple[int, QuantizedModel]]:
@@ -72,7 +70,7 @@ def interval_models(seeds: range) -> Iterator[tuple[int, QuantizedModel]]:
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> None:
     kinds: dict[str, int] = {}
-    looked = [0] * MOST_LOOKS
+    looked = [0] * MOST_CHECKS
     lines: list[float] = []
     exact: list[float] = []
     models = [*interval_models(range(300, 320)), *((seed, saturating_net(seed).model()) for seed in range(4))]
@@ -82,12 +80,12 @@ def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> 
             found = bytes_of(made.form, made.neuron, at)
             wrong = at[found != wanted]
             assert not wrong.size, f"net {seed} neuron {made.neuron.number}: {wrong.size}, first {wrong[:3]}"
-            *before, last = made.form.looks
+            *before, last = made.form.checks
             kind = type(last.form).__name__
             kinds[kind] = kinds.get(kind, 0) + 1
             looked[len(before)] += 1
-            if before and not isinstance(last.form, Steps):
-                assert not isinstance(made.form.form, Steps)
+            if before and not isinstance(last.form, StepSearch):
+                assert not isinstance(made.form.form, StepSearch)
                 lines.append(made.form.form.cycles + GUARD_CYCLES)
                 exact.append(last.form.cycles)
     told = (f"{min(costs):.0f} to {max(costs):.0f}" for costs in (lines, exact))
@@ -95,7 +93,7 @@ def test_every_accumulator_of_random_nets_gets_the_oracles_byte(oracle: str) -> 
     assert np.mean(lines) < 0.6 * np.mean(exact)
     assert min(looked) > 2, "one look, two and three"
     assert kinds["Form24"] > 20
-    assert ("Split" in kinds) == (oracle == "tflm")
+    assert ("SplitForm" in kinds) == (oracle == "tflm")
 
 
 def test_with_a_smaller_guard_some_accumulators_are_wrong() -> None:
@@ -103,11 +101,11 @@ def test_with_a_smaller_guard_some_accumulators_are_wrong() -> None:
     guarded = 0
     for _, model in interval_models(range(300, 320)):
         for made, layer in planned(model, "litert"):
-            for look in made.form.looks[:-1]:
-                assert isinstance(look.form, Form16)
+            for check in made.form.checks[:-1]:
+                assert isinstance(check.form, Form16)
                 at, wanted = every_accumulator(made, layer, "litert")
-                for guard in (0, look.guard - (1 << look.form.half)):
-                    smaller = replace(look, guard=guard)
+                for guard in (0, check.guard - (1 << check.form.half)):
+                    smaller = replace(check, guard=guard)
                     assert (bytes_of(smaller, made.neuron, at) != wanted).any()
                 guarded += 1
     assert guarded > 60
@@ -120,7 +118,7 @@ def test_the_assembly_gives_what_the_plan_does(oracle: str) -> None:
     models = [*interval_models(range(300, 330)), *((seed, saturating_net(seed).model()) for seed in range(4))]
     for _, model in models:
         for made, layer in planned(model, oracle):
-            *before, last = made.form.looks
+            *before, last = made.form.checks
             at, wanted = every_accumulator(made, layer, oracle)
             again = [np.flatnonzero(undecided(before[:number], at)) for number in range(1, len(before) + 1)]
             proven = np.flatnonzero(np.isin(at, made.neuron.accumulators))
@@ -145,10 +143,10 @@ def test_the_assembly_gives_what_the_plan_does(oracle: str) -> None:
 def undecided(forms: Sequence[Requantization], at: Int64s) -> Bools:
     """Say of which accumulators all forms have a low byte below their guards."""
     found = np.ones(at.shape, np.bool_)
-    for look in forms:
-        assert isinstance(look.form, Form16)
-        u = at - look.offset
-        found &= (u >= 0) & (look.form.p(np.maximum(u, 0)) << look.form.half & 0xFF < look.guard)
+    for check in forms:
+        assert isinstance(check.form, Form16)
+        u = at - check.offset
+        found &= (u >= 0) & (check.form.p(np.maximum(u, 0)) << check.form.half & 0xFF < check.guard)
     return found
 
 
@@ -187,7 +185,7 @@ def _requantizing(
     for value, register in enumerate(kept, 1):
         assembly.op("ldi", register, value)
     assembly.op("mov", byte_register(form), ZERO)
-    emit_rest(assembly, form, registers, "rests")
+    emit_inactive_test(assembly, form, registers, "rests")
     emit_byte(assembly, form, registers, made.neuron.top)
     assembly.label("rests")
     for register in (byte_register(form), *kept):

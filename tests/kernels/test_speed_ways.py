@@ -13,10 +13,9 @@ from sinehil_kernels.avr import assembly
 from sinehil_kernels.avr.assembly import REACH_WORDS, Instruction
 from sinehil_kernels.avr.neuron_points import try_points
 from sinehil_kernels.avr.trial import trial_inputs
-from sinehil_kernels.speed.program import unrolled
-from sinehil_kernels.speed.stage_assembly import WAYS
+from sinehil_kernels.speed.requantization_plan import FAR, StepSearch
+from sinehil_kernels.speed.stage_assembly import WAYS, unrolled
 from sinehil_kernels.speed.stage_plan import plan
-from sinehil_kernels.speed.steps import FAR, Steps
 from sinehil_kernels.value_ranges import reach
 
 WITH_TABLE = chain_net(3, (3, 6, 2))
@@ -66,7 +65,7 @@ def test_jumps_reach_over_a_step_function(seed: int, widest: int) -> None:
     oracle = ORACLES[seed % len(ORACLES)]
     model = any_net(seed, widest=widest).model()
     forms = [made.form for stage in plan(reach(model, oracle)).stages for made in stage.neurons]
-    assert any(isinstance(form.form, Steps) and len(form.form.starts) > FAR for form in forms)
+    assert any(isinstance(form.form, StepSearch) and len(form.form.starts) > FAR for form in forms)
     kernel = speed(model, oracle)
     assert kernel.program is not None
     assert_exact(model, kernel.program, trial_inputs(model), oracle)

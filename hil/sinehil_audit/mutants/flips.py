@@ -8,11 +8,10 @@ from sinehil_audit.mutants.loaded_kernel import Specimen
 from sinehil_audit.mutants.mutant import CODE, Kind, Mutant, Patch
 from sinehil_kernels.avr.assembly import Data, Instruction, Program
 from sinehil_kernels.avr.isa import ALL_FORMS, decode
-from sinehil_kernels.size.loop import padded
+from sinehil_kernels.size.loop import padded, stream_rows
 from sinehil_kernels.size.loop_network import living_network
 from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.size.size_kernel import ENGINE as SIZE
-from sinehil_kernels.size.stream import stream_rows
 from sinehil_kernels.value_ranges import reach
 
 SCALES = "float_bits"

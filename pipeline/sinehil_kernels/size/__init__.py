@@ -1,1 +1,1 @@
-"""The smallest kernel: one loop in assembly over a byte stream that holds the constants of all layers."""
+"""The smallest kernel: one assembly loop over a byte stream of constants."""

@@ -1,4 +1,4 @@
-"""Constants for one neuron in one form: found by bounds that every point sets, then held against every point."""
+"""Search for the constants of one neuron in one form, by the bounds that its points set."""
 
 from dataclasses import replace
 from functools import singledispatch
@@ -7,12 +7,25 @@ from itertools import islice
 import numpy as np
 
 from sinehil.model.arrays import Int64s
-from sinehil_kernels.size.constants import BYTE, FAR, FIRST, UNKNOWN, WRONG, Constants
-from sinehil_kernels.size.forms import Form, Short, Steps, doubled, is_exact, with_edge, with_points
-from sinehil_kernels.size.long import Long
-from sinehil_kernels.size.loop_network import CONSTANT_SLOPES, Neuron, alternatives
+from sinehil_kernels.size.loop_forms import (
+    BYTE,
+    FAR,
+    FIRST,
+    UNKNOWN,
+    WRONG,
+    Form,
+    LongForm,
+    NeuronConstants,
+    ShortForm,
+    StepsForm,
+    doubled,
+    is_exact,
+    with_edge,
+    with_points,
+)
+from sinehil_kernels.size.loop_network import CONSTANT_SLOPES, LoopNeuron, alternatives
 
-LONGEST = Long(4, after=FIRST, addend_bytes=2, corrections=True)
+LONGEST = LongForm(4, after=FIRST, addend_bytes=2, corrections=True)
 OFFSETS = 192  # tried for each multiplier, evenly over those that the slope allows
 SPREAD = 0.3  # in codes: how much further than the slope itself allows
 TRIES = 60  # how many constants between the bounds are held against all points
@@ -21,10 +34,10 @@ MOST_STEPS = MOST_CORRECTIONS = 255
 CORRECTED = 12  # multipliers tried with corrections
 
 
-def find(form: Form, neuron: Neuron) -> Constants | None:
+def find(form: Form, neuron: LoopNeuron) -> NeuronConstants | None:
     """Return constants for which ``form`` is exact on every point of the neuron, or None if none are found."""
     others = alternatives(neuron)
-    if not isinstance(form, Steps) and form.corrections:
+    if not isinstance(form, StepsForm) and form.corrections:
         others = islice(others, len(CONSTANT_SLOPES))
     for other in others:
         candidate = doubled(other) if form.doubled else other
@@ -35,31 +48,31 @@ def find(form: Form, neuron: Neuron) -> Constants | None:
 
 
 @singledispatch
-def search(form: object, neuron: Neuron) -> Constants | None:
+def search(form: object, neuron: LoopNeuron) -> NeuronConstants | None:
     """Return candidate constants for a form."""
     raise TypeError(f"no search for {form} and {neuron}")
 
 
 @search.register
-def _(form: Short, neuron: Neuron) -> Constants | None:
+def _(form: ShortForm, neuron: LoopNeuron) -> NeuronConstants | None:
     return _search_line(form, neuron) if form.addend or form.corrections else _search_offsets(form, neuron)
 
 
 @search.register
-def _(form: Long, neuron: Neuron) -> Constants | None:
+def _(form: LongForm, neuron: LoopNeuron) -> NeuronConstants | None:
     return (_search_split(form, neuron) if form.split else None) or _search_line(form, neuron)
 
 
 @search.register
-def _(form: Steps, neuron: Neuron) -> Constants | None:
+def _(form: StepsForm, neuron: LoopNeuron) -> NeuronConstants | None:
     offset = int(neuron.points[0])
     first = np.repeat(neuron.points, np.diff(neuron.wanted, prepend=0)) - offset
     if first.size > MOST_STEPS or (first.size and first[-1] >= 1 << 8 * form.accumulator_bytes):
         return None
-    return Constants(neuron, offset, steps=tuple(first.tolist()))
+    return NeuronConstants(neuron, offset, steps=tuple(first.tolist()))
 
 
-def _search_offsets(form: Short, neuron: Neuron) -> Constants | None:
+def _search_offsets(form: ShortForm, neuron: LoopNeuron) -> NeuronConstants | None:
     """Try whole offsets; for each, the multipliers between the bounds that the points set."""
     offsets = _offsets(neuron)
     v = form.reduced(neuron.points - offsets[:, None])
@@ -70,11 +83,11 @@ def _search_offsets(form: Short, neuron: Neuron) -> Constants | None:
         for at in _middle_first(np.flatnonzero(possible))
         for multiplier in _multipliers(form, int(low[at]), int(high[at]))
     )
-    tries = (Constants(neuron, *pair) for pair in _likely(form, neuron, list(islice(pairs, TRIES))))
+    tries = (NeuronConstants(neuron, *pair) for pair in _likely(form, neuron, list(islice(pairs, TRIES))))
     return next((found for found in tries if is_exact(form, found)), None)
 
 
-def _likely(form: Short, neuron: Neuron, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _likely(form: ShortForm, neuron: LoopNeuron, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the pairs of offset and multiplier that are exact on every ``SIEVE``-th point, all tried at once."""
     if not pairs:
         return []
@@ -85,20 +98,20 @@ def _likely(form: Short, neuron: Neuron, pairs: list[tuple[int, int]]) -> list[t
     return [pairs[at] for at in np.flatnonzero(right)]
 
 
-def _search_line(form: Short | Long, neuron: Neuron) -> Constants | None:
+def _search_line(form: ShortForm | LongForm, neuron: LoopNeuron) -> NeuronConstants | None:
     """Try multipliers near the slope; for each, the middle of the addends between the bounds that the points set."""
     if form.corrections:
         return _search_corrected(form, neuron)
     for multiplier in _near(neuron.slope * 2.0**form.exponent, 1 << 8 * form.multiplier_bytes):
         low, high = _line_bounds(neuron, multiplier, form.exponent)
         offset, addend = _split(low, high, multiplier, form.addend_unit)
-        found = Constants(neuron, offset, multiplier, addend, addend)
+        found = NeuronConstants(neuron, offset, multiplier, addend, addend)
         if low <= high and addend < form.addend_limit and is_exact(form, found):
             return found
     return None
 
 
-def _search_split(form: Long, neuron: Neuron) -> Constants | None:
+def _search_split(form: LongForm, neuron: LoopNeuron) -> NeuronConstants | None:
     """Try multipliers near the slope; for each, the least addends for negative accumulators and for the others."""
     if neuron.listed or not neuron.points[0] < 0 <= neuron.points[-1]:
         return None
@@ -113,13 +126,13 @@ def _search_split(form: Long, neuron: Neuron) -> Constants | None:
         addends = [
             -(-(low + offset * multiplier) // form.addend_unit) * form.addend_unit for low, _ in bounds
         ]
-        found = Constants(neuron, offset, multiplier, addends[1], addends[0])
+        found = NeuronConstants(neuron, offset, multiplier, addends[1], addends[0])
         if max(addends) < form.addend_limit and min(addends) >= 0 and is_exact(form, found):
             return found
     return None
 
 
-def _search_corrected(form: Short | Long, neuron: Neuron) -> Constants | None:
+def _search_corrected(form: ShortForm | LongForm, neuron: LoopNeuron) -> NeuronConstants | None:
     """Return the line with the fewest corrections; for the longest form, if there is none, only corrections."""
     nearest = _near(neuron.slope * 2.0**form.exponent, 1 << 8 * form.multiplier_bytes)[:CORRECTED]
     tries = []
@@ -127,9 +140,9 @@ def _search_corrected(form: Short | Long, neuron: Neuron) -> Constants | None:
         low, high = _line_bounds(neuron, multiplier, form.exponent)
         offset, addend = _split(low, high, multiplier, form.addend_unit)
         if addend < form.addend_limit:
-            tries.append(Constants(neuron, offset, multiplier, addend))
+            tries.append(NeuronConstants(neuron, offset, multiplier, addend))
     if form == LONGEST:
-        tries.append(Constants(neuron, int(neuron.points[0])))
+        tries.append(NeuronConstants(neuron, int(neuron.points[0])))
     best = None
     for constants in tries:
         found = constants if is_exact(form, constants) else _corrected(form, constants)
@@ -140,7 +153,7 @@ def _search_corrected(form: Short | Long, neuron: Neuron) -> Constants | None:
     return best
 
 
-def _offsets(neuron: Neuron) -> Int64s:
+def _offsets(neuron: LoopNeuron) -> Int64s:
     """Return offsets for which (accumulator - offset) * slope may lie in every wanted code's unit."""
     below = neuron.points - (neuron.wanted + 1) / neuron.slope
     above = neuron.points - neuron.wanted / neuron.slope
@@ -158,7 +171,7 @@ def _offsets(neuron: Neuron) -> Int64s:
     return offsets
 
 
-def _multiplier_bounds(v: Int64s, neuron: Neuron, form: Short) -> tuple[Int64s, Int64s]:
+def _multiplier_bounds(v: Int64s, neuron: LoopNeuron, form: ShortForm) -> tuple[Int64s, Int64s]:
     """Return the least and largest multiplier for each row of v [rows, points]; least > largest if there is none."""
     wanted, exponent = neuron.wanted, form.exponent
     active = (v > 0) & (v < FAR)
@@ -176,7 +189,7 @@ def _middle_first(rows: Int64s) -> list[int]:
     return found
 
 
-def _multipliers(form: Short, low: int, high: int) -> list[int]:
+def _multipliers(form: ShortForm, low: int, high: int) -> list[int]:
     """Return a few multipliers between the bounds that the stream can hold, the middle first."""
     unit = form.unit
     first, last = -(-low // unit), high // unit
@@ -199,7 +212,7 @@ def _near(centre: float, limit: int) -> list[int]:
     return [middle + step for step in distances if 0 < middle + step < limit]
 
 
-def _line_bounds(neuron: Neuron, multiplier: int, exponent: int) -> tuple[int, int]:
+def _line_bounds(neuron: LoopNeuron, multiplier: int, exponent: int) -> tuple[int, int]:
     """Return least and largest b with (accumulator * multiplier + b) >> exponent == wanted; least is never late."""
     start = int(neuron.points[0])  # sums from there on have at most 23 bits, so that products fit into 64
     reach = (neuron.points - start) * multiplier
@@ -228,7 +241,7 @@ def _split(low: int, high: int, multiplier: int, unit: int) -> tuple[int, int]:
     return offset, addend
 
 
-def _corrected(form: Short | Long, constants: Constants) -> Constants | None:
+def _corrected(form: ShortForm | LongForm, constants: NeuronConstants) -> NeuronConstants | None:
     """Return the constants with what must be added to the line; None if that cannot be said or is too much.
 
     Between neighbouring points of an interval the wanted byte does not change; the line must not do so either.
@@ -251,7 +264,7 @@ def _corrected(form: Short | Long, constants: Constants) -> Constants | None:
     return replace(constants, corrections=corrections)
 
 
-def _neighbourhood(neuron: Neuron, offset: int) -> Neuron:
+def _neighbourhood(neuron: LoopNeuron, offset: int) -> LoopNeuron:
     """Return the neuron of an interval with the accumulators beside each known one, and with that of v = 0."""
     if neuron.listed:
         return neuron

@@ -1,15 +1,11 @@
-"""The loop in assembly: code by form, then the stream that it reads from its first byte to its last."""
+"""Assemble the loop: code by form, then the stream."""
 
 from dataclasses import dataclass
 
 from sinehil_kernels.avr.assembly import Assembly, Instruction, Program
-from sinehil_kernels.size.constants import FIRST, LAST_CARRY
-from sinehil_kernels.size.forms import Steps
-from sinehil_kernels.size.long import Long
-from sinehil_kernels.size.loop import Loop
-from sinehil_kernels.size.requantize import requantize, short_parts, subroutines
-from sinehil_kernels.size.requantize_parts import Registers
-from sinehil_kernels.size.stream import stream_rows
+from sinehil_kernels.size.loop import Loop, stream_rows
+from sinehil_kernels.size.loop_forms import FIRST, LAST_CARRY, LongForm, StepsForm
+from sinehil_kernels.size.loop_requantization import LoopRegisters, requantize, short_parts, subroutines
 
 FREE = ("r18", "r19", "r20", "r21", "r22", "r23")
 SAVED = tuple(f"r{number}" for number in range(17, 1, -1))
@@ -20,10 +16,10 @@ REQUANTIZE, REQUANTIZED = "requantize", "requantized"  # labels: from a sum to a
 
 
 @dataclass(frozen=True)
-class Frame:
+class LoopFrame:
     """Which registers the loop has, which of them it must save, and whether y_q waits on the stack."""
 
-    registers: Registers
+    registers: LoopRegisters
     saved: tuple[str, ...]
     y_on_stack: bool
 
@@ -67,31 +63,31 @@ def _code(loop: Loop) -> Assembly:
     return kernel
 
 
-def frame_of(loop: Loop) -> Frame:
+def frame_of(loop: Loop) -> LoopFrame:
     """Return the registers, those first that need not be saved."""
     y_on_stack = loop.outputs == 1
     pool = iter((FREE if y_on_stack else FREE[:4]) + SAVED)
     weight, stored = next(pool), next(pool)
     sums = tuple(next(pool) for _ in range(loop.accumulator_bytes))
     end, count = next(pool), next(pool)
-    spare = next(pool) if isinstance(loop.form, Long) else ""
+    spare = next(pool) if isinstance(loop.form, LongForm) else ""
     result = _result(loop, weight, stored)
-    registers = Registers(end, count, sums, weight, stored, spare, result)
+    registers = LoopRegisters(end, count, sums, weight, stored, spare, result)
     used = {weight, stored, *sums, end, count, spare}
-    return Frame(registers, tuple(name for name in SAVED if name in used), y_on_stack)
+    return LoopFrame(registers, tuple(name for name in SAVED if name in used), y_on_stack)
 
 
 def _result(loop: Loop, weight: str, stored: str) -> str:
     form = loop.form
-    if isinstance(form, Steps):
+    if isinstance(form, StepsForm):
         return stored
-    if isinstance(form, Long):
+    if isinstance(form, LongForm):
         return "r26" if form.after == FIRST else "r27"
     parts = short_parts(loop, weight)
     return parts[-1 if form.after <= LAST_CARRY else -2]
 
 
-def _begin(kernel: Assembly, frame: Frame) -> None:
+def _begin(kernel: Assembly, frame: LoopFrame) -> None:
     for name in frame.saved:
         kernel.op("push", name)
     if frame.y_on_stack:
@@ -101,7 +97,7 @@ def _begin(kernel: Assembly, frame: Frame) -> None:
     kernel.op("ldi", "r31", "hi8(stream)")
 
 
-def _neuron(kernel: Assembly, loop: Loop, r: Registers) -> None:
+def _neuron(kernel: Assembly, loop: Loop, r: LoopRegisters) -> None:
     low, middle, *high = r.sums
     kernel.op("movw", "r26", INPUTS, note="X: the layer's inputs")
     for name in r.sums[: loop.bias_bytes]:
@@ -129,7 +125,7 @@ def _neuron(kernel: Assembly, loop: Loop, r: Registers) -> None:
     kernel.op("brne", "product")
 
 
-def _next(kernel: Assembly, loop: Loop, r: Registers) -> None:
+def _next(kernel: Assembly, loop: Loop, r: LoopRegisters) -> None:
     kernel.op("dec", r.count)
     if len(loop.layers) > 1:
         kernel.op("brvs", "done", note="came down to 0x7f: that was the last layer")
@@ -142,7 +138,7 @@ def _next(kernel: Assembly, loop: Loop, r: Registers) -> None:
         kernel.label("done")
 
 
-def _end(kernel: Assembly, loop: Loop, frame: Frame) -> None:
+def _end(kernel: Assembly, loop: Loop, frame: LoopFrame) -> None:
     r, left = frame.registers, loop.pushed
     raised = -(128 + loop.constants[-1].neuron.floor) & 0xFF
     if loop.layers[-1].table is not None:
@@ -163,7 +159,7 @@ def _end(kernel: Assembly, loop: Loop, frame: Frame) -> None:
     kernel.op("ret")
 
 
-def _store_outputs(kernel: Assembly, loop: Loop, r: Registers, raised: int) -> None:
+def _store_outputs(kernel: Assembly, loop: Loop, r: LoopRegisters, raised: int) -> None:
     kernel.op("movw", "r30", "r22", note="the outputs, the last first")
     for step in range(0, loop.outputs, ADIW_LIMIT):
         kernel.op("adiw", "r30", min(ADIW_LIMIT, loop.outputs - step))

@@ -1,8 +1,8 @@
-"""The model as the loop sees it: dead neurons folded away, codes stored from each neuron's own floor on.
+"""The model as the loop computes it: constants folded away, codes as signed bytes from each floor.
 
 An activation is stored as one signed byte, s = code - floor - 128, so that its clamps are the natural ends of a
 byte; the input is stored as it comes (floor -128). A neuron's accumulator is weights @ s + bias, with everything that
-is the same for all inputs in its bias: zero points, floors, and the inputs that come from dead neurons.
+is the same for all inputs in its bias: zero points, floors, and the inputs that come from constant neurons.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ CONSTANT_SLOPES = tuple(2.0**-power for power in (7, 6, 5, 4, 3, 2, 1, 8, 9))
 
 
 @dataclass(frozen=True)
-class Neuron:
+class LoopNeuron:
     """``wanted`` [n]: code - floor, 0 to 255, of each accumulator in ``points`` [n], ascending.
 
-    ``slope``: codes per accumulator, about. ``top``: what saturates, code - floor of the layer's highest code.
+    ``slope``: codes per accumulator, about. ``top``: code - floor of the layer's highest code.
     ``listed``: the points are all that occur; otherwise both sides of each step, and the ends.
     """
 
@@ -46,7 +46,7 @@ class Neuron:
 
 
 @dataclass(frozen=True)
-class Layer:
+class ComputedLayer:
     """One layer's living neurons; ``inputs``: living neurons of the layer before, by their numbers there.
 
     ``table`` [256]: the code handed on for each stored byte s, that of -128 first.
@@ -54,25 +54,25 @@ class Layer:
 
     name: str
     inputs: tuple[int, ...]
-    neurons: tuple[Neuron, ...]
+    neurons: tuple[LoopNeuron, ...]
     table: tuple[int, ...] | None = None
 
 
-def living_network(layers: Sequence[LayerReach]) -> tuple[Layer, ...]:
-    """Return the layers without what has no say: dead neurons, and those that nobody listens to."""
+def living_network(layers: Sequence[LayerReach]) -> tuple[ComputedLayer, ...]:
+    """Return the layers without constant neurons and those with no consumer."""
     alive = computed_neurons(layers, keep_outputs=True)
-    before = _Inputs.of_model(layers[0])
+    before = _LayerInputs.of_model(layers[0])
     network = [] if layers[0].input_table is None else [_table_of_inputs(layers[0])]
     for number, layer in enumerate(layers):
         neurons = _neurons(layer, alive[number], before, is_last=number == len(layers) - 1)
         floors = [INPUT_FLOOR if layer.table is not None else neuron.floor for neuron in neurons]
         table = None if layer.table is None else _by_stored_byte(layer.table, neurons[0].floor)
-        network.append(Layer(layer.layer.name, tuple(before.alive), neurons, table))
-        before = _Inputs(alive[number], floors, layer.outputs[:, 0])
+        network.append(ComputedLayer(layer.layer.name, tuple(before.alive), neurons, table))
+        before = _LayerInputs(alive[number], floors, layer.outputs[:, 0])
     return tuple(network)
 
 
-def alternatives(neuron: Neuron) -> Iterator[Neuron]:
+def alternatives(neuron: LoopNeuron) -> Iterator[LoopNeuron]:
     """Yield the neuron and others that do the same.
 
     What one input feeds is a line in it, and any weight of that sign gives it; what never changes has no slope.
@@ -100,7 +100,7 @@ def alternatives(neuron: Neuron) -> Iterator[Neuron]:
 
 
 @dataclass(frozen=True)
-class _Inputs:
+class _LayerInputs:
     """What a layer reads: who lives, each one's floor, and every neuron's lowest code (the only one of a dead one)."""
 
     alive: list[int]
@@ -108,16 +108,16 @@ class _Inputs:
     codes: Int64s
 
     @staticmethod
-    def of_model(first: LayerReach) -> "_Inputs":
+    def of_model(first: LayerReach) -> "_LayerInputs":
         inputs = list(range(len(first.inputs)))
-        return _Inputs(inputs, [INPUT_FLOOR] * len(inputs), first.inputs[:, 0])
+        return _LayerInputs(inputs, [INPUT_FLOOR] * len(inputs), first.inputs[:, 0])
 
 
-def _table_of_inputs(first: LayerReach) -> Layer:
+def _table_of_inputs(first: LayerReach) -> ComputedLayer:
     """Return a layer that hands every input on through a table: a neuron for each, of that input alone."""
     inputs = len(first.inputs)
     neurons = tuple(
-        Neuron(
+        LoopNeuron(
             number=number,
             weights=HAND_ON * np.eye(inputs, dtype=np.int64)[number],
             bias=0,
@@ -132,7 +132,7 @@ def _table_of_inputs(first: LayerReach) -> Layer:
     )
     assert first.input_table is not None
     table = _by_stored_byte(first.input_table, INPUT_FLOOR)
-    return Layer("table of the inputs", tuple(range(inputs)), neurons, table)
+    return ComputedLayer("table of the inputs", tuple(range(inputs)), neurons, table)
 
 
 def _by_stored_byte(table: Int64s, floor: int) -> tuple[int, ...]:
@@ -141,7 +141,9 @@ def _by_stored_byte(table: Int64s, floor: int) -> tuple[int, ...]:
     return tuple(entries)
 
 
-def _neurons(layer: LayerReach, alive: list[int], before: _Inputs, is_last: bool) -> tuple[Neuron, ...]:
+def _neurons(
+    layer: LayerReach, alive: list[int], before: _LayerInputs, is_last: bool
+) -> tuple[LoopNeuron, ...]:
     weights = layer.layer.weights.astype(np.int64)
     sources = before.codes.copy()
     sources[before.alive] = np.array(before.floors) + 128
@@ -153,7 +155,7 @@ def _neurons(layer: LayerReach, alive: list[int], before: _Inputs, is_last: bool
         reached = layer.neurons[j]
         floor = _floor(layer, reached.codes) if shared is None else shared
         neurons.append(
-            Neuron(
+            LoopNeuron(
                 number=j,
                 weights=weights[j, before.alive],
                 bias=biases[j],

@@ -1,4 +1,4 @@
-"""The search for the smallest loop: forms in the order of what they would take at least, until none can be smaller."""
+"""Search for the smallest loop: forms in the order of the bytes that they take at least."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,19 +9,16 @@ import numpy as np
 from sinehil_kernels.avr.chip import CycleLimitError
 from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.size.constant_search import LONGEST, find
-from sinehil_kernels.size.constants import Constants
-from sinehil_kernels.size.forms import Form, Short, Steps
-from sinehil_kernels.size.long import Long
-from sinehil_kernels.size.loop import Loop, LoopLayer
+from sinehil_kernels.size.loop import Loop, LoopLayer, uniform_stream_bytes
 from sinehil_kernels.size.loop_assembly import code_bytes, loop_program
-from sinehil_kernels.size.loop_network import Layer
-from sinehil_kernels.size.requantize import has_looped_shifts
-from sinehil_kernels.size.stream import uniform_stream_bytes
+from sinehil_kernels.size.loop_forms import Form, LongForm, NeuronConstants, ShortForm, StepsForm
+from sinehil_kernels.size.loop_network import ComputedLayer
+from sinehil_kernels.size.loop_requantization import has_looped_shifts
 
 LARGEST_IMAGE = 1 << 16  # bytes
 
 
-def smallest_loop(network: Sequence[Layer]) -> Loop | None:
+def smallest_loop(network: Sequence[ComputedLayer]) -> Loop | None:
     """Return the smallest loop found; cycles beyond those wanted count as bytes.
 
     There always is one, since corrections make any step function; None if it is larger than what Z can point into.
@@ -44,7 +41,7 @@ def smallest_loop(network: Sequence[Layer]) -> Loop | None:
 def _variants(loop: Loop) -> Iterator[Loop]:
     """Yield the loop, the smallest first, and what takes more bytes and fewer cycles."""
     shifts = (False, True) if has_looped_shifts(loop) else (False,)
-    inlined = (False, True) if isinstance(loop.form, Short) and loop.form.exact else (False,)
+    inlined = (False, True) if isinstance(loop.form, ShortForm) and loop.form.exact else (False,)
     for unroll, inline, flat in product(UNROLL, inlined, shifts):
         yield replace(loop, unroll=unroll, flat_shifts=flat, inlined=inline)
 
@@ -64,12 +61,12 @@ def _cost(loop: Loop, wanted: int, most: int) -> int:
     return size + (LATE + excess // CYCLES_PER_BYTE if excess > 0 else 0)
 
 
-def _products(network: Sequence[Layer]) -> int:
+def _products(network: Sequence[ComputedLayer]) -> int:
     return sum(len(layer.inputs) * len(layer.neurons) for layer in network)
 
 
 def plan_with(
-    form: Form, network: Sequence[Layer], hardest: list[tuple[int, int]], spare: int = 1 << 20
+    form: Form, network: Sequence[ComputedLayer], hardest: list[tuple[int, int]], spare: int = 1 << 20
 ) -> Loop | None:
     """Return the loop with that form, or None if a neuron has no constants in it.
 
@@ -78,7 +75,7 @@ def plan_with(
     ``hardest``: (layer, neuron) that have failed before, tried first; grows.
     """
     every = [(n, j) for n, layer in enumerate(network) for j in range(len(layer.neurons))]
-    found: dict[tuple[int, int], Constants] = {}
+    found: dict[tuple[int, int], NeuronConstants] = {}
     for at in [*hardest, *(at for at in reversed(every) if at not in hardest)]:
         constants = find(form, network[at[0]].neurons[at[1]])
         if constants is None:
@@ -99,49 +96,49 @@ def plan_with(
     return Loop(form, layers, outputs=len(network[-1].neurons))
 
 
-def _candidates(network: Sequence[Layer]) -> Iterator[tuple[int, Form]]:
+def _candidates(network: Sequence[ComputedLayer]) -> Iterator[tuple[int, Form]]:
     """Yield forms that may do, each with the bytes that it takes at least."""
     slopes = [neuron.slope for layer in network for neuron in layer.neurons if len(neuron.weights) > 1]
     steepest = max(slopes, default=0.0)
     cheapest = _cheapest_layers(network)
-    lines: list[Short | Long] = [*_short_forms(), *_long_forms()]
+    lines: list[ShortForm | LongForm] = [*_short_forms(), *_long_forms()]
     for form in lines:
         limit = 1 << 8 * max(2, form.multiplier_bytes)
-        if form == LONGEST or steepest * 2.0 ** (form.exponent - form.doubled) < limit * ROOM:
+        if form == LONGEST or steepest * 2.0 ** (form.exponent - form.doubled) < limit * TOLERANCE:
             yield _least(form, cheapest), form
     steps = sum(int(neuron.wanted[-1]) for layer in network for neuron in layer.neurons)
     for width in (2, 3):
-        yield _least(Steps(width), cheapest) + width * steps, Steps(width)
+        yield _least(StepsForm(width), cheapest) + width * steps, StepsForm(width)
 
 
-def _short_forms() -> Iterator[Short]:
+def _short_forms() -> Iterator[ShortForm]:
     for doubled, (width, exact), after in product((False, True), SHORT, range(9)):
         for signed in (False, True):
-            yield Short(2, width, exact, 0, after, signed, doubled)
+            yield ShortForm(2, width, exact, 0, after, signed, doubled)
         for before in range(4):
-            yield Short(3, width, exact, before, after, True, doubled)
+            yield ShortForm(3, width, exact, before, after, True, doubled)
         if exact:
             for size, signed in ((2, False), (2, True), (3, True)):
                 yield from (
-                    Short(size, width, exact, 0, after, signed, doubled, addend, corrections)
+                    ShortForm(size, width, exact, 0, after, signed, doubled, addend, corrections)
                     for addend, corrections in ((width == 2, False), (width == 2, True), (False, True))
                     if addend or corrections
                 )
 
 
-def _long_forms() -> Iterator[Long]:
+def _long_forms() -> Iterator[LongForm]:
     for corrections in (False, True):
         for doubled in (False, True):
             for width, after, addend in LONG:
-                yield Long(width, after, addend, corrections, doubled=doubled)
+                yield LongForm(width, after, addend, corrections, doubled=doubled)
     for doubled in (False, True):
         for width, after, addend in LONG:
             if addend:
-                yield Long(width, after, addend, corrections=False, doubled=doubled, split=True)
+                yield LongForm(width, after, addend, corrections=False, doubled=doubled, split=True)
 
 
 CYCLES, CYCLES_PER_PRODUCT = 6600, 13  # the larger of the two is kept to
-ROOM = 1.1  # how far a multiplier may be from the slope
+TOLERANCE = 1.1  # how far a multiplier may be from the slope
 CYCLES_PER_BYTE, LATE = 16, 40  # beyond what is wanted; and bytes for being beyond it at all
 CALL_CYCLES = 4  # of the return, which the machine counts on the way
 CORRECTION_BYTES = 3  # at least
@@ -154,13 +151,13 @@ LONG = (
 )
 
 
-def _cheapest_layers(network: Sequence[Layer]) -> tuple[LoopLayer, ...]:
+def _cheapest_layers(network: Sequence[ComputedLayer]) -> tuple[LoopLayer, ...]:
     """Return layers of as many neurons and weights, with the constants that take the fewest bytes in any form."""
     zero = np.zeros(1, np.int64)
     found = []
     for layer in network:
         neuron = replace(layer.neurons[0], points=zero, wanted=zero, bias=0)
-        neurons = (Constants(neuron, 0),) * len(layer.neurons)
+        neurons = (NeuronConstants(neuron, 0),) * len(layer.neurons)
         found.append(LoopLayer(layer.name, layer.inputs, neurons, layer.table))
     return tuple(found)
 

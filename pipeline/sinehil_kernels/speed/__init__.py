@@ -1,1 +1,1 @@
-"""The fastest kernel: assembly made for one model's weights, every layer unrolled."""
+"""The fastest kernel: unrolled assembly for one model's weights."""

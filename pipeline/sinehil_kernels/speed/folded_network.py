@@ -1,8 +1,7 @@
-"""What remains of a model once everything that is constant is folded away.
+"""The model as unrolled code computes it: constants folded away, codes as unsigned bytes.
 
-Codes become bytes: ``byte = code - base`` with the lowest code that occurs as base, so that a resting ReLU neuron is 0
-and costs nothing. A neuron with one code on every input is a constant: it goes into the biases behind it and vanishes.
-So does one that nothing behind it looks at.
+Codes become bytes: ``byte = code - base`` with the lowest code that occurs as base, so that an inactive ReLU neuron
+is 0 and costs nothing.
 """
 
 from collections.abc import Sequence
@@ -13,15 +12,42 @@ import numpy as np
 from sinehil.model.arithmetic import multipliers
 from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import FullyConnected
+from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.folding import computed_neurons, folded_biases
-from sinehil_kernels.speed.lookup import Lookup
+from sinehil_kernels.speed.registers import ZERO, Z
 from sinehil_kernels.value_ranges import LayerReach, NeuronReach, Trace
+
+
+@dataclass(frozen=True)
+class ByteTable:
+    """``entries``: code less ``base``, for the raw codes from ``lowest`` on; ``label``: its place in the program."""
+
+    label: str
+    lowest: int
+    base: int
+    entries: bytes
+
+    def emit(self, assembly: Assembly, byte: str, base: int) -> None:
+        """Replace the byte (code - base) by its entry; clobbers Z."""
+        if base != self.lowest:
+            assembly.op("subi", byte, self.lowest - base & 0xFF)
+        assembly.op("ldi", Z[0], f"lo8({self.label})")
+        assembly.op("ldi", Z[1], f"hi8({self.label})")
+        assembly.op("add", Z[0], byte)
+        assembly.op("adc", Z[1], ZERO)
+        assembly.op("lpm", byte, "Z")
+
+    def place(self, assembly: Assembly) -> None:
+        """Write the table behind the code."""
+        assembly.label(self.label)
+        assembly.data(self.entries)
+
 
 LOWEST_CODE = -128
 
 
 @dataclass(frozen=True)
-class Neuron:
+class FoldedNeuron:
     """One neuron that is computed.
 
     ``weights`` are those of the stage's sources; ``bias`` is its accumulator when every source byte is 0.
@@ -41,7 +67,7 @@ class Neuron:
     trace: Int64s | None
 
     @property
-    def can_rest(self) -> bool:
+    def can_be_inactive(self) -> bool:
         """Whether the byte can be 0 over a range of accumulators, as a ReLU neuron's is."""
         return int((self.wanted == 0).sum()) > 1
 
@@ -52,19 +78,19 @@ class Neuron:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One layer: its neurons that are computed, and how many inputs or neurons before it they look at."""
+class FoldedStage:
+    """One layer: its neurons that are computed, and how many inputs or neurons before it they read."""
 
     number: int
     layer: FullyConnected
-    neurons: tuple[Neuron, ...]
+    neurons: tuple[FoldedNeuron, ...]
     constants: tuple[tuple[int, int], ...]  # neurons that always give one code: (number, code)
-    lookup: Lookup | None
+    lookup: ByteTable | None
 
 
-def lookups(layers: Sequence[LayerReach]) -> tuple[Lookup | None, ...]:
+def lookups(layers: Sequence[LayerReach]) -> tuple[ByteTable | None, ...]:
     """Return the tables behind the layers, each for the raw codes that its computed neurons have."""
-    found: list[Lookup | None] = []
+    found: list[ByteTable | None] = []
     for number, (layer, alive) in enumerate(
         zip(layers, computed_neurons(layers, keep_outputs=False), strict=True), 1
     ):
@@ -75,20 +101,20 @@ def lookups(layers: Sequence[LayerReach]) -> tuple[Lookup | None, ...]:
         highest = max(int(layer.neurons[j].codes.max()) for j in alive)
         codes = layer.table[lowest + 128 : highest + 129]
         base = int(codes.min())
-        found.append(Lookup(f"table_{number}", lowest, base, bytes((codes - base).tolist())))
+        found.append(ByteTable(f"table_{number}", lowest, base, bytes((codes - base).tolist())))
     return tuple(found)
 
 
-def input_lookup(layers: Sequence[LayerReach]) -> Lookup | None:
+def input_lookup(layers: Sequence[LayerReach]) -> ByteTable | None:
     """Return the table before the first layer, if there is one."""
     table = layers[0].input_table
     if table is None:
         return None
     base = int(table.min())
-    return Lookup("table_0", LOWEST_CODE, base, bytes((table - base).tolist()))
+    return ByteTable("table_0", LOWEST_CODE, base, bytes((table - base).tolist()))
 
 
-def stages(layers: Sequence[LayerReach], tables: Sequence[Lookup | None]) -> tuple[Stage, ...]:
+def stages(layers: Sequence[LayerReach], tables: Sequence[ByteTable | None]) -> tuple[FoldedStage, ...]:
     """Return the layers with what is computed in each; the sources of the first are all inputs."""
     alive = computed_neurons(layers, keep_outputs=False)
     sources = list(range(layers[0].layer.weights.shape[1]))
@@ -99,7 +125,7 @@ def stages(layers: Sequence[LayerReach], tables: Sequence[Lookup | None]) -> tup
         kept = tuple(_neuron(layer, j, sources, biases[j]) for j in alive[number])
         ends = layer.outputs.tolist()
         fixed = tuple((j, low) for j, (low, high) in enumerate(ends) if low == high)
-        found.append(Stage(number + 1, layer.layer, kept, fixed, lookup))
+        found.append(FoldedStage(number + 1, layer.layer, kept, fixed, lookup))
         sources, at_rest = alive[number], layer.outputs[:, 0].copy()
         if lookup is not None:
             at_rest[alive[number]] = lookup.base
@@ -128,12 +154,12 @@ def _listed(accumulators: Int64s, codes: Int64s) -> NeuronReach:
     return NeuronReach(values, codes[first], listed=True)
 
 
-def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], bias: int) -> Neuron:
+def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], bias: int) -> FoldedNeuron:
     layer, found = found_layer.layer, found_layer.neurons[j]
     weights = layer.weights[j].astype(np.int64)
     base = int(found.codes.min())
     trace = found_layer.trace
-    return Neuron(
+    return FoldedNeuron(
         number=j,
         weights=tuple(weights[list(sources)].tolist()),
         bias=bias,

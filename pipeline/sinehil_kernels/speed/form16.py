@@ -1,4 +1,4 @@
-"""Requantisation by 16-bit lines: 8 to 25 cycles.
+"""Requantization by a 16-bit multiplier: 8 to 25 cycles.
 
 With u = accumulator - offset in two bytes (uh, ul) and a multiplier (mh, ml), the byte is the high byte of
 
@@ -103,7 +103,7 @@ class Form16:
         shifted: Int64s = u << self.shift if self.shift >= 0 else u >> -self.shift
         return shifted
 
-    def words(self) -> str:
+    def text(self) -> str:
         """Return the form for a reader of the assembly."""
         v = "u" if self.shift == 0 else f"(u << {self.shift})" if self.shift > 0 else f"(u >> {-self.shift})"
         parts = [f"{v} * {self.multiplier}"]

@@ -1,4 +1,4 @@
-"""One byte times many weights, added to many accumulators.
+"""Multiply one byte by many weights and add the products to many accumulators.
 
 ``ldi t, |w|; mul h, t; add; adc`` is 5 cycles, the sign being in ADD or SUB. Neurons with the same |w| share the
 product; |w| + 1, |w| - 1, 2 |w| and |w| / 2 follow from the product at hand in 2 cycles instead of 3. Where |w| is the
@@ -18,7 +18,7 @@ SUM_CYCLES, NEVER = 2, 1000
 
 
 @dataclass(frozen=True)
-class Product:
+class WeightProduct:
     """How a product comes about: ``mul``, or by one step from the one before it."""
 
     factor: int
@@ -34,7 +34,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Sum:
+class WeightSum:
     """A factor that is ``first`` + ``second`` (or the difference): both products are added, and it needs none."""
 
     factor: int
@@ -44,7 +44,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Addend:
+class ProductAddend:
     """A product on its way into an accumulator; ``note`` says for the reader whose weight it is."""
 
     negative: bool
@@ -54,12 +54,12 @@ class Addend:
 
 def multiply_add(assembly: Assembly, byte: str, terms: Iterable[tuple[int, Registers, str]]) -> None:
     """Add ``weight * byte`` to each accumulator, with a note for the reader; clobbers r0, r1 and FACTOR."""
-    by_factor: dict[int, list[Addend]] = {}
+    by_factor: dict[int, list[ProductAddend]] = {}
     for weight, registers, note in terms:
         if weight:
-            by_factor.setdefault(abs(weight), []).append(Addend(weight < 0, registers, note))
+            by_factor.setdefault(abs(weight), []).append(ProductAddend(weight < 0, registers, note))
     made, found = shared(tuple(sorted((factor, _extra(users)) for factor, users in by_factor.items())))
-    addends: dict[int, list[Addend]] = {}
+    addends: dict[int, list[ProductAddend]] = {}
     for factor in sorted(set(by_factor) - {each.factor for each in found}):
         addends[factor] = list(by_factor[factor])
     for each in found:
@@ -77,20 +77,20 @@ def multiply_add(assembly: Assembly, byte: str, terms: Iterable[tuple[int, Regis
             _accumulate(assembly, addend, ("r0", "r1"))
 
 
-def _extra(users: Sequence[Addend]) -> int:
+def _extra(users: Sequence[ProductAddend]) -> int:
     """Return what a second addition to all users of a factor costs; NEVER if one of them has a third byte."""
     return NEVER if any(len(user.registers) > 2 for user in users) else SUM_CYCLES * len(users)
 
 
 @cache
-def shared(factors: tuple[tuple[int, int], ...]) -> tuple[frozenset[int], tuple[Sum, ...]]:
+def shared(factors: tuple[tuple[int, int], ...]) -> tuple[frozenset[int], tuple[WeightSum, ...]]:
     """Return which factors get a product, and which are sums of two others; each comes with what a sum costs more."""
     made = frozenset(factor for factor, _ in factors) - {1}
-    found: list[Sum] = []
+    found: list[WeightSum] = []
     while True:
         used = {addend for each in found for addend in (each.first, each.second)}
         cycles = product_cycles(made)
-        best: tuple[int, Sum] | None = None
+        best: tuple[int, WeightSum] | None = None
         for factor, extra in factors:
             if factor not in made or factor in used or extra >= NEVER:
                 continue
@@ -105,17 +105,17 @@ def shared(factors: tuple[tuple[int, int], ...]) -> tuple[frozenset[int], tuple[
         made -= {best[1].factor}
 
 
-def _sums(factor: int, made: frozenset[int]) -> Iterator[Sum]:
+def _sums(factor: int, made: frozenset[int]) -> Iterator[WeightSum]:
     """Yield how a factor can come about from two of those made, from 1 and from PAST, which need no product."""
     at_hand = made | {1, PAST}
     for first in sorted(at_hand):
         if factor - first in at_hand and factor - first <= first:
-            yield Sum(factor, first, factor - first, minus=False)
+            yield WeightSum(factor, first, factor - first, minus=False)
         if first - factor in at_hand:
-            yield Sum(factor, first, first - factor, minus=True)
+            yield WeightSum(factor, first, first - factor, minus=True)
 
 
-def _accumulate(assembly: Assembly, addend: Addend, product: tuple[str, str]) -> None:
+def _accumulate(assembly: Assembly, addend: ProductAddend, product: tuple[str, str]) -> None:
     first, then = ("sub", "sbc") if addend.negative else ("add", "adc")
     assembly.op(first, addend.registers[0], product[0], note=addend.note)
     assembly.op(then, addend.registers[1], product[1])
@@ -123,7 +123,7 @@ def _accumulate(assembly: Assembly, addend: Addend, product: tuple[str, str]) ->
         assembly.op(then, register, ZERO)
 
 
-def _emit_product(assembly: Assembly, product: Product, byte: str) -> None:
+def _emit_product(assembly: Assembly, product: WeightProduct, byte: str) -> None:
     note = f"|w| = {product.factor}"
     if product.step == "mul":
         assembly.op("ldi", FACTOR, product.factor)
@@ -147,7 +147,7 @@ def product_cycles(factors: frozenset[int]) -> int:
 
 
 @cache
-def products(factors: frozenset[int]) -> tuple[Product, ...]:
+def products(factors: frozenset[int]) -> tuple[WeightProduct, ...]:
     """Return all products in an order with as many cheap steps as possible: paths through v, v + 1 and v, 2 v."""
     edges = [(a, b) for a in sorted(factors) for b in sorted(factors) if b in (a + 1, 2 * a) and a < b]
     chosen: tuple[tuple[int, int], ...] = _most_paths(tuple(edges)) if len(edges) <= 16 else _paths(edges)
@@ -155,13 +155,13 @@ def products(factors: frozenset[int]) -> tuple[Product, ...]:
     for a, b in chosen:
         neighbours[a].append(b)
         neighbours[b].append(a)
-    order: list[Product] = []
+    order: list[WeightProduct] = []
     seen: set[int] = set()
     for start in sorted(neighbours, key=lambda factor: (len(neighbours[factor]), factor)):
         at, step = start, "mul"
         while at not in seen:
             seen.add(at)
-            order.append(Product(at, step))
+            order.append(WeightProduct(at, step))
             ahead = [factor for factor in neighbours[at] if factor not in seen]
             if not ahead:
                 break

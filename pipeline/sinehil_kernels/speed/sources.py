@@ -1,4 +1,4 @@
-"""Where a stage's input bytes come from: straight from u, or from memory. Each byte is handed to what consumes it."""
+"""Emit the input bytes of a stage, from the model's input or from memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from sinehil_kernels.avr.assembly import Assembly
-from sinehil_kernels.speed.comments import first_words
-from sinehil_kernels.speed.folded_network import LOWEST_CODE
-from sinehil_kernels.speed.line import FirstByte
-from sinehil_kernels.speed.lookup import Lookup
+from sinehil_kernels.speed.first_layer import FirstByte
+from sinehil_kernels.speed.folded_network import LOWEST_CODE, ByteTable
 from sinehil_kernels.speed.registers import BYTE, INPUT, X
-from sinehil_kernels.speed.stage_plan import PlannedStage
-from sinehil_kernels.speed.steps import Steps
+from sinehil_kernels.speed.requantization_plan import StepSearch
+from sinehil_kernels.speed.stage_plan import PlannedStage, first_layer_comment
 
 Consume = Callable[[str, int], None]  # register of the byte, number of the source
 Numbered = tuple[int, FirstByte]
@@ -27,7 +25,7 @@ MOST_KEPT = 10  # bytes on the stack between two passes
 
 
 @dataclass(frozen=True)
-class Pass:
+class SourcePass:
     """The ``number``-th of ``count`` passes; ``keeps``: the stack stays as it is left until the next one."""
 
     number: int
@@ -40,14 +38,14 @@ class Pass:
         return self.number == self.count - 1
 
 
-class Source(Protocol):
-    """Hands every byte that is not at rest to ``consume``, once a pass."""
+class ByteSource(Protocol):
+    """Hands every byte of an active neuron to ``consume``, once a pass."""
 
     @property
     def taken(self) -> tuple[str, ...]:
         """The registers that it needs."""
 
-    def emit(self, assembly: Assembly, consume: Consume, which: Pass) -> None:
+    def emit(self, assembly: Assembly, consume: Consume, which: SourcePass) -> None:
         """Write one pass over the sources."""
 
 
@@ -55,9 +53,9 @@ class Source(Protocol):
 class FromInput:
     """First-layer neurons of a one-input model, computed where they are used.
 
-    Those that rest over a part of the codes are sorted by their thresholds, so that a few comparisons of u find the
-    first active one, behind which all are active: no more tests. Where the stack allows, every other pass pops what
-    the one before it has pushed, in reverse, up to the first neuron that rests.
+    Those that are inactive over a part of the codes are sorted by their thresholds, so that a few comparisons of u
+    find the first active one, behind which all are active: no more tests. Where the stack allows, every other pass
+    pops what the one before it has pushed, in reverse, up to the first neuron that rests.
     """
 
     planned: PlannedStage
@@ -68,7 +66,7 @@ class FromInput:
         """The register of u."""
         return (INPUT,)
 
-    def emit(self, assembly: Assembly, consume: Consume, which: Pass) -> None:
+    def emit(self, assembly: Assembly, consume: Consume, which: SourcePass) -> None:
         """Write one pass: always active neurons, then the two chains; or all that in reverse."""
         kept = which.keeps and self._most_active() <= MOST_KEPT
         if kept and which.number % 2:
@@ -107,20 +105,20 @@ class FromInput:
             self.mirrored = not self.mirrored
 
     def _emit_chain(self, assembly: Assembly, consume: Consume, chain: Sequence[Numbered]) -> None:
-        """Enter at the first active neuron; those before it rest."""
+        """Enter at the first active neuron; those before it are inactive."""
         entries = [assembly.new_label("first") for _ in chain]
         end = assembly.new_label("rest")
         bounds = [first.threshold for _, first in chain]
         lowest, highest = int(chain[0][1].u[0]), int(chain[0][1].u[-1]) + 1
         weights = [a - b for a, b in pairwise([highest, *bounds, lowest])]
-        Dispatch((end, *entries[::-1]), tuple(bounds[::-1]), tuple(weights[::-1])).emit(assembly)
+        InputDispatch((end, *entries[::-1]), tuple(bounds[::-1]), tuple(weights[::-1])).emit(assembly)
         for entry, (number, first) in zip(entries, chain, strict=True):
             assembly.label(entry)
             self._emit_neuron(assembly, consume, number, first)
         assembly.label(end)
 
     def _emit_neuron(self, assembly: Assembly, consume: Consume, number: int, first: FirstByte) -> None:
-        for line in first_words(self.planned, number):
+        for line in first_layer_comment(self.planned, number):
             assembly.comment(line)
         byte = first.emit(assembly)
         if self.planned.stage.lookup is not None:
@@ -153,7 +151,7 @@ def _pushing(assembly: Assembly, consume: Consume) -> Consume:
 
 
 @dataclass(frozen=True)
-class Dispatch:
+class InputDispatch:
     """Jumps to one of ``labels`` by comparing INPUT with the ``bounds`` between them; falls through to the last."""
 
     labels: tuple[str, ...]
@@ -187,20 +185,20 @@ class Dispatch:
 class FromMemory:
     """Bytes behind X, in the order of ``numbers``: input codes (``shifted`` by 128), or what a stage has pushed.
 
-    ``rests``: whether the source can rest, so that a test spares its products. A ``lookup`` is for input codes.
+    ``rests``: whether the source can be inactive, so that a test spares its products. A ``lookup`` is for input codes.
     """
 
     numbers: tuple[int, ...]
     rests: tuple[bool, ...]
     shifted: bool
-    lookup: Lookup | None
+    lookup: ByteTable | None
 
     @property
     def taken(self) -> tuple[str, ...]:
         """The pointer."""
         return X
 
-    def emit(self, assembly: Assembly, consume: Consume, which: Pass) -> None:
+    def emit(self, assembly: Assembly, consume: Consume, which: SourcePass) -> None:
         """Write one pass; X is set back unless it is the last."""
         for number in self.numbers:
             assembly.op("ld", BYTE, "X+", note=f"source {number}")
@@ -231,7 +229,7 @@ def _in_reach(chain: Sequence[Numbered]) -> Iterator[list[Numbered]]:
     words = 0
     for pair in chain:
         form = pair[1].form
-        more = WORDS + (WORDS_A_STEP * len(form.starts) if isinstance(form, Steps) else 0)
+        more = WORDS + (WORDS_A_STEP * len(form.starts) if isinstance(form, StepSearch) else 0)
         if part and words + more > REACH:
             yield part
             part, words = [], 0

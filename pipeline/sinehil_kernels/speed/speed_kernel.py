@@ -1,4 +1,4 @@
-"""The kernel made for speed: planned, proven, assembled, tried, counted."""
+"""Generate the fastest kernel: plan, prove, assemble, try, count."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,13 +16,10 @@ from sinehil_kernels.avr.trial import trial_inputs, try_program
 from sinehil_kernels.avr.wcet import worst_case
 from sinehil_kernels.folding import computed_neurons
 from sinehil_kernels.generated import GeneratedKernel
-from sinehil_kernels.speed.bound import FIND_REGION, bound_cycles
+from sinehil_kernels.speed.cycle_estimates import FIND_REGION, Division, Region, RegionEstimates, bound_cycles
 from sinehil_kernels.speed.folded_network import restricted
-from sinehil_kernels.speed.guarded import MOST_LOOKS
-from sinehil_kernels.speed.program import Unrolled, unrolled
-from sinehil_kernels.speed.regions import Division, Estimates, Region
-from sinehil_kernels.speed.stage_assembly import WAYS, Way
-from sinehil_kernels.speed.stage_plan import Plan, plan
+from sinehil_kernels.speed.stage_assembly import WAYS, UnrolledProgram, Way, unrolled
+from sinehil_kernels.speed.stage_plan import MOST_CHECKS, RegionPlan, plan
 from sinehil_kernels.value_ranges import LayerReach, reach
 
 ENGINE = "speed"
@@ -39,9 +36,9 @@ ABOUT = (
 def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     """Return the kernel; ArtefactError if it cannot fit the flash of an ATmega328P, before much time is spent."""
     layers = reach(model, oracle)
-    _check_room(model, _least_bytes(layers))
+    _check_flash(model, _least_bytes(layers))
     found = _candidates(layers)
-    _check_room(model, min(len(each.program.image) for each in found))
+    _check_flash(model, min(len(each.program.image) for each in found))
     inputs = trial_inputs(model)
     codes = list(_codes(layers, inputs, oracle))
     tried = [
@@ -58,10 +55,10 @@ def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
 
 
 @dataclass(frozen=True)
-class Found:
+class Candidate:
     """A program, and the regions that it is divided into."""
 
-    unrolled: Unrolled
+    unrolled: UnrolledProgram
     division: Division
 
     @property
@@ -70,30 +67,30 @@ class Found:
         return self.unrolled.program
 
 
-def _candidates(layers: Sequence[LayerReach]) -> Sequence[Found]:
+def _candidates(layers: Sequence[LayerReach]) -> Sequence[Candidate]:
     """Return the programs of which the fastest that fits will do, or the one with the best regions."""
     if layers[0].trace is not None and layers[0].input_table is None and len(layers) > 1:
         return (_best_division(layers),)
-    found: list[Found] = []
-    for looks in range(MOST_LOOKS, 0, -1):
-        made = plan(layers, looks=looks)
+    found: list[Candidate] = []
+    for checks in range(MOST_CHECKS, 0, -1):
+        made = plan(layers, checks=checks)
         found += filter(None, (_undivided(made, way) for way in WAYS))
         if min(len(each.program.image) for each in found) <= MOST_FLASH:
             break
     return found
 
 
-def _undivided(made: Plan, way: Way) -> Found | None:
+def _undivided(made: RegionPlan, way: Way) -> Candidate | None:
     made_of = unrolled([made], way)
-    return None if made_of is None else Found(made_of, (WHOLE,))
+    return None if made_of is None else Candidate(made_of, (WHOLE,))
 
 
-def _best_division(layers: Sequence[LayerReach]) -> Found:
+def _best_division(layers: Sequence[LayerReach]) -> Candidate:
     """Return the program with the regions that are fastest within MOST_BYTES, or else the smallest one."""
-    made = Maker(layers)
-    estimates = Estimates.made(layers)
-    tried: list[Found] = []
-    best: Found | None = None
+    made = ProgramMaker(layers)
+    estimates = RegionEstimates.made(layers)
+    tried: list[Candidate] = []
+    best: Candidate | None = None
     for division in estimates.divisions(MOST_BYTES):
         made_of = made(division)
         tried += [made_of] if made_of else []
@@ -106,7 +103,7 @@ def _best_division(layers: Sequence[LayerReach]) -> Found:
     return found
 
 
-def _finer(made: "Maker", estimates: Estimates, found: Found) -> Found | None:
+def _finer(made: "ProgramMaker", estimates: RegionEstimates, found: Candidate) -> Candidate | None:
     for division in estimates.refinements(found.division, MOST_BYTES - len(found.program.image)):
         finer = made(division)
         if finer is not None and len(finer.program.image) <= MOST_BYTES:
@@ -115,19 +112,19 @@ def _finer(made: "Maker", estimates: Estimates, found: Found) -> Found | None:
 
 
 @dataclass
-class Maker:
+class ProgramMaker:
     """Makes programs by division, planning each region once."""
 
     layers: Sequence[LayerReach]
-    known: dict[Region, Plan] = field(default_factory=dict)
+    known: dict[Region, RegionPlan] = field(default_factory=dict)
 
-    def __call__(self, division: Division) -> Found | None:
+    def __call__(self, division: Division) -> Candidate | None:
         """Return the program; None if its regions are too far apart."""
         for region in division:
             if region not in self.known:
                 self.known[region] = plan(self.layers, *region)
         made_of = unrolled([self.known[region] for region in division])
-        return None if made_of is None else Found(made_of, division)
+        return None if made_of is None else Candidate(made_of, division)
 
 
 def _bound(layers: Sequence[LayerReach], codes: Sequence[Int64s], division: Division) -> float:
@@ -166,7 +163,7 @@ def _least_bytes(layers: Sequence[LayerReach]) -> int:
     return LEAST_BYTES_A_PRODUCT * products
 
 
-def _check_room(model: QuantizedModel, bytes_: int) -> None:
+def _check_flash(model: QuantizedModel, bytes_: int) -> None:
     if bytes_ > MOST_FLASH:
         raise ArtefactError(
             f"{model.name} unrolled takes {bytes_} bytes of flash or more, of {MOST_FLASH} that there are",

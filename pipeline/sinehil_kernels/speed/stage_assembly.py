@@ -1,21 +1,32 @@
-"""The whole function: stages in their order, accumulators in registers, bytes handed on as soon as they are there."""
+"""Assemble the whole function: regions, stages in order, outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from sinehil_kernels.avr.assembly import Assembly
+from sinehil_kernels.avr.assembly import REACH_WORDS, Assembly, Instruction, Program
 from sinehil_kernels.avr.neuron_points import PlacedNeuron
-from sinehil_kernels.speed.comments import bias_words, neuron_words, stage_words, weight_words
-from sinehil_kernels.speed.frame import ARGUMENT, Frame
-from sinehil_kernels.speed.layout import Group, Registrar, Singly, registers_of
-from sinehil_kernels.speed.lookup import Lookup
+from sinehil_kernels.speed.folded_network import ByteTable
 from sinehil_kernels.speed.products import multiply_add
-from sinehil_kernels.speed.register_resident import KeptInputs
-from sinehil_kernels.speed.registers import BYTE, INPUT, ZERO, Registers, X, Z, load
-from sinehil_kernels.speed.requantized import byte_register, emit_byte, emit_rest
-from sinehil_kernels.speed.sources import FromInput, FromMemory, Pass, Source
-from sinehil_kernels.speed.stage_plan import PlannedNeuron, PlannedStage
+from sinehil_kernels.speed.register_layout import (
+    Group,
+    OneByOne,
+    RegisterAllocator,
+    ResidentInputs,
+    registers_of,
+)
+from sinehil_kernels.speed.registers import ARGUMENT, BYTE, INPUT, ZERO, Registers, StackFrame, X, Z, load
+from sinehil_kernels.speed.requantization_assembly import byte_register, emit_byte, emit_inactive_test
+from sinehil_kernels.speed.sources import ByteSource, FromInput, FromMemory, InputDispatch, SourcePass
+from sinehil_kernels.speed.stage_plan import (
+    PlannedNeuron,
+    PlannedStage,
+    RegionPlan,
+    bias_comment,
+    neuron_comment,
+    stage_comment,
+    weight_comment,
+)
 
 # How the first stage of a model with several inputs gets them: each byte from memory for all neurons, or from
 # registers for one neuron after the other; y_q is then on the stack, or in Z.
@@ -25,22 +36,22 @@ WORDS_A_PRODUCT = 6  # at most
 
 
 @dataclass
-class Body:
+class RegionCode:
     """All layers for one region, with frame and return; x_q is in its argument's registers, or u in INPUT."""
 
     planned: tuple[PlannedStage, ...]
-    inputs: Lookup | None
+    inputs: ByteTable | None
     assembly: Assembly
     way: Way = "from memory"
     emitted: list[PlacedNeuron] = field(default_factory=list)  # those on intervals
-    frame: Frame = field(init=False)
-    _registrar: Registrar = field(init=False)
-    _source: Source | None = None
+    frame: StackFrame = field(init=False)
+    _registrar: RegisterAllocator = field(init=False)
+    _source: ByteSource | None = None
 
     def __post_init__(self) -> None:
         y_in_z = self.way == "singly, y_q in Z"
-        self.frame = Frame(self.assembly, self._has_tables, y_in_z)
-        self._registrar = Registrar(self.planned, self.frame.reserved, self._has_tables or y_in_z)
+        self.frame = StackFrame(self.assembly, self._has_tables, y_in_z)
+        self._registrar = RegisterAllocator(self.planned, self.frame.reserved, self._has_tables or y_in_z)
 
     @property
     def is_possible(self) -> bool:
@@ -50,7 +61,7 @@ class Body:
         )
 
     @property
-    def _singly(self) -> Singly | None:
+    def _singly(self) -> OneByOne | None:
         first = self.planned[0]
         if not first.neurons:
             return None
@@ -75,7 +86,7 @@ class Body:
         self._constant_outputs()
         return self.frame.framed()
 
-    def _first_source(self) -> tuple[int, Source]:
+    def _first_source(self) -> tuple[int, ByteSource]:
         first = self.planned[0]
         if first.first is not None:
             self.assembly.op("clr", ZERO)
@@ -90,20 +101,22 @@ class Body:
     def _mirrored(self) -> bool:
         return isinstance(self._source, FromInput) and self._source.mirrored
 
-    def _pushed(self, index: int) -> Source:
+    def _pushed(self, index: int) -> ByteSource:
         """Return the source that reads what a stage has pushed, last first."""
         neurons = [made.neuron for made in self.planned[index].neurons]
-        rests = tuple(neuron.can_rest and self.planned[index].stage.lookup is None for neuron in neurons)
+        rests = tuple(
+            neuron.can_be_inactive and self.planned[index].stage.lookup is None for neuron in neurons
+        )
         self.frame.point(X)
         return FromMemory(tuple(reversed(range(len(neurons)))), rests, False, None)
 
     def _title(self, index: int) -> None:
-        for line in stage_words(self.planned[index]):
+        for line in stage_comment(self.planned[index]):
             self.assembly.comment(line)
 
     # -- a stage ----------------------------------------------------------------------------------------------
 
-    def _stage(self, index: int, source: Source) -> int:
+    def _stage(self, index: int, source: ByteSource) -> int:
         """Write a stage, and those whose accumulators fit beside it; return which comes next."""
         self._title(index)
         self._source = source
@@ -116,7 +129,7 @@ class Body:
         for number, group in enumerate(layout.groups):
             self.assembly.make_room(WORDS_A_PRODUCT * len(group) * (1 + len(neurons[0].neuron.weights)))
             self._load(index, group)
-            at = Pass(number, len(layout.groups), keeps=bool(layout.carried))
+            at = SourcePass(number, len(layout.groups), keeps=bool(layout.carried))
             source.emit(self.assembly, self._multiply(index, group), at)
             if number == 0 and layout.carried:
                 self._load(index + 1, layout.carried)
@@ -130,7 +143,7 @@ class Body:
         """Write the first stage from inputs in registers, each neuron after the other; return which comes next."""
         registers, neurons = self._singly, self.planned[0].neurons
         assert registers is not None
-        kept = KeptInputs.of(neurons, registers.sources, has_table=self.inputs is not None)
+        kept = ResidentInputs.of(neurons, registers.sources, has_table=self.inputs is not None)
         pointer, busy = ("Z", ARGUMENT) if self.frame.y_in_z else ("X", ())
         late = kept.load(self.assembly, pointer, self.inputs, busy)
         if self.frame.y_in_z:
@@ -165,10 +178,10 @@ class Body:
         for which, registers in group:
             made = self.planned[index].neurons[which]
             value = made.neuron.bias - made.form.offset
-            load(self.assembly, registers, value, bias_words(index + 1, made))
+            load(self.assembly, registers, value, bias_comment(index + 1, made))
 
-    def _multiply(self, index: int, group: Group) -> "Multiply":
-        return Multiply(
+    def _multiply(self, index: int, group: Group) -> "MultiplyAdd":
+        return MultiplyAdd(
             self.assembly, [(self.planned[index].neurons[which], registers) for which, registers in group]
         )
 
@@ -176,11 +189,11 @@ class Body:
         """Requantise a neuron and hand its byte on."""
         made, lookup = self.planned[index].neurons[which], self.planned[index].stage.lookup
         self.assembly.make_room(made.form.most_words + WORDS_A_PRODUCT * len(ahead))
-        for line in neuron_words(self.planned[index], made):
+        for line in neuron_comment(self.planned[index], made):
             self.assembly.comment(line)
         done, start = self.assembly.new_label("done"), self._label_if_interval("neuron", made)
         if ahead and lookup is None:
-            emit_rest(self.assembly, made.form, registers, done, self._mirrored)
+            emit_inactive_test(self.assembly, made.form, registers, done, self._mirrored)
             byte = emit_byte(self.assembly, made.form, registers, made.neuron.top)
             self._note_emitted(made, registers, byte, start, done)
             self._multiply(index + 1, ahead)(byte, which)
@@ -198,9 +211,9 @@ class Body:
             self.frame.push(byte)
 
     def _byte_even_at_rest(self, made: PlannedNeuron, registers: Registers, done: str) -> str:
-        if made.form.rest:
+        if made.form.inactive_test:
             self.assembly.op("mov", byte_register(made.form), ZERO)
-            emit_rest(self.assembly, made.form, registers, done, self._mirrored)
+            emit_inactive_test(self.assembly, made.form, registers, done, self._mirrored)
         byte = emit_byte(self.assembly, made.form, registers, made.neuron.top)
         self.assembly.label(done)
         return byte
@@ -240,7 +253,7 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Multiply:
+class MultiplyAdd:
     """Consumes a byte: its products go to the accumulators of neurons."""
 
     assembly: Assembly
@@ -249,7 +262,46 @@ class Multiply:
     def __call__(self, byte: str, source: int) -> None:
         """Write the products of one source."""
         terms = [
-            (made.neuron.weights[source], registers, weight_words(made, source))
+            (made.neuron.weights[source], registers, weight_comment(made, source))
             for made, registers in self.neurons
         ]
         multiply_add(self.assembly, byte, terms)
+
+
+@dataclass(frozen=True)
+class UnrolledProgram:
+    """The function, and where in it the neurons on intervals are."""
+
+    program: Program
+    neurons: tuple[PlacedNeuron, ...]
+
+
+def unrolled(plans: Sequence[RegionPlan], way: Way = "from memory") -> UnrolledProgram | None:
+    """Return the assembled function of a model (one plan), or of a one-input model's regions in ascending order.
+
+    None if regions are too far apart for their jumps, or there are too few registers for that ``way``.
+    """
+    whole, neurons = Assembly(), list[PlacedNeuron]()
+    if plans[0].stages[0].first is not None:
+        whole.op("movw", X[0], INPUT, note="X = x_q")
+        whole.op("ld", INPUT, "X", note="u = x + 128")
+        whole.op("subi", INPUT, 128)
+    labels = tuple(whole.new_label("region") for _ in plans)
+    sizes = tuple(plan.end - plan.first for plan in plans)
+    InputDispatch(labels, tuple(plan.first for plan in plans[1:]), sizes).emit(whole)
+    for plan, label in reversed(list(zip(plans, labels, strict=True))):
+        if len(plans) > 1:
+            whole.comment("")
+            whole.comment(f"==== u = {plan.first} to {plan.end - 1} ====")
+        whole.label(label)
+        body = RegionCode(plan.stages, plan.inputs, Assembly(numbers=whole.numbers), way)
+        if not body.is_possible:
+            return None
+        whole.items += body.emit().items
+        neurons += body.emitted
+    for lookup in (plans[0].inputs, *(planned.stage.lookup for planned in plans[0].stages)):
+        if lookup is not None:
+            lookup.place(whole)
+    if len(plans) > 1 and sum(isinstance(item, Instruction) for item in whole.items) > REACH_WORDS:
+        return None
+    return UnrolledProgram(whole.assemble(), tuple(neurons))

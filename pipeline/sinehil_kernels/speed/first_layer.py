@@ -1,4 +1,4 @@
-"""The first layer of a one-input model: each neuron's byte straight from u = x + 128, in 4 to 20 cycles.
+"""First layer of a one-input model: each byte computed from the input, in 4 to 20 cycles.
 
 A neuron is a line in u there, rounded and clamped; all 256 points are known, so that short constants can be found for
 which one or two 8-bit products give every byte right. Where none are, the byte is found by comparisons of u.
@@ -11,9 +11,9 @@ import numpy as np
 
 from sinehil.model.arrays import Bools, Int64s
 from sinehil_kernels.avr.assembly import Assembly
-from sinehil_kernels.speed.folded_network import Neuron
+from sinehil_kernels.speed.folded_network import FoldedNeuron
 from sinehil_kernels.speed.registers import BYTE, FACTOR, INPUT, LOW, ZERO
-from sinehil_kernels.speed.steps import Steps
+from sinehil_kernels.speed.requantization_plan import StepSearch
 
 BYTE_VALUES, WORD = 256, 1 << 16
 MIRROR = 255
@@ -25,7 +25,7 @@ SIGNS = {"plus": 1, "minus": -1}
 
 
 @dataclass(frozen=True)
-class Line:
+class FirstLayerLine:
     """byte = (constant +- product +- 256 whole u) >> 8, then >> shift, all modulo 2^16.
 
     ``kind``: "bare" product = u factor, constant 0, rising; "high" only its high byte counts; "word" all of it;
@@ -65,7 +65,7 @@ class Line:
         low, most = self.constant & 0xFF, 255 * (self.factor & 0xFF) >> 8
         return low < most if self.falling else low + most > 255
 
-    def words(self) -> str:
+    def text(self) -> str:
         """Return the form for a reader of the assembly."""
         sign = "-" if self.falling else "+"
         factor = f"{self.whole} + {self.factor}/{WORD if self.kind == 'two' else BYTE_VALUES}"
@@ -126,7 +126,7 @@ class FirstByte:
     ``mirrored``: all that is in 255 - u instead of u, so that a neuron which rests on high codes rises as well.
     """
 
-    form: Line | Steps
+    form: FirstLayerLine | StepSearch
     u: Int64s
     active: Bools
     rising: bool
@@ -147,13 +147,13 @@ class FirstByte:
     @property
     def cycles(self) -> int:
         """What it costs when active."""
-        if isinstance(self.form, Steps):
+        if isinstance(self.form, StepSearch):
             return 4 * len(self.form.starts).bit_length()
         return self.form.cycles + CLAMP_CYCLES * (self.clamp is not None)
 
     def emit(self, assembly: Assembly) -> str:
         """Write it; return the register of the byte."""
-        if isinstance(self.form, Steps):
+        if isinstance(self.form, StepSearch):
             return self.form.emit(assembly, (INPUT,))
         byte = self.form.emit(assembly)
         if self.clamp is not None:
@@ -165,27 +165,27 @@ class FirstByte:
         return byte
 
 
-def find_first_byte(neuron: Neuron, u: Int64s, can_rest: bool) -> FirstByte:
+def find_first_byte(neuron: FoldedNeuron, u: Int64s, can_be_inactive: bool) -> FirstByte:
     """Return the cheapest form that is right on every active one of the codes ``u`` [n], which its trace is of.
 
-    With ``can_rest`` those are the codes on which its byte is not 0, else all.
+    With ``can_be_inactive`` those are the codes on which its byte is not 0, else all.
     """
     assert neuron.trace is not None
     wanted = neuron.wanted[np.searchsorted(neuron.accumulators, neuron.trace)]
-    active = (wanted > 0) | (not can_rest)
+    active = (wanted > 0) | (not can_be_inactive)
     if (~active).mean() < ALWAYS:
         everywhere = _on(neuron, u, wanted, np.ones(len(u), np.bool_))
-        if isinstance(everywhere.form, Line) or active.all():
+        if isinstance(everywhere.form, FirstLayerLine) or active.all():
             return everywhere
     return _on(neuron, u, wanted, active)
 
 
-def _on(neuron: Neuron, u: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
+def _on(neuron: FoldedNeuron, u: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
     rising = neuron.weights[0] > 0
     mirrored = not rising and not active.all()
     if mirrored:
         u, wanted, active, rising = MIRROR - u[::-1], wanted[::-1], active[::-1], True
-    steps = Steps.through(u[active], wanted[active])
+    steps = StepSearch.through(u[active], wanted[active])
     found = FirstByte(steps, u, active, rising, None, neuron.top, mirrored)
     whole = _first_line(neuron, u[active], wanted[active], rising)
     if whole is not None:
@@ -200,7 +200,7 @@ def _on(neuron: Neuron, u: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
     return found
 
 
-def _first_line(neuron: Neuron, u: Int64s, wanted: Int64s, rising: bool) -> Line | None:
+def _first_line(neuron: FoldedNeuron, u: Int64s, wanted: Int64s, rising: bool) -> FirstLayerLine | None:
     slope = abs(neuron.weights[0]) * neuron.slope
     one = _cheapest(None, _one_product(slope, u, wanted, rising), u, wanted)
     if one is not None and one.cycles <= KIND_CYCLES["two"]:
@@ -208,14 +208,16 @@ def _first_line(neuron: Neuron, u: Int64s, wanted: Int64s, rising: bool) -> Line
     return _cheapest(one, _two_products(slope, u, wanted, rising), u, wanted)
 
 
-def _cheapest(best: Line | None, lines: Iterable[Line], u: Int64s, wanted: Int64s) -> Line | None:
+def _cheapest(
+    best: FirstLayerLine | None, lines: Iterable[FirstLayerLine], u: Int64s, wanted: Int64s
+) -> FirstLayerLine | None:
     for line in lines:
         if (best is None or line.cycles < best.cycles) and np.array_equal(line(u), wanted):
             best = line
     return best
 
 
-def _one_product(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[Line]:
+def _one_product(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[FirstLayerLine]:
     for whole in range(int(slope) - 1, int(slope) + 1):
         for shift in range(MAX_SHIFT + 1):
             exact = round((slope - whole) * BYTE_VALUES * 2**shift)
@@ -223,22 +225,24 @@ def _one_product(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Itera
                 continue
             for factor in range(max(0, exact - NEAREST_BYTES), min(256, exact + NEAREST_BYTES + 1)):
                 if rising:
-                    yield Line("bare", False, whole, factor, shift, 0)
+                    yield FirstLayerLine("bare", False, whole, factor, shift, 0)
                 for kind in ("high", "word", *(SIGNS if rising else ())):
-                    yield from _with_constant(Line(kind, not rising, whole, factor, shift, 0), u, wanted)
+                    yield from _with_constant(
+                        FirstLayerLine(kind, not rising, whole, factor, shift, 0), u, wanted
+                    )
 
 
-def _two_products(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[Line]:
+def _two_products(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[FirstLayerLine]:
     for whole in range(max(0, int(slope) - 1), min(int(slope), MAX_WHOLE) + 1):
         exact = round((slope - whole) * WORD)
         for factor in sorted(
             range(max(0, exact - NEAREST_WORDS), min(WORD, exact + NEAREST_WORDS + 1)),
             key=lambda value: abs(value - exact),
         ):
-            yield from _with_constant(Line("two", not rising, whole, factor, 0, 0), u, wanted)
+            yield from _with_constant(FirstLayerLine("two", not rising, whole, factor, 0, 0), u, wanted)
 
 
-def _with_constant(line: Line, u: Int64s, wanted: Int64s) -> Iterator[Line]:
+def _with_constant(line: FirstLayerLine, u: Int64s, wanted: Int64s) -> Iterator[FirstLayerLine]:
     """Yield the line with constants that put every u between wanted and wanted + 1, if there are any."""
     grown = line._product(u) + BYTE_VALUES * line.whole * u
     rest = -grown if line.falling else grown

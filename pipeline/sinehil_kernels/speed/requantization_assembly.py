@@ -1,31 +1,29 @@
-"""Assembly of a requantisation: is the neuron at rest, what is its byte, is it clamped."""
+"""Assembly of a requantization: test for inactivity, the byte, its clamps."""
 
 from collections.abc import Sequence
 
 from sinehil_kernels.avr.assembly import Assembly, Label
 from sinehil_kernels.speed.form16 import Form16
-from sinehil_kernels.speed.form24 import Form24
-from sinehil_kernels.speed.form32 import Form32
 from sinehil_kernels.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO, X, Z, is_upper
-from sinehil_kernels.speed.requantization import Requantization, Split, scratch
-from sinehil_kernels.speed.steps import Steps
+from sinehil_kernels.speed.requantization_plan import Requantization, SplitForm, StepSearch, scratch
+from sinehil_kernels.speed.wide_forms import Form24, Form32
 
 MOST_ASIDE_WORDS = 200  # not the long searches of a step function
 
 
-def emit_rest(
+def emit_inactive_test(
     assembly: Assembly, plan: Requantization, u: Sequence[str], resting: str, mirrored: bool = False
 ) -> None:
     """Branch to ``resting`` if the neuron rests; ``mirrored``: INPUT is 255 - u of the input."""
-    if plan.rest == "codes":
+    if plan.inactive_test == "codes":
         first, end = plan.codes
         if mirrored:
             first, end = (None if bound is None else 256 - bound for bound in (end, first))
-        _rest_outside(assembly, first, end, resting)
-    elif plan.rest == "sign":
+        _inactive_outside(assembly, first, end, resting)
+    elif plan.inactive_test == "sign":
         assembly.op("tst", u[-1])
         assembly.op("brmi", resting)
-    elif plan.rest == "compare":
+    elif plan.inactive_test == "compare":
         if is_upper(u[1]):
             assembly.op("cpi", u[1], plan.from_high_byte)
         else:
@@ -34,7 +32,7 @@ def emit_rest(
         assembly.op("brsh", resting)
 
 
-def _rest_outside(assembly: Assembly, first: int | None, end: int | None, resting: str) -> None:
+def _inactive_outside(assembly: Assembly, first: int | None, end: int | None, resting: str) -> None:
     if end is None:
         assembly.op("cpi", INPUT, first or 0, note="rests by the input")
         assembly.op("brlo", resting)
@@ -55,13 +53,13 @@ def emit_byte(assembly: Assembly, plan: Requantization, u: Sequence[str], top: i
         _emit_exception(assembly, plan, u, accumulator - plan.offset, own, beyond)
     if plan.limit is not None:
         _emit_limit(assembly, plan, u, top, beyond)
-    if isinstance(plan.form, Split):
+    if isinstance(plan.form, SplitForm):
         return _emit_split(assembly, plan.form, u, top)
     byte = plan.form.emit(assembly, u)
-    if not isinstance(plan.form, Steps) and plan.largest > top:
+    if not isinstance(plan.form, StepSearch) and plan.largest > top:
         _emit_clamp(assembly, plan, u, byte, top)
     if plan.fallback is not None:
-        _emit_second_look(assembly, plan, plan.fallback, u, top, beyond)
+        _emit_second_check(assembly, plan, plan.fallback, u, top, beyond)
     assembly.label(beyond)
     return byte
 
@@ -93,7 +91,7 @@ def _emit_exception(
     assembly.label(other)
 
 
-def _emit_second_look(
+def _emit_second_check(
     assembly: Assembly,
     plan: Requantization,
     fallback: Requantization,
@@ -138,7 +136,7 @@ def _emit_with_scratch(
         assembly.op("pop", register)
 
 
-def _emit_split(assembly: Assembly, split: Split, u: Sequence[str], top: int) -> str:
+def _emit_split(assembly: Assembly, split: SplitForm, u: Sequence[str], top: int) -> str:
     negative, done = assembly.new_label("negative"), assembly.new_label("either")
     assembly.op("tst", u[-1])
     assembly.op("brmi", negative)
@@ -152,12 +150,12 @@ def _emit_split(assembly: Assembly, split: Split, u: Sequence[str], top: int) ->
 
 def _emit_other(assembly: Assembly, other: Requantization, offset: int, u: Sequence[str], top: int) -> None:
     """Set BYTE by a requantisation with an offset of its own, where u is less ``offset``."""
-    assembly.comment(f"u = accumulator - ({other.offset}): {other.form.words()}")
+    assembly.comment(f"u = accumulator - ({other.offset}): {other.form.text()}")
     _subtract(assembly, u, other.offset - offset)
     byte, rests = byte_register(other), assembly.new_label("rests")
-    if other.rest:
+    if other.inactive_test:
         assembly.op("mov", byte, ZERO)
-        emit_rest(assembly, other, u[: other.width], rests)
+        emit_inactive_test(assembly, other, u[: other.width], rests)
     emit_byte(assembly, other, u[: other.width], top)
     assembly.label(rests)
     if byte != BYTE:

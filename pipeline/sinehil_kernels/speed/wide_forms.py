@@ -1,10 +1,14 @@
-"""Requantisation by a 24-bit multiplier: 24 to 60 cycles, exact over intervals where 16 bits are not.
+"""Requantization by a 24-bit multiplier (24 to 60 cycles) or a 32-bit one (about 80).
 
-With u of up to three bytes and a multiplier (m2, m1, m0), the byte is p >> (16 + right) with
+32 bits: with u = (u2, u1, u0), a multiplier (m3, m2, m1, m0) and p the sum of all ui mj 2^(8 (i + j - 2)) without u0
+m0, where of u1 m0 and u0 m1 only the high bytes count, the byte is p >> 23. Where a byte of u goes from 255 to 0, its
+high byte's product gains more than what it loses; so p grows with u.
+
+24 bits: with u of up to three bytes and a multiplier (m2, m1, m0), the byte is p >> (16 + right) with
 
     p = u m2 + (u m1 >> 8) + ((u >> 8) m0 >> 8) + constant
 
-Each part grows with u. What is left off is below 2 units of p; the search finds multipliers for which that does no
+Each part grows with u, and what is left off is below 2 units of p; the search finds multipliers for which that does no
 harm.
 """
 
@@ -16,12 +20,117 @@ import numpy as np
 from sinehil.model.arrays import Int64s
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.speed.form16 import SOME
-from sinehil_kernels.speed.form32 import shift_left
-from sinehil_kernels.speed.registers import BYTE, FACTOR, LOW, THIRD, ZERO
+from sinehil_kernels.speed.registers import BYTE, FACTOR, INPUT, LOW, THIRD, ZERO
 
-MAX_LEFT, MAX_RIGHT, NEAREST = 15, 6, 6
+SUM = (INPUT, LOW, BYTE, THIRD)  # bytes of p, the lowest first
+MAX_LEFT_32, NEAREST_32 = 15, 4
+UPPER_32, TOP_BIT = 1 << 32, 1 << 23
+
+
+@dataclass(frozen=True)
+class Form32:
+    """``shift``: u << shift beforehand. ``long``: u takes three bytes, else two."""
+
+    shift: int
+    multiplier: int
+    long: bool
+    constant: int = 0
+
+    kind = "32-bit"
+    most_constant = 0xFFFF
+    unit = TOP_BIT
+    capacity = 512
+    error = 3.0
+
+    @property
+    def cycles(self) -> int:
+        """About what it costs, without tests and clamps."""
+        return (80 if self.long else 60) + (2 + self.long) * (self.shift // 8 + self.shift % 8)
+
+    @property
+    def slope(self) -> float:
+        """How much p grows with u."""
+        return self.multiplier / 65536 * 2.0**self.shift
+
+    def raw(self, u: Int64s) -> Int64s:
+        """Return the bytes for u >= 0, before the clamp; ``capacity`` or more where the registers do not suffice."""
+        p = self.p(u)
+        inside = (u << self.shift < (1 << 24 if self.long else 1 << 16)) & (p < UPPER_32)
+        raw: Int64s = np.where(inside, p // self.unit, self.capacity)
+        return raw
+
+    def p(self, u: Int64s) -> Int64s:
+        """Return p, as if there were more bits."""
+        v = u << self.shift
+        total: Int64s = np.full_like(v, self.constant)
+        for i, j in self._places():
+            product = (v >> 8 * i & 0xFF) * (self.multiplier >> 8 * j & 0xFF)
+            total = total + (product << 8 * (i + j - 2) if i + j >= 2 else product >> 8)
+        return total
+
+    def _places(self) -> Iterator[tuple[int, int]]:
+        for j in range(4):
+            yield from ((i, j) for i in range(3 if self.long else 2) if i + j)
+
+    def text(self) -> str:
+        """Return the form for a reader of the assembly."""
+        u = f"(u << {self.shift})" if self.shift else "u"
+        return f"{u} * {self.multiplier} + {self.constant << 16} >> 39 (32-bit multiplier)"
+
+    def emit(self, assembly: Assembly, u: Sequence[str]) -> str:
+        """Write it; return the register of the byte, the carry being bit 8. Clobbers u."""
+        shift_left(assembly, u[: 3 if self.long else 2], self.shift)
+        for index, register in enumerate(SUM):
+            assembly.op("ldi", register, self.constant >> 8 * index & 0xFF)
+        factor = -1
+        for i, j in self._places():
+            if j != factor:
+                assembly.op(
+                    "ldi", FACTOR, self.multiplier >> 8 * j & 0xFF, note=f"byte {j} of {self.multiplier}"
+                )
+                factor = j
+            assembly.op("mul", u[i], FACTOR)
+            self._add(assembly, i + j - 2)
+        assembly.op("lsl", BYTE)
+        assembly.op("rol", THIRD)
+        return THIRD
+
+    def _add(self, assembly: Assembly, at: int) -> None:
+        """Add the product to the sum from its byte ``at`` on; carries run to the end, where they are known to stop."""
+        addends = ["r0", "r1"] if at >= 0 else ["r1"]
+        first = max(at, 0)
+        for index in range(first, len(SUM)):
+            addend = addends[index - first] if index - first < len(addends) else ZERO
+            assembly.op("adc" if index > first else "add", SUM[index], addend)
+
+
+def shift_left(assembly: Assembly, registers: Sequence[str], shift: int) -> None:
+    """Shift left, whole bytes by moves."""
+    whole, rest = divmod(shift, 8)
+    for _ in range(whole):
+        for index in range(len(registers) - 1, 0, -1):
+            assembly.op("mov", registers[index], registers[index - 1])
+        assembly.op("mov", registers[0], ZERO)
+    for _ in range(rest):
+        assembly.op("lsl", registers[0])
+        for register in registers[1:]:
+            assembly.op("rol", register)
+
+
+def forms32(slope: float, highest: int, wide: bool) -> Iterator[list[Form32]]:
+    """Yield a group of forms with about that slope; ``highest``: about the largest u."""
+    for shift in range(MAX_LEFT_32 + 1):
+        exact = round(slope * 2.0 ** (39 - shift))
+        if exact + NEAREST_32 >= UPPER_32 or highest << shift >= (1 << 24 if wide else 1 << 16) + 64:
+            continue
+        nearby = sorted(range(exact - NEAREST_32, exact + NEAREST_32 + 1), key=lambda m: (abs(m - exact), m))
+        yield [Form32(shift, m, wide, SOME) for m in nearby]
+        return
+
+
+MAX_LEFT_24, MAX_RIGHT_24, NEAREST_24 = 15, 6, 6
 WORD = 1 << 16
-UPPER = 1 << 24
+UPPER_24 = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -70,7 +179,7 @@ class Form24:
     def raw(self, u: Int64s) -> Int64s:
         """Return the bytes for u >= 0, before the clamp; ``capacity`` or more where the registers do not suffice."""
         v, p = u << max(self.shift, 0), self.p(u)
-        room = UPPER if self.long else WORD  # of u, and of the sum to which u m2 comes last
+        room = UPPER_24 if self.long else WORD  # of u, and of the sum to which u m2 comes last
         inside = (v < room) & (p - v * (self.multiplier >> 16) < room) & (p < 256 * room)
         raw: Int64s = np.where(inside, p // self.unit, self.capacity)
         return raw
@@ -82,7 +191,7 @@ class Form24:
         total: Int64s = v * m2 + (v * m1 >> 8) + ((v >> 8) * m0 >> 8) + self.constant
         return total
 
-    def words(self) -> str:
+    def text(self) -> str:
         """Return the form for a reader of the assembly."""
         u = f"(u << {self.shift})" if self.shift > 0 else "u"
         constant = f" + {self.constant * WORD}" if self.constant else ""
@@ -168,11 +277,14 @@ def forms24(slope: float, highest: int, wide: bool) -> Iterator[list[Form24]]:
     groups: list[list[Form24]] = []
     for long in (False, True) if wide else (False,):
         bits = 32 if long else 31
-        for shift in range(-MAX_RIGHT if long else 0, MAX_LEFT + 1):
+        for shift in range(-MAX_RIGHT_24 if long else 0, MAX_LEFT_24 + 1):
             exact = round(slope * 2.0 ** (bits - shift))
-            if not UPPER // 8 <= exact < UPPER or highest << max(shift, 0) >= (UPPER if long else WORD) + 64:
+            if (
+                not UPPER_24 // 8 <= exact < UPPER_24
+                or highest << max(shift, 0) >= (UPPER_24 if long else WORD) + 64
+            ):
                 continue
-            nearby = range(exact - NEAREST, exact + NEAREST + 1)
+            nearby = range(exact - NEAREST_24, exact + NEAREST_24 + 1)
             forms = [Form24(shift, m, long, SOME) for m in sorted(nearby, key=lambda m: (abs(m - exact), m))]
-            groups.append([form for form in forms if form.multiplier < UPPER])
+            groups.append([form for form in forms if form.multiplier < UPPER_24])
     yield from sorted(groups, key=lambda group: group[0].cycles)
