@@ -19,7 +19,7 @@ from sinehil.arduino.toolchain import find_arduino_cli
 from sinehil.base.resources import resource
 from sinehil.base.tools import run
 from sinehil.errors import ToolError
-from sinehil.jobs.doctor import check_tools, status_of, version_in
+from sinehil.jobs.tool_check import check_tools, status_of, version_in
 from sinehil.virtual.programs import virtual_board_program
 
 NOT_HERE = Requirement("nothing", Path("/nonexistent/tool"), "nothing-avr")

@@ -20,8 +20,8 @@ from sinehil.commands.audit.link import make_link_bench
 from sinehil.commands.audit.proxy import PIECES
 from sinehil.errors import ExitCode, IdentityError
 from sinehil.jobs.selection import select
-from sinehil.verify import verification as run
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
+from sinehil.verify import comparison as run
 from sinehil.verify.result import DeviceIdentity, VerifyResult
 from sinehil_audit.link import verdict_check as judge
 from sinehil_audit.link.case import run_case, run_schedule

@@ -15,7 +15,7 @@ from sinehil.commands.audit.link import make_link_bench
 from sinehil.errors import ExitCode, LinkError
 from sinehil.jobs.selection import select
 from sinehil.native import NativeTransport
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.link.case import draw_case
 from sinehil_audit.link.fault_kinds import Kind

@@ -19,12 +19,11 @@ from sinehil.model.interpreters import LitertOracle
 from sinehil.model.targets import NO_MANIFEST
 from sinehil.model.tflite import QuantizedModel
 from sinehil.report.coverage import coverage_of
-from sinehil.verify import probes
+from sinehil.verify import DEFAULT_SEED, Mode, Verdict, probes
 from sinehil.verify import sampled_inputs as wide
-from sinehil.verify.cost import measure_cycles
-from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
+from sinehil.verify.board_measurements import measure_cycles
+from sinehil.verify.comparison import Expected, Inputs, Sample, verify
 from sinehil.verify.result import Proof, VerifyResult
-from sinehil.verify.verification import Expected, Inputs, Sample, verify
 from sinehil.virtual import VirtualUno
 from sinehil_kernels.c_parts import shape
 

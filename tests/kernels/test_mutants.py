@@ -11,11 +11,11 @@ from sinehil.errors import ArtefactError
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.targets import TARGETS, Aim
 from sinehil.model.tflite import QuantizedModel
-from sinehil.verify import verification as verify_run
-from sinehil.verify.mode import Mode
+from sinehil.verify import Mode
+from sinehil.verify import comparison as verify_run
+from sinehil.verify.comparison import Inputs
 from sinehil.verify.probes import all_codes, evenly_spaced, exhaustive_floats, input_range
 from sinehil.verify.result import CodeComparison, FloatComparison
-from sinehil.verify.verification import Inputs
 from sinehil_audit.mutants.audit import Audit, Subject
 from sinehil_audit.mutants.image import Image
 from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, Truth, around_every_step

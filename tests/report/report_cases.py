@@ -6,7 +6,7 @@ import numpy as np
 
 from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.targets import FROM_A_FILE, NO_MANIFEST, TARGETS, Aim
-from sinehil.verify.mode import Mode
+from sinehil.verify import Mode
 from sinehil.verify.result import (
     BoardCounters,
     CodeComparison,

@@ -13,9 +13,9 @@ from sinehil.report.claims import headline, not_proven, proven, scope
 from sinehil.report.coverage import coverage_of
 from sinehil.report.json_report import report_json
 from sinehil.report.junit import junit_xml
-from sinehil.report.outputs import output_rows
+from sinehil.report.output_figures import output_rows
 from sinehil.report.report_page import page_html
-from sinehil.verify.mode import Mode, Verdict
+from sinehil.verify import Mode, Verdict
 from sinehil.verify.result import CodeComparison, FloatComparison, Proof, VerifyResult
 
 PROOF = Proof(neurons=19, accumulators=151_234)

@@ -48,6 +48,6 @@ def test_every_plain_axis_has_three_to_eight_ticks() -> None:
 
 
 def test_pluses_stand_on_their_points_and_only_inside() -> None:
-    frame = svg.Frame(svg.LEFT + 114, 158, svg.Axis(0, 10, "x", ()), svg.Axis(0, 10, "y", ()))
+    frame = svg.PlotArea(svg.LEFT + 114, 158, svg.Axis(0, 10, "x", ()), svg.Axis(0, 10, "y", ()))
     drawn = svg.pluses(frame, "test", np.array([5.0, 11.0]), np.array([5.0, 5.0]), 3)
     assert re.findall(r"M(\S+) (\S+)h6m-3 -3v6", drawn) == [(str(svg.LEFT + 47), "62")]

@@ -16,7 +16,7 @@ from sinehil.model.targets import TARGETS, Aim
 from sinehil.report import result_json, summary_lines, write_report
 from sinehil.report.json_report import report_json
 from sinehil.report.junit import junit_xml
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
 from sinehil.verify.result import FloatComparison, VerifyResult
 
 PUBLIC_KEYS = {

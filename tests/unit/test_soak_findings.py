@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import MountTmpfs
 
 from sinehil.errors import ArtefactError
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
 from sinehil_audit.soak.actions import actions
 from sinehil_audit.soak.findings import MOST_GROWTH_BYTES_PER_HOUR, Counted, findings_of, slope_bytes_per_hour
 from sinehil_audit.soak.soak_log import Log, read_log

@@ -8,8 +8,8 @@ from wide_models import wide_model
 
 from sinehil.model.arithmetic import LITERT
 from sinehil.model.tflite import QuantizedModel
+from sinehil.verify import DEFAULT_SEED
 from sinehil.verify import sampled_inputs as wide
-from sinehil.verify.mode import DEFAULT_SEED
 
 ZERO_POINT = 7
 

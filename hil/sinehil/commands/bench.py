@@ -95,7 +95,7 @@ def bench_board(port: str, as_json: bool, trace: "TraceFile | None") -> None:
     from sinehil.board.device import Device
     from sinehil.board.transport import SerialTransport
     from sinehil.report.number_text import counters_text
-    from sinehil.verify.cost import measure_cycles, read_counters
+    from sinehil.verify.board_measurements import measure_cycles, read_counters
 
     console = Console(as_json)
     with SerialTransport(port) as transport:

@@ -39,7 +39,7 @@ def demo(
     from sinehil.jobs.selection import select
     from sinehil.jobs.training import train_once
     from sinehil.report import result_json, write_report
-    from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
+    from sinehil.verify import DEFAULT_SEED, Mode, Verdict
     from sinehil.virtual import VirtualUno
 
     opened = options.open_trace(context, trace)

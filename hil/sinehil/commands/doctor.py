@@ -16,7 +16,7 @@ def doctor(as_json: options.AsJson = False) -> int:
     """Check every tool the work needs; exit 5 if one is missing."""
     from dataclasses import asdict
 
-    from sinehil.jobs.doctor import check_tools
+    from sinehil.jobs.tool_check import check_tools
 
     console = Console(as_json)
     tools = check_tools()

@@ -10,7 +10,7 @@ from sinehil.base.console import Console, Stage
 from sinehil.base.deadline import Deadline
 from sinehil.commands import options
 from sinehil.errors import ExitCode, UsageError
-from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
+from sinehil.verify import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
     from sinehil.board.trace import TraceFile
@@ -102,7 +102,7 @@ def _plans(
     from sinehil.jobs import verification as steps
     from sinehil.jobs.selection import select
     from sinehil.model.targets import NO_MANIFEST
-    from sinehil.verify.verification import Expected
+    from sinehil.verify.comparison import Expected
     from sinehil_audit.soak.actions import Bench
     from sinehil_audit.soak.worker import Plan
 

@@ -9,13 +9,13 @@ import typer
 from sinehil.base.console import Console
 from sinehil.commands import options
 from sinehil.errors import ExitCode, UsageError
-from sinehil.verify.mode import DEFAULT_SEED, Mode, Verdict
+from sinehil.verify import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
     from sinehil.model.arrays import Float32s
     from sinehil.model.targets import Target
     from sinehil.model.tflite import QuantizedModel
-    from sinehil.verify.verification import Sample
+    from sinehil.verify.comparison import Sample
 
 MAX_SAMPLES = 100_000
 SHOWN_VALUES = 4

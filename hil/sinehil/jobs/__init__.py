@@ -1,4 +1,4 @@
-"""The jobs behind the commands (train, firmware, verify): the only joint of bench, kernels and pipeline."""
+"""The jobs behind the commands, which join board, kernels and pipeline; here the defaults of their options."""
 
 from pathlib import Path
 

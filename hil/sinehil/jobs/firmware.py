@@ -1,4 +1,4 @@
-"""From a model to an image for a board: kernel, proof, sketch, compiler. Here the bench side meets the pipeline."""
+"""Make firmware of a model: generate and prove the kernel, stage the sketch, compile it."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -20,9 +20,9 @@ from sinehil.jobs.selection import Selection
 from sinehil.model.arithmetic import ORACLES
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
+from sinehil.verify.comparison import Expected
 from sinehil.verify.oracle_differences import Difference, oracle_differences
 from sinehil.verify.result import FirmwareSize, Proof
-from sinehil.verify.verification import Expected
 from sinehil_kernels import GeneratedKernel, check_kernel, choose_kernel, generate_kernel
 from sinehil_kernels.kernel import GENERATORS
 from sinehil_kernels.value_ranges import reach

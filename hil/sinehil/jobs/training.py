@@ -1,4 +1,4 @@
-"""Training and sweeps as jobs: which recipe, which trainer, and whether it has been done already."""
+"""Train and sweep: choose recipe and trainer, and leave out what has been done already."""
 
 import contextlib
 import hashlib

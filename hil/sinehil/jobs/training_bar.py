@@ -1,4 +1,4 @@
-"""The pipeline's progress, drawn on a stage's bar."""
+"""Show the progress of trainings as one bar."""
 
 from sinehil.base.console import Stage
 

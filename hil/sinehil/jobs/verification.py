@@ -1,4 +1,4 @@
-"""The stages that several commands share."""
+"""Verify the board on a port: which inputs a mode sends, the run itself, and what is said of it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,12 +14,11 @@ from sinehil.model.interpreters import open_oracle
 from sinehil.model.targets import Aim
 from sinehil.model.tflite import QuantizedModel
 from sinehil.report import summary_lines
-from sinehil.verify import probes
+from sinehil.verify import Mode, Verdict, probes
 from sinehil.verify import sampled_inputs as wide
-from sinehil.verify.cost import measure_cycles, read_counters
-from sinehil.verify.mode import Mode, Verdict
+from sinehil.verify.board_measurements import measure_cycles, read_counters
+from sinehil.verify.comparison import Expected, Inputs, Sample, verify
 from sinehil.verify.result import VerifyResult
-from sinehil.verify.verification import Expected, Inputs, Sample, verify
 
 STREAMED_SAMPLES = 20
 

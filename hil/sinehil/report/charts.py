@@ -25,8 +25,8 @@ from sinehil.report.figure import (
 )
 from sinehil.report.mismatches import float_error_lsb
 from sinehil.report.number_text import number_text, oracle_label
-from sinehil.report.outputs import output_plots
-from sinehil.report.svg import Frame
+from sinehil.report.output_figures import output_plots
+from sinehil.report.svg import PlotArea
 from sinehil.verify.result import CodeComparison, VerifyResult
 
 FEW = 120
@@ -68,7 +68,7 @@ def output_plot(result: VerifyResult, series: _Series) -> Plot:
     words = "Board and interpreter" if target is None else f"Board, interpreter and {target.label}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.x_axis(target, *view), svg.nice_axis(low, high, "y"))
+        frame = PlotArea(width, height, svg.x_axis(target, *view), svg.nice_axis(low, high, "y"))
         if few:
             data = [
                 svg.dots(frame, "oracle-dots", series.x, series.oracle, 6),
@@ -114,7 +114,7 @@ def distance_plot(result: VerifyResult, target: Target, series: _Series) -> Plot
         note += f" Largest: {number_text(float(error[worst]), 3)} at x = {number_text(float(x[worst]), 4)}."
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(
+        frame = PlotArea(
             width,
             height,
             svg.x_axis(target, *_view(result)),
@@ -147,7 +147,7 @@ def float_error_plot(result: VerifyResult, series: _Series) -> Plot:
     low, high = _lsb_span(series.error_lsb)
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.x_axis(result.aim.target, *view), _lsb_axis(low, high))
+        frame = PlotArea(width, height, svg.x_axis(result.aim.target, *view), _lsb_axis(low, high))
         drawn = svg.dots(frame, "device-dots", series.x[equal], np.zeros(int(equal.sum())), 2)
         x, error = _wrong(series, series.error_lsb)
         wrong = svg.crosses(frame, x, error)
@@ -176,7 +176,7 @@ def code_error_plot(codes: CodeComparison) -> Plot:
     ticks = tuple(svg.Tick(k, str(k).replace("-", "\u2212")) for k in (-128, -64, 0, 64, 127))
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.Axis(-134, 133, "input code (int8)", ticks), _lsb_axis(low, high))
+        frame = PlotArea(width, height, svg.Axis(-134, 133, "input code (int8)", ticks), _lsb_axis(low, high))
         stems = Markup("").join(_stem(frame, cx, cy) for cx, cy in zip(x[wrong], error[wrong], strict=True))
         drawn = svg.dots(frame, "device-dots", x[~wrong], error[~wrong], 2)
         parts = [zero_line(frame), stems, drawn, svg.crosses(frame, x[wrong], error[wrong])]
@@ -219,7 +219,7 @@ def _y_span(series: _Series, target: Target | None) -> tuple[float, float]:
     return span(seen, first, first, max(HUGE, 2 * float(np.abs(wanted).max(initial=0))))
 
 
-def _target_curve(frame: Frame, target: Target | None, view: tuple[float, float]) -> list[Markup]:
+def _target_curve(frame: PlotArea, target: Target | None, view: tuple[float, float]) -> list[Markup]:
     if target is None:
         return []
     x = np.linspace(*view, CURVE_POINTS)
@@ -242,7 +242,7 @@ def _lsb_axis(low: float, high: float) -> svg.Axis:
     return svg.nice_axis(low, high, "difference in LSB", whole=True)
 
 
-def _stem(frame: Frame, x: float, y: float) -> Markup:
+def _stem(frame: PlotArea, x: float, y: float) -> Markup:
     px = float(frame.px(np.array([x]))[0])
     top, zero = frame.py(np.array([y, 0.0]))
     return svg.line("stem", px, float(top), px, float(zero))

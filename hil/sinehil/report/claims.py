@@ -1,9 +1,9 @@
-"""What a result proves and what it does not, in sentences that hold for exactly this run."""
+"""Sentences that say what a result proves and what it does not, for exactly this run."""
 
 from sinehil.report.coverage import ALL_CODES, ALL_STEPS, Coverage
 from sinehil.report.number_text import count_text, number_text, oracle_label
-from sinehil.report.sampled import sampled_claims, sampled_scope, step_function, unsampled_gap
-from sinehil.verify.mode import Mode, Verdict
+from sinehil.report.sampling_claims import sampled_claims, sampled_scope, step_function, unsampled_gap
+from sinehil.verify import Mode, Verdict
 from sinehil.verify.result import VerifyResult
 
 TABLE = "table"

@@ -1,4 +1,4 @@
-"""How much of the input space a comparison decides, counted from the inputs that were really compared."""
+"""How much of the input space a comparison decides, counted from the inputs that were compared."""
 
 from dataclasses import dataclass
 

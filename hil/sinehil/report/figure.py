@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from sinehil.model.arrays import Float64s
 from sinehil.report import svg
-from sinehil.report.svg import Frame
+from sinehil.report.svg import PlotArea
 
 HUGE = 1e9
 NARROW = 360, 270
@@ -71,13 +71,13 @@ def plus_key(css: str, words: str) -> Legend:
     return Legend(words, Markup('<path class="{}" d="M9.5 7h9M14 2.5v9"/>').format(css))
 
 
-def zero_line(frame: Frame) -> Markup:
+def zero_line(frame: PlotArea) -> Markup:
     """Return the line y = 0."""
     y = float(frame.py(np.array([0.0]))[0])
     return svg.line("zero", svg.LEFT, y, frame.width - svg.RIGHT, y)
 
 
-def half_step_band(frame: Frame, scale: float) -> Markup:
+def half_step_band(frame: PlotArea, scale: float) -> Markup:
     """Return the area within half an output step of zero."""
     top, bottom = frame.py(np.array([scale / 2, -scale / 2]))
     return svg.rectangle("band", svg.LEFT, top, frame.width - svg.LEFT - svg.RIGHT, bottom - top)

@@ -1,4 +1,4 @@
-"""What every page has in common: escaping, the look, and a policy that lets it load nothing."""
+"""Escaping, style sheets and the content security policy that every page has in common."""
 
 import base64
 import hashlib

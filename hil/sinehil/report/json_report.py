@@ -1,4 +1,4 @@
-"""The machine-readable forms of a result: strict JSON, in which no NaN or Infinity token occurs."""
+"""A result as strict JSON, in which no NaN or Infinity token occurs."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""``junit.xml``, as CI systems read it: a suite for identity, for float inputs, and for codes."""
+"""A result as ``junit.xml`` for CI systems: a suite for identity, for float inputs, and for codes."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import numpy as np
 from sinehil.base.untrusted_text import visible
 from sinehil.model.arrays import Bools, Float32s, Indices
 from sinehil.model.targets import Target
-from sinehil.report.mismatches import Row, code_rows, float_rows
+from sinehil.report.mismatches import MismatchRow, code_rows, float_rows
 from sinehil.report.number_text import number_text
 from sinehil.verify.result import VerifyResult
 
@@ -156,7 +156,7 @@ def _code_cases(result: VerifyResult) -> Iterator[_Case]:
         yield _case(name, indices, wrong, code_rows(codes, wrong[:LISTED]))
 
 
-def _wide_cases(what: str, equal: Bools, rows: Callable[[Indices], Iterator[Row]]) -> Iterator[_Case]:
+def _wide_cases(what: str, equal: Bools, rows: Callable[[Indices], Iterator[MismatchRow]]) -> Iterator[_Case]:
     """Yield a case for each output of a model with several inputs."""
     columns = equal.reshape(len(equal), -1)
     places = np.arange(columns.size).reshape(columns.shape)
@@ -167,10 +167,10 @@ def _wide_cases(what: str, equal: Bools, rows: Callable[[Indices], Iterator[Row]
             yield _case(f"{what}, output {output}", indices, wrong, rows(wrong[:LISTED]))
 
 
-def _float_rows(result: VerifyResult, indices: Indices) -> Iterator[Row]:
+def _float_rows(result: VerifyResult, indices: Indices) -> Iterator[MismatchRow]:
     return float_rows(result.floats, indices, result.identity.output_scale)
 
 
-def _case(name: str, indices: Indices, wrong: Indices, rows: Iterator[Row]) -> _Case:
+def _case(name: str, indices: Indices, wrong: Indices, rows: Iterator[MismatchRow]) -> _Case:
     note = f"{len(indices)} outputs compared as bits, all equal"
     return _Case(name, note, len(indices), len(wrong), [row.sentence for row in rows])

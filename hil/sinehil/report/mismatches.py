@@ -16,7 +16,7 @@ SHOWN_VALUES = 4
 
 
 @dataclass(frozen=True)
-class Row:
+class MismatchRow:
     """One differing output as text. Bits are empty for codes, which are their own bits."""
 
     kind: str
@@ -38,12 +38,12 @@ class Row:
         )
 
 
-def first_mismatches(result: VerifyResult, limit: int) -> list[Row]:
+def first_mismatches(result: VerifyResult, limit: int) -> list[MismatchRow]:
     """Return at most ``limit`` differing outputs: codes first, then floats by ascending x."""
     return list(islice(all_mismatches(result), limit))
 
 
-def all_mismatches(result: VerifyResult) -> Iterator[Row]:
+def all_mismatches(result: VerifyResult) -> Iterator[MismatchRow]:
     """Yield every differing output: codes first (they say where the kernel is wrong), then floats."""
     if result.codes is not None:
         yield from code_rows(result.codes, np.flatnonzero(result.codes.error_lsb))
@@ -54,7 +54,7 @@ def all_mismatches(result: VerifyResult) -> Iterator[Row]:
     yield from float_rows(result.floats, wrong, result.identity.output_scale)
 
 
-def code_rows(codes: CodeComparison, indices: Indices) -> Iterator[Row]:
+def code_rows(codes: CodeComparison, indices: Indices) -> Iterator[MismatchRow]:
     """Yield the rows at ``indices`` of a comparison of codes, counted through all outputs of all samples."""
     error, device_y_q, oracle_y_q = (
         codes.error_lsb.ravel(),
@@ -65,10 +65,10 @@ def code_rows(codes: CodeComparison, indices: Indices) -> Iterator[Row]:
         sample, output = _place(i, codes.device_y_q)
         text = str(codes.x_q[sample]) if codes.x_q.ndim == 1 else _sample_text(sample, codes.x_q[sample])
         device, oracle = str(device_y_q[i]), str(oracle_y_q[i])
-        yield Row("code", text + output, "", device, "", oracle, "", f"{error[i]:+d}")
+        yield MismatchRow("code", text + output, "", device, "", oracle, "", f"{error[i]:+d}")
 
 
-def float_rows(floats: FloatComparison, indices: Indices, output_scale: float) -> Iterator[Row]:
+def float_rows(floats: FloatComparison, indices: Indices, output_scale: float) -> Iterator[MismatchRow]:
     """Yield the rows at ``indices`` of a comparison of floats, counted through all outputs of all samples."""
     error = float_error_lsb(floats, output_scale).ravel()
     device_y, oracle_y = floats.device_y.ravel(), floats.oracle_y.ravel()
@@ -76,7 +76,7 @@ def float_rows(floats: FloatComparison, indices: Indices, output_scale: float) -
         sample, output = _place(i, floats.device_y)
         x, device, oracle = floats.x[sample], device_y[i], oracle_y[i]
         text, bits = (float32_text(x), bits_text(x)) if floats.x.ndim == 1 else (_sample_text(sample, x), "")
-        yield Row(
+        yield MismatchRow(
             "x",
             text + output,
             bits,

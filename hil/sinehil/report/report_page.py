@@ -1,4 +1,4 @@
-"""``report.html``: everything a reader wants to know of one run, in one file that loads nothing."""
+"""Render ``report.html``: one file with the whole run, which loads nothing."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from sinehil.report import claims
 from sinehil.report.charts import plots_of
 from sinehil.report.coverage import ALL_CODES, ALL_STEPS, Coverage, Sampled, coverage_of
 from sinehil.report.html_parts import SHARED, Facts, Tile, render
-from sinehil.report.mismatches import Row, first_mismatches, float_rows
+from sinehil.report.mismatches import MismatchRow, first_mismatches, float_rows
 from sinehil.report.number_text import number_text, oracle_label
-from sinehil.report.outputs import output_rows
-from sinehil.verify.mode import Verdict
+from sinehil.report.output_figures import output_rows
+from sinehil.verify import Verdict
 from sinehil.verify.result import BoardCounters, VerifyResult
 
 LISTED = 50
@@ -182,7 +182,7 @@ def _distance_facts(result: VerifyResult) -> Facts:
     ]
 
 
-def _sample_rows(result: VerifyResult) -> list[Row]:
+def _sample_rows(result: VerifyResult) -> list[MismatchRow]:
     """Return all outputs as rows where they are few enough to be read one by one."""
     floats = result.floats
     if result.codes is not None or floats.device_y.size > LISTED:

@@ -1,4 +1,4 @@
-"""The result on a terminal: plain ASCII, aligned, most important line first."""
+"""A result as the lines of a terminal: plain ASCII, aligned, the most important line first."""
 
 from sinehil.base.untrusted_text import visible
 from sinehil.report.claims import TABLE, headline, scope

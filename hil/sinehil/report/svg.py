@@ -40,7 +40,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Frame:
+class PlotArea:
     """A picture of ``width`` x ``height`` CSS pixels with the plot area inside its margins."""
 
     width: int
@@ -63,7 +63,7 @@ class Frame:
         return (x >= self.x.low) & (x <= self.x.high) & (y >= self.y.low) & (y <= self.y.high)
 
 
-def svg(frame: Frame, identifier: str, title: str, description: str, parts: Sequence[Markup]) -> Markup:
+def svg(frame: PlotArea, identifier: str, title: str, description: str, parts: Sequence[Markup]) -> Markup:
     """Return a whole picture: axes, then ``parts`` in order of drawing."""
     return Markup(
         '<svg class="plot" viewBox="0 0 {w} {h}" role="img" aria-labelledby="{id}-t {id}-d">'
@@ -78,7 +78,7 @@ def svg(frame: Frame, identifier: str, title: str, description: str, parts: Sequ
     )
 
 
-def axes(frame: Frame) -> Markup:
+def axes(frame: PlotArea) -> Markup:
     """Return grid lines, tick labels and axis labels."""
     left, right, top, bottom = LEFT, frame.width - RIGHT, TOP, frame.height - BOTTOM
     parts = []
@@ -110,7 +110,7 @@ def rectangle(css: str, x: float, y: float, width: float, height: float) -> Mark
     return form.format(css, _n(x), _n(y), _n(max(width, 0)), _n(max(height, 0)))
 
 
-def curve(frame: Frame, css: str, x: Float64s, y: Float64s) -> Markup:
+def curve(frame: PlotArea, css: str, x: Float64s, y: Float64s) -> Markup:
     """Return a line through the points that lie in the plot area; it breaks where one does not."""
     parts: list[str] = []
     previous, pen = "", "M"
@@ -125,7 +125,7 @@ def curve(frame: Frame, css: str, x: Float64s, y: Float64s) -> Markup:
     return Markup('<path class="{}" d="{}"/>').format(css, "".join(parts))
 
 
-def dots(frame: Frame, css: str, x: Float64s, y: Float64s, radius: float) -> Markup:
+def dots(frame: PlotArea, css: str, x: Float64s, y: Float64s, radius: float) -> Markup:
     """Return a disc for each point that lies in the plot area, as one path (round line caps)."""
     keep = frame.shows(x, y)
     places = zip(frame.px(x[keep]), frame.py(y[keep]), strict=True)
@@ -134,7 +134,7 @@ def dots(frame: Frame, css: str, x: Float64s, y: Float64s, radius: float) -> Mar
     return form.format(css, _n(2 * radius), path)
 
 
-def crosses(frame: Frame, x: Float64s, y: Float64s) -> Markup:
+def crosses(frame: PlotArea, x: Float64s, y: Float64s) -> Markup:
     """Return a cross at each point, pulled to the edge of the plot area where it lies beyond."""
     x, y = np.clip(x, frame.x.low, frame.x.high), np.clip(y, frame.y.low, frame.y.high)
     places = zip(frame.px(x), frame.py(y), strict=True)
@@ -148,7 +148,7 @@ def crosses(frame: Frame, x: Float64s, y: Float64s) -> Markup:
     return Markup('<path class="{}" d="{}"/>').format(css, path)
 
 
-def pluses(frame: Frame, css: str, x: Float64s, y: Float64s, radius: float) -> Markup:
+def pluses(frame: PlotArea, css: str, x: Float64s, y: Float64s, radius: float) -> Markup:
     """Return an upright cross at each point that lies in the plot area, as one path."""
     keep, r, d = frame.shows(x, y), _n(radius), _n(2 * radius)
     places = zip(frame.px(x[keep]), frame.py(y[keep]), strict=True)

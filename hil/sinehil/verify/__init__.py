@@ -1,1 +1,20 @@
-"""Comparing a board with the interpreter it claims to equal."""
+"""Comparison of a board with the interpreter it claims to equal; here what the command line needs before NumPy."""
+
+from enum import StrEnum
+
+DEFAULT_SEED = 137  # of what is sent to models with several inputs
+
+
+class Mode(StrEnum):
+    """Which inputs are compared."""
+
+    EXHAUSTIVE = "exhaustive"
+    TEST_SET = "test-set"
+    SAMPLES = "samples"
+
+
+class Verdict(StrEnum):
+    """PASS: every comparison was made and every one was equal."""
+
+    PASS = "PASS"  # noqa: S105 (not a password)
+    FAIL = "FAIL"

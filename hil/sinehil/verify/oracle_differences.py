@@ -9,7 +9,7 @@ import numpy as np
 from sinehil.model.arrays import Codes
 from sinehil.model.interpreters import Oracle
 from sinehil.model.tflite import QuantizedModel
-from sinehil.verify.mode import DEFAULT_SEED
+from sinehil.verify import DEFAULT_SEED
 from sinehil.verify.probes import all_codes
 from sinehil.verify.sampled_inputs import MIN_SAMPLES, sampled_codes
 

@@ -1,4 +1,4 @@
-"""Which inputs decide everything: the int8 codes, and the floats around every step of the quantiser."""
+"""The inputs that decide everything: all int8 codes, and the floats around every step of the quantiser."""
 
 import csv
 import io

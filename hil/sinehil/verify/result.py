@@ -1,4 +1,4 @@
-"""What a verification found, as plain data; reports are made from this alone."""
+"""What a verification found, as plain data from which every report is made."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sinehil.model.arrays import Bools, Codes, Float32s
 from sinehil.model.targets import Aim
-from sinehil.verify.mode import Mode, Verdict
+from sinehil.verify import Mode, Verdict
 
 MAX_CODE_DISTANCE = 255
 

@@ -1,4 +1,4 @@
-"""What is sent to a model with several inputs, whose codes are too many to try them all.
+"""Seeded samples for a model with several inputs, whose codes are too many to try them all.
 
 Every byte here follows from the seed alone, whatever NumPy's version: PCG64's raw stream is part of its promise.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from sinehil.model.arithmetic import Arithmetic, arithmetic_of, dequantize
 from sinehil.model.arrays import Bools, Codes, Float32s, Int64s
 from sinehil.model.tflite import Quantization, QuantizedModel
-from sinehil.verify.mode import DEFAULT_SEED
+from sinehil.verify import DEFAULT_SEED
 from sinehil.verify.probes import edge_floats
 
 LOWEST, HIGHEST = -128, 127
@@ -19,7 +19,7 @@ ATTEMPTS = 256
 BENCH_SAMPLES = 512
 
 
-class _Dice:
+class _SeededCodes:
     """A stream of codes from a seed."""
 
     def __init__(self, seed: int) -> None:
@@ -41,13 +41,13 @@ def sampled_codes(inputs: int, zero_point: int, count: int, seed: int) -> Codes:
 
     Where they are no more than half of the rest, all combinations of extremes are there, else random ones.
     """
-    dice = _Dice(seed)
+    seeded = _SeededCodes(seed)
     regular = np.concatenate([_flat(inputs, zero_point), _one_hot(inputs, zero_point), _every_code(inputs)])
     half = max(0, count - len(regular)) // 2
-    extremes = _every_corner(inputs) if 2**inputs <= half else dice.extremes(half, inputs)
+    extremes = _every_corner(inputs) if 2**inputs <= half else seeded.extremes(half, inputs)
     rows = _distinct(np.concatenate([regular, extremes]))
     while len(rows) < min(count, 256**inputs):
-        rows = _distinct(np.concatenate([rows, dice.codes(count - len(rows), inputs)]))
+        rows = _distinct(np.concatenate([rows, seeded.codes(count - len(rows), inputs)]))
     return rows[:count]
 
 
@@ -60,7 +60,7 @@ def _distinct(rows: Codes) -> Codes:
 def bench_codes(inputs: int, zero_point: int, seed: int = DEFAULT_SEED) -> Codes:
     """Return the samples over which cycles are measured: uniform ones, and those that are extreme throughout."""
     flat = _flat(inputs, zero_point)
-    return np.concatenate([flat, _Dice(seed).codes(BENCH_SAMPLES - len(flat), inputs)])
+    return np.concatenate([flat, _SeededCodes(seed).codes(BENCH_SAMPLES - len(flat), inputs)])
 
 
 def float_samples(input_: Quantization, inputs: int, count: int, seed: int) -> Float32s:
@@ -79,13 +79,13 @@ def float_probes(model: QuantizedModel, oracle: str, seed: int) -> Float32s:
     The 255 steps take turns at the inputs, and every input gets a step of its own, so that a value that goes to
     another input is seen as well. Between its steps the quantiser is constant, as it is monotone.
     """
-    dice, rules = _Dice(seed), arithmetic_of(oracle)
-    pairs = _visible(model, rules, dice, np.arange(255), np.arange(255) % model.inputs)
+    seeded, rules = _SeededCodes(seed), arithmetic_of(oracle)
+    pairs = _visible(model, rules, seeded, np.arange(255), np.arange(255) % model.inputs)
     seen = np.unique(pairs.position[pairs.visible])
     missing = np.setdiff1d(np.arange(model.inputs), seen)
-    more = _visible(model, rules, dice, 3 + 7 * missing % 250, missing)
+    more = _visible(model, rules, seeded, 3 + 7 * missing % 250, missing)
     return np.concatenate(
-        [_rows(model, rules, pairs), _rows(model, rules, more), _edges(model, oracle, dice)]
+        [_rows(model, rules, pairs), _rows(model, rules, more), _edges(model, oracle, seeded)]
     )
 
 
@@ -99,16 +99,18 @@ class _Pairs:
     visible: Bools
 
 
-def _visible(model: QuantizedModel, rules: Arithmetic, dice: _Dice, step: Int64s, position: Int64s) -> _Pairs:
+def _visible(
+    model: QuantizedModel, rules: Arithmetic, seeded: _SeededCodes, step: Int64s, position: Int64s
+) -> _Pairs:
     """Look for surroundings in which each step shows, trying the other inputs too where the wanted one never does."""
     count = len(step)
-    found = _Pairs(step, position.copy(), dice.codes(count, model.inputs), np.zeros(count, np.bool_))
+    found = _Pairs(step, position.copy(), seeded.codes(count, model.inputs), np.zeros(count, np.bool_))
     for attempt in range(ATTEMPTS):
         open_ = np.flatnonzero(~found.visible)
         if not len(open_):
             break
         at = (position[open_] + max(0, attempt - ATTEMPTS // 2)) % model.inputs
-        others = dice.codes(len(open_), model.inputs)
+        others = seeded.codes(len(open_), model.inputs)
         below, above = others.copy(), others.copy()
         rows = np.arange(len(open_))
         below[rows, at], above[rows, at] = step[open_] + LOWEST, step[open_] + LOWEST + 1
@@ -125,10 +127,10 @@ def _rows(model: QuantizedModel, rules: Arithmetic, pairs: _Pairs) -> Float32s:
     return x
 
 
-def _edges(model: QuantizedModel, oracle: str, dice: _Dice) -> Float32s:
+def _edges(model: QuantizedModel, oracle: str, seeded: _SeededCodes) -> Float32s:
     """Return each special value at one input after the other, and at all of them at once."""
     values = edge_floats(model.input, None, oracle)
-    single = dequantize(dice.codes(len(values), model.inputs), model.input)
+    single = dequantize(seeded.codes(len(values), model.inputs), model.input)
     single[np.arange(len(values)), np.arange(len(values)) % model.inputs] = values
     return np.concatenate([single, np.repeat(values[:, None], model.inputs, axis=1)])
 

@@ -12,7 +12,7 @@ from sinehil.board.trace import Trace
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ToolError
 from sinehil.model.arrays import Codes
-from sinehil.verify.cost import measure_cycles
+from sinehil.verify.board_measurements import measure_cycles
 from sinehil.verify.probes import all_codes
 
 Progress = Callable[[str, int], None]

@@ -11,8 +11,8 @@ from sinehil.board.protocol import MessageType
 from sinehil.board.trace import Trace
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError, LinkError
+from sinehil.verify.comparison import verify
 from sinehil.verify.result import VerifyResult
-from sinehil.verify.verification import verify
 from sinehil_audit.link.fixtures import Bench, Plan
 from sinehil_audit.link.schedule import Schedule, schedule_of
 from sinehil_audit.link.seeded_random import Dice

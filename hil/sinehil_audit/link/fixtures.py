@@ -10,9 +10,8 @@ from sinehil.model.arrays import AnyArray, Codes, Float32s
 from sinehil.model.interpreters import Oracle
 from sinehil.model.targets import NO_MANIFEST
 from sinehil.model.tflite import QuantizedModel
-from sinehil.verify import probes
-from sinehil.verify.mode import Mode
-from sinehil.verify.verification import Expected, Inputs, no_proof, verify
+from sinehil.verify import Mode, probes
+from sinehil.verify.comparison import Expected, Inputs, no_proof, verify
 from sinehil_audit.link.known_answers import Firmware, known, with_other_model, with_wrong_code
 from sinehil_audit.link.schedule import CLEAN
 from sinehil_audit.link.seeded_random import Dice

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from sinehil.errors import IdentityError, LinkError
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.link.case import Seen, run_case
 from sinehil_audit.link.fixtures import Bench

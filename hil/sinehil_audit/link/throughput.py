@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.link.case import run_schedule
 from sinehil_audit.link.fixtures import Bench

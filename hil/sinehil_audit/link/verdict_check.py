@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from sinehil.errors import IdentityError, LinkError
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.link.case import Seen
 from sinehil_audit.link.fixtures import Bench, Plan

@@ -11,9 +11,9 @@ from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil.native import NativeTransport
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
+from sinehil.verify.comparison import Expected, Inputs, verify
 from sinehil.verify.result import VerifyResult
-from sinehil.verify.verification import Expected, Inputs, verify
 from sinehil_audit.mutants import flips, structure
 from sinehil_audit.mutants.cached_interpreter import RememberedOracle
 from sinehil_audit.mutants.image import Image

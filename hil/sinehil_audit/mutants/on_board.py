@@ -11,9 +11,9 @@ from sinehil.base.tools import run, tail
 from sinehil.board.device import Device
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import IdentityError, LinkError, ToolError
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
+from sinehil.verify.comparison import verify
 from sinehil.verify.result import VerifyResult
-from sinehil.verify.verification import verify
 from sinehil.virtual import ControlClient
 from sinehil_audit.mutants.audit import Audit
 from sinehil_audit.mutants.mutant import Kind, Mutant, Patch

@@ -13,9 +13,9 @@ from sinehil.board.trace import TraceFile
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ExitCode, SinehilError
 from sinehil.model.interpreters import Oracle
-from sinehil.verify.cost import read_counters
-from sinehil.verify.mode import Verdict
-from sinehil.verify.verification import Expected, Inputs, check_identity, verify
+from sinehil.verify import Verdict
+from sinehil.verify.board_measurements import read_counters
+from sinehil.verify.comparison import Expected, Inputs, check_identity, verify
 
 STREAMED = 100
 

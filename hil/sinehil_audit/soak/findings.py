@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sinehil.model.arrays import Bools, Float64s, Int64s
-from sinehil.verify.mode import Verdict
+from sinehil.verify import Verdict
 from sinehil_audit.soak.actions import ACTIONS
 from sinehil_audit.soak.soak_log import Record
 

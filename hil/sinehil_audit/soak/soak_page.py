@@ -10,8 +10,8 @@ from sinehil.model.arrays import Float64s
 from sinehil.report import svg
 from sinehil.report.figure import Plot, line_key, plot, span
 from sinehil.report.html_parts import Tile, render
-from sinehil.report.svg import Frame
-from sinehil.verify.mode import Verdict
+from sinehil.report.svg import PlotArea
+from sinehil.verify import Verdict
 from sinehil_audit.soak.findings import (
     MOST_GROWTH_BYTES_PER_HOUR,
     MOST_STEP_BYTES,
@@ -160,7 +160,7 @@ def _plot(title: str, note: str, curves: list[_Curve], unit: str, name: str, ful
 
     def draw(width: int, height: int, identifier: str) -> Markup:
         x_axis = svg.nice_axis(0.0, right, "minutes")
-        frame = Frame(width, height, x_axis, svg.nice_axis(0.0, top, unit, whole=unit == "count"))
+        frame = PlotArea(width, height, x_axis, svg.nice_axis(0.0, top, unit, whole=unit == "count"))
         lines = [svg.curve(frame, curve.css, curve.x, curve.y) for curve in curves]
         return svg.svg(frame, identifier, title, note, lines)
 

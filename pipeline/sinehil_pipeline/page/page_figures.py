@@ -22,7 +22,7 @@ from sinehil.report.figure import (
     zero_line,
 )
 from sinehil.report.number_text import number_text
-from sinehil.report.svg import Frame
+from sinehil.report.svg import PlotArea
 from sinehil_pipeline.data.samples import Dataset, Split
 from sinehil_pipeline.page.content import Content
 from sinehil_pipeline.page.plot_subject import PlotSubject
@@ -44,7 +44,7 @@ def data_figure(content: Content) -> Plot:
     note = f"{len(y):,} samples: {counts}."
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, _x_axis(subject), svg.nice_axis(low, high, "y"))
+        frame = PlotArea(width, height, _x_axis(subject), svg.nice_axis(low, high, "y"))
         size = 0.7 if width < HALF_WIDTH else 1.0
         train, validation, test = (_pair(split) for split in _roles(data).values())
         parts = [
@@ -81,7 +81,7 @@ def prediction_figure(content: Content) -> Plot:
     title = "Four models" if subject.target is None else f"Four models and {subject.target.label}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, _x_axis(subject), svg.nice_axis(low, high, "y"))
+        frame = PlotArea(width, height, _x_axis(subject), svg.nice_axis(low, high, "y"))
         parts = [
             svg.dots(frame, "actual", *test, 2.5),
             svg.curve(frame, "keras", curves.x, curves.final),
@@ -131,7 +131,7 @@ def _errors(
     unit = "int8 \u2212 float" if subject.target is None else f"y \u2212 {subject.reference}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, _x_axis(subject), svg.nice_axis(low, high, unit))
+        frame = PlotArea(width, height, _x_axis(subject), svg.nice_axis(low, high, unit))
         lines = [svg.curve(frame, f"{css} fine", content.curves.x, error) for css, error in errors.items()]
         parts = [half_step_band(frame, scale), zero_line(frame), *lines]
         return svg.svg(frame, identifier, title, words, parts)
@@ -150,7 +150,7 @@ def _learning(title: str, training: Float32s, validation: Float32s, unit: str, n
 
     def draw(width: int, height: int, identifier: str) -> Markup:
         axis = svg.log_axis(10.0**low, 10.0**high, f"{unit}, logarithmic")
-        frame = Frame(width, height, svg.nice_axis(0, len(training) * 1.01, "epoch", whole=True), axis)
+        frame = PlotArea(width, height, svg.nice_axis(0, len(training) * 1.01, "epoch", whole=True), axis)
         parts = [
             svg.curve(frame, "validating", epochs, lines[1]),
             svg.curve(frame, "training", epochs, lines[0]),
@@ -198,7 +198,7 @@ def _x_axis(subject: PlotSubject) -> svg.Axis:
     return svg.x_axis(subject.target, subject.low - room, subject.high + room)
 
 
-def _target(frame: Frame, subject: PlotSubject) -> list[Markup]:
+def _target(frame: PlotArea, subject: PlotSubject) -> list[Markup]:
     if subject.target is None:
         return []
     x = np.linspace(subject.low, subject.high, 241)

@@ -18,7 +18,7 @@ from sinehil.board.device import Device
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ExitCode
 from sinehil.model.interpreters import open_oracle
-from sinehil.verify.cost import measure_cycles
+from sinehil.verify.board_measurements import measure_cycles
 from sinehil_kernels import generate_kernel
 
 NET = random_net(1)  # of the book's shape

@@ -13,7 +13,7 @@ import typer
 from sinehil.base.console import Console
 from sinehil.commands import options
 from sinehil.errors import ExitCode, UsageError
-from sinehil.verify.mode import DEFAULT_SEED, Mode
+from sinehil.verify import DEFAULT_SEED, Mode
 
 if TYPE_CHECKING:
     from sinehil.jobs.selection import Selection

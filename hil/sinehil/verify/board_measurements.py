@@ -1,4 +1,4 @@
-"""What an inference costs on the board, and what it cost the board, by the board's own counters."""
+"""Cycles for each inference and the counters of the line and of the RAM, read from a connected board."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""One verification: identity first, then every comparison; a difference is a result, not an exception."""
+"""Check a board's identity, then compare its outputs with the interpreter's; a difference is a result."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import Oracle
 from sinehil.model.targets import Aim, Target
 from sinehil.model.tflite import QuantizedModel
-from sinehil.verify.mode import Mode
+from sinehil.verify import Mode
 from sinehil.verify.result import (
     CodeComparison,
     DeviceIdentity,

@@ -1,4 +1,4 @@
-"""A model's outputs one by one: a row of figures for each, and the plots for models that have no curve over x."""
+"""A row of figures for each output of a model, and the plots for models that have no curve over x."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from sinehil.report import svg
 from sinehil.report.figure import HUGE, Plot, band_key, cross_key, dot_key, line_key, plot, span, zero_line
 from sinehil.report.mismatches import float_error_lsb, lsb_text
 from sinehil.report.number_text import number_text, oracle_label
-from sinehil.report.svg import Axis, Frame, Tick
+from sinehil.report.svg import Axis, PlotArea, Tick
 from sinehil.verify.result import VerifyResult
 
 LOWEST, HIGHEST = -128, 127
@@ -56,7 +56,7 @@ def _curves(result: VerifyResult) -> Plot:
     bottom, top = span(oracle, float(oracle.min(initial=0)), float(oracle.max(initial=0)))
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(width, height, svg.x_axis(None, low, high), svg.nice_axis(bottom, top, "y"))
+        frame = PlotArea(width, height, svg.x_axis(None, low, high), svg.nice_axis(bottom, top, "y"))
         curves = [svg.curve(frame, "oracle", x, column) for column in oracle.T]
         curves += [svg.curve(frame, "device", x, column) for column in device.T]
         crosses = [
@@ -125,7 +125,7 @@ def _difference_plot(result: VerifyResult) -> Plot:
 
     def draw(width: int, height: int, identifier: str) -> Markup:
         axis = svg.nice_axis(-limit, limit, "difference in LSB", whole=True)
-        frame = Frame(width, height, _output_axis(len(worst)), axis)
+        frame = PlotArea(width, height, _output_axis(len(worst)), axis)
         shown = np.nan_to_num(worst[wrong], nan=limit, posinf=limit, neginf=-limit)
         parts = [
             zero_line(frame),
@@ -147,7 +147,7 @@ def _range_plot(result: VerifyResult) -> Plot:
     note = "From the lowest to the highest y that the interpreter gave; the band is what int8 can represent."
 
     def draw(width: int, height: int, identifier: str) -> Markup:
-        frame = Frame(
+        frame = PlotArea(
             width, height, _output_axis(y.shape[1]), svg.nice_axis(low - margin, high + margin, "y")
         )
         top, bottom = frame.py(np.array([high, low]))
@@ -162,7 +162,7 @@ def _range_plot(result: VerifyResult) -> Plot:
     return plot("Range of y, output by output", note, legend, draw, "output-range", 270)
 
 
-def _bar(frame: Frame, output: int, y: Float64s) -> Markup:
+def _bar(frame: PlotArea, output: int, y: Float64s) -> Markup:
     x = float(frame.px(np.array([output], dtype=np.float64))[0])
     ends = frame.py(np.array([y.min(), y.max()]))
     dot = svg.dots(frame, "device-dots", np.full(2, float(output)), np.array([y.min(), y.max()]), 3)
@@ -179,7 +179,7 @@ def _histogram(result: VerifyResult) -> Plot:
 
     def draw(width: int, height: int, identifier: str) -> Markup:
         ticks = tuple(Tick(k, str(k).replace("-", "\u2212")) for k in (-128, -64, 0, 64, 127))
-        frame = Frame(
+        frame = PlotArea(
             width,
             height,
             Axis(-130, 129, "output code (int8)", ticks),
@@ -192,7 +192,7 @@ def _histogram(result: VerifyResult) -> Plot:
     return plot("Output codes compared", note, legend, draw, "output-codes", 270, full=True)
 
 
-def _column(frame: Frame, code: int, count: float) -> Markup:
+def _column(frame: PlotArea, code: int, count: float) -> Markup:
     left, right = frame.px(np.array([code - 0.45, code + 0.45]))
     top, bottom = frame.py(np.array([count, 0.0]))
     return svg.rectangle("column", float(left), float(top), float(right - left), float(bottom - top))

@@ -1,4 +1,4 @@
-"""Which tools are here and how to get the missing ones."""
+"""Check which tools are installed, and say how to get the missing ones."""
 
 import re
 from dataclasses import dataclass

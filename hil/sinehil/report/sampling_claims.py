@@ -1,4 +1,4 @@
-"""What is proven and what is sampled of a model with several inputs, whose codes nobody can try all."""
+"""What is proven and what is sampled of a model with several inputs, where not every code can be tried."""
 
 from sinehil.model.arithmetic import LITERT
 from sinehil.report.coverage import ALL_STEPS, Sampled
