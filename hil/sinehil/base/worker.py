@@ -1,4 +1,4 @@
-"""The child side of ``workers``: one process, one function, messages over a pipe.
+"""The child side of worker processes: one process, one function, messages over a pipe.
 
 Run as ``python -m sinehil.base.worker FD`` by ``workers.Workers`` alone. A process of its own keeps TensorFlow
 and its chatter out of the caller, uses the second core, and can be ended at any moment.

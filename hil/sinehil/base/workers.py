@@ -1,4 +1,4 @@
-"""The parent side: start functions in processes of their own, hear their progress, leave none behind."""
+"""The parent side of worker processes: start functions in them, hear their progress, leave none behind."""
 
 import contextlib
 import os
@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import IO, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from sinehil.base.deadline import Deadline
 from sinehil.base.progress import Progress
 from sinehil.base.worker import Call, Channel, Done, Early, EpochDone, Failed, Underway
 from sinehil.errors import ToolError
@@ -103,8 +104,10 @@ class Task(Generic[Result]):
             output=tail.decode(errors="replace") + trace,
         )
 
-    def end(self) -> None:
-        """Kill the process if it still runs."""
+    def end(self, grace_s: float) -> None:
+        """Kill the process if it still runs after ``grace_s``."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(grace_s)
         self.process.kill()
         self.process.wait()
         self.connection.close()
@@ -112,10 +115,13 @@ class Task(Generic[Result]):
 
 
 class Workers:
-    """All tasks of one run. At the end of the ``with`` block no process is left, whatever happened."""
+    """All tasks of one run. At the end of the ``with`` block no process is left, whatever happened.
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    With ``grace_s`` each gets a SIGTERM then and, all together, so long to end by itself.
+    """
+
+    def __init__(self, progress: Progress, grace_s: float = 0.0) -> None:
+        self._progress, self._grace_s = progress, grace_s
         self._tasks: list[Task[Any]] = []
 
     def __enter__(self) -> Self:
@@ -143,24 +149,32 @@ class Workers:
     def parts(self, *tasks: Task[Any]) -> Iterator[tuple[Task[Any], Any]]:
         """Yield whatever ``tasks`` hand over, as it comes, with who did, until all have their results."""
         while not all(task.done for task in tasks):
-            for ready in self._ready():
-                ready.hear(self._progress)
+            self._hear_all()
             for task in tasks:
                 yield from ((task, part) for part in task.take_parts())
 
     def _hear_until(self, satisfied: Callable[[], bool]) -> None:
         while not satisfied():
-            for task in self._ready():
-                task.hear(self._progress)
+            self._hear_all()
 
-    def _ready(self) -> Iterator[Task[Any]]:
-        running = {task.connection: task for task in self._tasks if not task.done}
-        for connection in wait(list(running)):
-            if isinstance(connection, Connection):
-                yield running[connection]
+    def _hear_all(self) -> None:
+        for task in with_messages(task for task in self._tasks if not task.done):
+            task.hear(self._progress)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._grace_s:
+            for task in self._tasks:
+                task.process.terminate()
+        deadline = Deadline.after(self._grace_s)
         for task in self._tasks:
-            task.end()
+            task.end(deadline.remaining_s)
+
+
+def with_messages(tasks: Iterable[Task[Result]], timeout_s: float | None = None) -> Iterator[Task[Result]]:
+    """Wait until tasks have said something, or ended, and yield them; none when ``timeout_s`` passes first."""
+    running = {task.connection: task for task in tasks}
+    for connection in wait(list(running), timeout_s):
+        if isinstance(connection, Connection):
+            yield running[connection]

@@ -7,13 +7,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn
 
 import numpy as np
 
 from sinehil.base.deadline import Deadline
+from sinehil.base.worker import Channel
 from sinehil.errors import SinehilError
 from sinehil.model.interpreters import open_oracle
 from sinehil.virtual import VirtualUno
@@ -38,25 +38,23 @@ class Plan:
     bench: Bench
 
 
-def work(plan: Plan, pipe: Connection) -> None:
-    """Do the plan; everything that happens goes through ``pipe`` as it happens.
+def work(channel: Channel, plan: Plan) -> None:
+    """Do the plan, and hand over a record of everything that happens as it happens.
 
-    SIGTERM ends it in good order. Nobody at the other end of the pipe any more ends it too.
+    SIGTERM ends it in good order. A supervisor that is gone ends it too.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of us, and the supervisor says when
     adopt_orphans()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         start = sample("worker", plan.board, os.getpid(), phase="start")
-        pipe.send(start)
+        channel.hand_over(start)
         try:
             with _board(plan) as (port, simulator):
-                _soak(plan, pipe.send, port, simulator)
+                _soak(plan, channel.hand_over, port, simulator)
         except SinehilError as error:  # the board did not start, or did not end
-            pipe.send(_failure({"action": "board"}, plan, error))
+            channel.hand_over(_failure({"action": "board"}, plan, error))
         await_orphans(start["children"])
-        pipe.send(sample("worker", plan.board, os.getpid(), phase="end"))
-    pipe.close()
+        channel.hand_over(sample("worker", plan.board, os.getpid(), phase="end"))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
