@@ -2,7 +2,16 @@
 
 from sinehil_kernels.check import check_kernel
 from sinehil_kernels.choice import choose_kernel
-from sinehil_kernels.generated import GeneratedKernel
-from sinehil_kernels.kernel import generate_kernel
+from sinehil_kernels.generated import GeneratedKernel, Kernel, ProvenKernel
+from sinehil_kernels.kernel import GENERATORS, generate_kernel, proven_kernel
 
-__all__ = ["GeneratedKernel", "check_kernel", "choose_kernel", "generate_kernel"]
+__all__ = [
+    "GENERATORS",
+    "GeneratedKernel",
+    "Kernel",
+    "ProvenKernel",
+    "check_kernel",
+    "choose_kernel",
+    "generate_kernel",
+    "proven_kernel",
+]

@@ -11,7 +11,7 @@ from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_kernels.avr.assembly import Program
-from sinehil_kernels.avr.machine import Machine
+from sinehil_kernels.avr.trial import call_once
 from sinehil_kernels.generated import GeneratedKernel
 from sinehil_kernels.native_kernel import HostKernel
 from sinehil_kernels.trial_inputs import SEED, sample_codes
@@ -64,8 +64,7 @@ def _infer(core: Callable[[Codes], Codes], *batches: Codes) -> list[Codes]:
 
 
 def _machine(program: Program, outputs: int) -> Callable[[Codes], Codes]:
-    machine = Machine(program)
-    return lambda x_q: np.array([machine.call(row, outputs).y_q for row in x_q.tolist()], np.int8)
+    return lambda x_q: np.array([call.y_q for call in call_once(program, x_q.tolist(), outputs)], np.int8)
 
 
 def _affordable(model: QuantizedModel) -> int:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sinehil.arduino import Board
 from sinehil.errors import ArtefactError, UsageError
 from sinehil.model.tflite import QuantizedModel
-from sinehil_kernels.generated import GeneratedKernel
-from sinehil_kernels.kernel import GENERATORS, generate_kernel
+from sinehil_kernels.generated import ProvenKernel
+from sinehil_kernels.kernel import GENERATORS, proven_kernel
 from sinehil_kernels.memory_estimate import Room, room_of
 from sinehil_kernels.speed.speed_kernel import MOST_FLASH
 from sinehil_kernels.value_ranges import reach
@@ -15,7 +15,7 @@ IN_C, UNROLLED = "portable", "speed"
 FASTEST_FIRST = (UNROLLED, "size", IN_C)
 
 
-def choose_kernel(model: QuantizedModel, oracle: str, optimize: str | None, board: Board) -> GeneratedKernel:
+def choose_kernel(model: QuantizedModel, oracle: str, optimize: str | None, board: Board) -> ProvenKernel:
     """Return the kernel ``optimize``, or without it the fastest that fits on the board.
 
     Where it is too close to say, the smallest is returned, and the compiler has the last word. Raises UsageError if
@@ -23,10 +23,10 @@ def choose_kernel(model: QuantizedModel, oracle: str, optimize: str | None, boar
     fits.
     """
     refusals: list[ArtefactError] = []
-    found: list[tuple[GeneratedKernel, Room]] = []
+    found: list[tuple[ProvenKernel, Room]] = []
     for kind in _candidates(optimize, board):
         try:
-            kernel = _generate(model, oracle, kind, board)
+            kernel = _proven(model, oracle, kind, board)
         except ArtefactError as error:
             refusals.append(error)
             continue
@@ -52,10 +52,10 @@ def _candidates(optimize: str | None, board: Board) -> Sequence[str]:
     return (optimize,)
 
 
-def _generate(model: QuantizedModel, oracle: str, kind: str, board: Board) -> GeneratedKernel:
-    """Generate a kernel; where a larger board does not help against a limit of unrolled code, say so."""
+def _proven(model: QuantizedModel, oracle: str, kind: str, board: Board) -> ProvenKernel:
+    """Return a proven kernel; where a larger board does not help against a limit of unrolled code, say so."""
     try:
-        return generate_kernel(model, oracle, kind)
+        return proven_kernel(model, oracle, kind)
     except ArtefactError as error:
         if kind != UNROLLED or board.flash_max_bytes <= MOST_FLASH:
             raise
@@ -67,7 +67,7 @@ def _generate(model: QuantizedModel, oracle: str, kind: str, board: Board) -> Ge
         ) from error
 
 
-def _does_not_fit(kernel: GeneratedKernel, room: Room, model: QuantizedModel, board: Board) -> ArtefactError:
+def _does_not_fit(kernel: ProvenKernel, room: Room, model: QuantizedModel, board: Board) -> ArtefactError:
     """Return the error for a kernel that the board cannot hold beside the firmware around it."""
     flash = f"{room.flash_bytes} of {board.flash_max_bytes} bytes flash"
     ram = f"{room.ram_bytes} of {board.ram_max_bytes} bytes RAM"

@@ -1,9 +1,10 @@
-"""A generated kernel, whichever way it was made."""
+"""What a kernel is: its source files, checksum and costs; as generated, and as proven."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sinehil.base.manifest import KERNEL
+from sinehil.verify.result import Proof
 from sinehil_kernels.avr.assembly import Program
 
 C_FILE, ASSEMBLY_FILE, SHAPE_FILE = KERNEL, "sinehil_infer.S", "sinehil_shape.h"
@@ -37,12 +38,12 @@ class Compiled:
 
 
 @dataclass(frozen=True)
-class GeneratedKernel:
+class Kernel:
     """``sources``: the files to put into the sketch, by name.
 
-    ``weights_crc32`` is what the board must say of the constants in its flash, ``constant_bytes`` how many those
-    are. ``program`` is the assembled ``sinehil_infer`` where it is written in assembly, ``figures`` its costs;
-    ``compiled`` is the estimate where it is in C.
+    ``weights_crc32`` is what the board must say of the constants in its flash, ``constant_bytes`` how many those are;
+    ``core_bytes`` of flash are what the layers take, code and constants (in C the code is estimated). ``figures`` are
+    the costs of one in assembly, ``compiled`` the estimate of one in C.
     """
 
     engine: str
@@ -51,7 +52,7 @@ class GeneratedKernel:
     sources: Mapping[str, str]
     weights_crc32: int
     constant_bytes: int
-    program: Program | None = None
+    core_bytes: int
     figures: Figures | None = None
     compiled: Compiled | None = None
 
@@ -61,15 +62,22 @@ class GeneratedKernel:
         return self.sources[C_FILE]
 
     @property
-    def core_bytes(self) -> int:
-        """Bytes of flash that the layers take, code and constants; in C the code is estimated."""
-        if self.program is not None:
-            return len(self.program.image)
-        return self.constant_bytes + (self.compiled.code_bytes if self.compiled else 0)
-
-    @property
     def stack_bytes(self) -> int:
         """Bytes of stack that the layers take; in C estimated."""
         if self.figures is not None:
             return self.figures.stack_bytes
         return self.compiled.stack_bytes if self.compiled else 0
+
+
+@dataclass(frozen=True)
+class GeneratedKernel(Kernel):
+    """A kernel as its generator made it; ``program`` is the assembled ``sinehil_infer``, None where it is in C."""
+
+    program: Program | None = None
+
+
+@dataclass(frozen=True)
+class ProvenKernel(Kernel):
+    """A kernel that equalled its oracle's interpreter on this machine, and what its generator proved of it."""
+
+    proof: Proof = field(kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sinehil.arduino import Board
 from sinehil.model.tflite import QuantizedModel
-from sinehil_kernels.generated import GeneratedKernel
+from sinehil_kernels.generated import Kernel
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Room:
         return flash and (not board.ram_max_bytes or self.ram_bytes <= board.ram_max_bytes)
 
 
-def room_of(kernel: GeneratedKernel, model: QuantizedModel, board: Board) -> Room:
+def room_of(kernel: Kernel, model: QuantizedModel, board: Board) -> Room:
     """Return what a kernel takes on a board; on processors that nobody measured, as if it were an Uno."""
     around = CURVE if (model.inputs, model.outputs) == (1, 1) else OTHERS
     tolerance = around.tolerance_bytes + (CHIP_TOLERANCE_BYTES if board.mcu in CHIP_BYTES else 0)

@@ -17,7 +17,7 @@ from sinehil.base.staging import staged_folder
 from sinehil.base.workers import Workers
 from sinehil.errors import UsageError
 from sinehil.model.tflite import load_quantized_model
-from sinehil_kernels import check_kernel, generate_kernel
+from sinehil_kernels import proven_kernel
 from sinehil_pipeline.artefact_files import ORACLE, Files, data_files, manifest_of, model_files, write_files
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.conversion.c_array import c_array
@@ -108,8 +108,7 @@ def _export(staging: Path, recipe: Recipe, trainer: str, results: Results) -> in
     write_files(staging, {manifest.C_ARRAY: array})
     # The C that `sinehil compile` makes of the model, checked against the interpreter.
     model = load_quantized_model(staging / manifest.QUANTIZED_MODEL)
-    kernel = generate_kernel(model, ORACLE)
-    check_kernel(kernel, model)
+    kernel = proven_kernel(model, ORACLE)
     write_files(staging, {manifest.KERNEL: kernel.source.encode()})
     listed = manifest.describe_files(staging)
     content = Content(recipe, trainer, baseline, final, evaluation, model, variants, kernel, listed)

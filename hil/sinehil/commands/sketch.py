@@ -29,11 +29,11 @@ def sketch(
 ) -> None:
     """Write the sketch with its generated kernel, ready to open in the Arduino IDE."""
     from sinehil.arduino import stage_sketch
-    from sinehil.jobs.firmware import proven_kernel
+    from sinehil.jobs.firmware import kernel_sources
     from sinehil.jobs.selection import select
 
     console = Console(as_json)
     loaded = select(artifacts, model, oracle=oracle).model
-    folder = stage_sketch(proven_kernel(loaded, oracle, optimize).sources, out)
+    folder = stage_sketch(kernel_sources(loaded, oracle, optimize), out)
     console.say(f"sketch: {folder} (open {folder.name}.ino in the Arduino IDE)")
     console.result({"sketch": str(folder)})

@@ -1,12 +1,12 @@
 """Make firmware of a model: generate and prove the kernel, stage the sketch, compile it."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sinehil.arduino import (
     ArduinoEnvironment,
-    Board,
     Firmware,
     compile_sketch,
     describe_board,
@@ -23,9 +23,7 @@ from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.comparison import Expected
 from sinehil.verify.oracle_differences import Difference, oracle_differences
 from sinehil.verify.result import FirmwareSize, Proof
-from sinehil_kernels import GeneratedKernel, check_kernel, choose_kernel, generate_kernel
-from sinehil_kernels.kernel import GENERATORS
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels import GENERATORS, ProvenKernel, choose_kernel, proven_kernel
 
 BUILD_RECORD = "firmware.json"
 MAX_RECORD_BYTES = 64 << 10
@@ -50,7 +48,7 @@ class BuildRecord:
 class Built:
     """A compiled image, the folder it lies in, what uploads it, and what a board that runs it says of itself."""
 
-    kernel: GeneratedKernel
+    kernel: ProvenKernel
     expected: Expected
     folder: Path
     environment: ArduinoEnvironment
@@ -63,28 +61,32 @@ class Built:
         return FirmwareSize(image.flash_bytes, image.flash_max_bytes, image.ram_bytes, image.ram_max_bytes)
 
 
-def expectation(model: QuantizedModel, oracle: str, *made: GeneratedKernel) -> Expected:
+def expectation(model: QuantizedModel, oracle: str, *made: ProvenKernel) -> Expected:
     """Return what a board that holds ``model`` must say of itself, whichever engine it names.
 
-    A kernel that is not among those already ``made`` is generated when a board names its engine.
+    A kernel not among those ``made`` is found in the cache, or generated, when a board names its engine.
     """
-    known = {kernel.engine: kernel.weights_crc32 for kernel in made}
+    known = {kernel.engine: kernel for kernel in made}
 
-    def checksum_of(engine: str) -> int | None:
+    def kernel_of(engine: str) -> ProvenKernel | None:
         if engine not in known and engine in GENERATORS:
-            known[engine] = generate_kernel(model, oracle, engine).weights_crc32
+            known[engine] = proven_kernel(model, oracle, engine)
         return known.get(engine)
 
+    def checksum_of(engine: str) -> int | None:
+        kernel = kernel_of(engine)
+        return None if kernel is None else kernel.weights_crc32
+
     def proof_of(engine: str) -> Proof | None:
-        return proof(model, oracle) if engine in GENERATORS else None
+        kernel = kernel_of(engine)
+        return None if kernel is None else kernel.proof
 
     return Expected(model, oracle, checksum_of, proof_of)
 
 
-def proof(model: QuantizedModel, oracle: str) -> Proof:
-    """Return over what the generator proves a kernel: it emits no neuron that is not right on all of it."""
-    neurons = [neuron for layer in reach(model, oracle) for neuron in layer.neurons]
-    return Proof(len(neurons), sum(neuron.count for neuron in neurons))
+def kernel_sources(model: QuantizedModel, oracle: str, kind: str) -> Mapping[str, str]:
+    """Return the files of a proven kernel of this kind, whatever the board."""
+    return proven_kernel(model, oracle, kind).sources
 
 
 def compare_oracles(console: Console, wanted: Selection, built: Built) -> list[Difference]:
@@ -95,7 +97,7 @@ def compare_oracles(console: Console, wanted: Selection, built: Built) -> list[D
         for oracle in ORACLES:
             stage.update(oracle, None)
             if oracle != wanted.oracle:
-                kernel = make_kernel(replace(wanted, oracle=oracle), board)
+                kernel = choose_kernel(model, oracle, wanted.optimize, board)
                 proven.append(f"{oracle} ({kernel.engine})")
         differences = oracle_differences([open_oracle(oracle, model) for oracle in ORACLES], model)
         stage.note = f"a kernel proven for each of {', '.join(proven)}"
@@ -104,25 +106,12 @@ def compare_oracles(console: Console, wanted: Selection, built: Built) -> list[D
     return differences
 
 
-def make_kernel(wanted: Selection, board: Board) -> GeneratedKernel:
-    """Generate the kernel for a board and hold it against the interpreter on this machine."""
-    kernel = choose_kernel(wanted.model, wanted.oracle, wanted.optimize, board)
-    check_kernel(kernel, wanted.model)
-    return kernel
-
-
-def proven_kernel(model: QuantizedModel, oracle: str, kind: str) -> GeneratedKernel:
-    """Generate a kernel of this kind, whatever the board, and hold it against the interpreter on this machine."""
-    kernel = generate_kernel(model, oracle, kind)
-    check_kernel(kernel, model)
-    return kernel
-
-
 def compile_firmware(console: Console, wanted: Selection) -> Built:
     """Generate, check, stage and compile; two lines of talk."""
     with console.stage("kernel") as stage:
         environment = prepare_environment(lambda text: stage.update(text, None))
-        kernel = make_kernel(wanted, describe_board(environment, wanted.fqbn))
+        board = describe_board(environment, wanted.fqbn)
+        kernel = choose_kernel(wanted.model, wanted.oracle, wanted.optimize, board)
         stage.note = _kernel_note(kernel, wanted.model)
     with console.stage("compile") as stage:
         folder = wanted.build_folder(kernel.engine)
@@ -136,7 +125,7 @@ def compile_firmware(console: Console, wanted: Selection) -> Built:
     return Built(kernel, expectation(wanted.model, wanted.oracle, kernel), folder, environment, firmware)
 
 
-def _kernel_note(kernel: GeneratedKernel, model: QuantizedModel) -> str:
+def _kernel_note(kernel: ProvenKernel, model: QuantizedModel) -> str:
     compared = (
         "every code and quantiser step" if model.inputs == 1 else "seeded samples, proven neuron by neuron"
     )
@@ -148,7 +137,7 @@ def _kernel_note(kernel: GeneratedKernel, model: QuantizedModel) -> str:
     return f"{kernel.engine}{cost}; equal to {kernel.oracle} on {compared}"
 
 
-def write_record(folder: Path, kernel: GeneratedKernel, firmware: Firmware) -> None:
+def write_record(folder: Path, kernel: ProvenKernel, firmware: Firmware) -> None:
     """Keep the sizes of an image beside it."""
     record = BuildRecord(
         model_sha256=kernel.model_sha256,

@@ -5,7 +5,7 @@ from sinehil.model.tflite import QuantizedModel
 from sinehil_audit.engines.emlearn_float import emlearn_files, emlearn_infer
 from sinehil_audit.engines.measure import Engine
 from sinehil_audit.engines.tflite_style import tflite_style
-from sinehil_kernels import generate_kernel
+from sinehil_kernels import proven_kernel
 from sinehil_kernels.c_parts import checksum, float_ends, head
 from sinehil_kernels.generated import C_FILE
 
@@ -17,7 +17,7 @@ OURS = ("table", "speed", "size", "portable")
 
 def our_engines(model: QuantizedModel, oracle: str) -> list[Engine]:
     """Return the kernels of ours that the model can have, the fastest first."""
-    return [Engine(kind, f"sinehil {kind}", generate_kernel(model, oracle, kind).sources) for kind in OURS]
+    return [Engine(kind, f"sinehil {kind}", proven_kernel(model, oracle, kind).sources) for kind in OURS]
 
 
 def peer_engines(model: QuantizedModel) -> list[Engine]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from sinehil_kernels.avr.chip import Call
 from sinehil_kernels.avr.isa import INVERSE, Operand, encode
 
 NOTE_COLUMN = 36
@@ -159,11 +160,16 @@ class Assembly:
 
 @dataclass(frozen=True)
 class Program:
-    """A function in place: ``words`` from address 0 on; ``labels`` name word addresses."""
+    """A function in place: ``words`` from address 0 on; ``labels`` name word addresses.
+
+    ``calls`` are those that ``trial.call_once`` ran, by input codes: they belong to these very words, so that
+    ``dataclasses.replace`` begins with none.
+    """
 
     items: tuple[Item, ...]
     words: tuple[int, ...]
     labels: Mapping[str, int]
+    calls: dict[tuple[int, ...], Call] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
     def image(self) -> bytes:

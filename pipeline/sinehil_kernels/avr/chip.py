@@ -1,10 +1,21 @@
 """The chip around an instruction: registers, flags, RAM, stack and flash of an ATmega328P."""
 
+from dataclasses import dataclass
+
 RAM_START, RAM_END = 0x100, 0x8FF
 STACK_AT = RAM_END
 SPL, SPH, SREG = 0x3D, 0x3E, 0x3F
 INITIAL = bytes((7 * number + 0x35) & 0xFF for number in range(32))  # whatever a caller left in the registers
 INITIAL_RAM = bytes((13 * at + 7) & 0xFF for at in range(RAM_END + 1))  # nobody may rely on zeros
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one call gave: output codes, cycles without the call and the return, deepest stack in bytes."""
+
+    y_q: list[int]
+    cycles: int
+    stack_bytes: int
 
 
 class ConventionError(AssertionError):

@@ -5,26 +5,16 @@ against it in tests/kernels/test_avr.py.
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from sinehil_kernels.avr.assembly import Program
-from sinehil_kernels.avr.chip import STACK_AT, Chip, ConventionError, CycleLimitError
+from sinehil_kernels.avr.chip import STACK_AT, Call, Chip, ConventionError, CycleLimitError
 from sinehil_kernels.avr.handlers import HANDLERS, Handler
 from sinehil_kernels.avr.isa import ALL_FORMS, EncodingError, decode
 
 X_AT, Y_AT = 0x100, 0x200
 CALL_SAVED = (*range(2, 18), 28, 29)
 MAX_CYCLES = 2_000_000
-
-
-@dataclass(frozen=True)
-class Call:
-    """What one call gave: output codes, cycles without the call and the return, deepest stack in bytes."""
-
-    y_q: list[int]
-    cycles: int
-    stack_bytes: int
 
 
 class Machine(Chip):

@@ -51,6 +51,7 @@ def assembly_kernel(
         },
         weights_crc32=zlib.crc32(identity_bytes(model, oracle, engine) + covered + floats),
         constant_bytes=len(covered),
+        core_bytes=len(program.image),
         program=program,
         figures=figures,
     )

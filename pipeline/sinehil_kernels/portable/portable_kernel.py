@@ -24,12 +24,14 @@ def generate_portable(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     floats = float_constants(model, oracle)
     tables = [table.values for table in kernel_tables(plans)]
     content = b"".join(table.astype(table.dtype.newbyteorder("<")).tobytes() for table in [*tables, floats])
+    constant_bytes, estimate = sum(table.nbytes for table in tables), compiled(plans, oracle)
     return GeneratedKernel(
         engine=ENGINE,
         oracle=oracle,
         model_sha256=model.sha256,
         sources={**shape(model), C_FILE: emit_c(model, oracle, ENGINE, plans)},
         weights_crc32=zlib.crc32(identity_bytes(model, oracle, ENGINE) + content),
-        constant_bytes=sum(table.nbytes for table in tables),
-        compiled=compiled(plans, oracle),
+        constant_bytes=constant_bytes,
+        core_bytes=constant_bytes + estimate.code_bytes,
+        compiled=estimate,
     )

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from sinehil.base.manifest import FileEntry
 from sinehil.model.tflite import QuantizedModel
-from sinehil_kernels import GeneratedKernel
+from sinehil_kernels import Kernel
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.conversion.evaluation import Evaluation
 from sinehil_pipeline.conversion.quantization_variants import MeasuredVariant
@@ -27,7 +27,7 @@ class Content:
     results: Evaluation
     quantized: QuantizedModel
     variants: tuple[MeasuredVariant, ...]
-    kernel: GeneratedKernel
+    kernel: Kernel
     files: Mapping[str, FileEntry]
 
     @cached_property

@@ -157,9 +157,9 @@ def make_link_bench(model: "QuantizedModel", oracle: str) -> "Bench":
     from sinehil.jobs.firmware import expectation
     from sinehil.model.interpreters import open_oracle
     from sinehil_audit.link.fixtures import make_bench
-    from sinehil_kernels import generate_kernel
+    from sinehil_kernels import proven_kernel
 
-    kernel = generate_kernel(model, oracle)
+    kernel = proven_kernel(model, oracle)
     return make_bench(expectation(model, oracle, kernel), open_oracle(oracle, model), kernel.sources)
 
 
