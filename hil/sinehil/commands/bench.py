@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,13 +11,10 @@ from sinehil.base.console import Console
 from sinehil.commands import options
 from sinehil.commands.bench_engines import bench_engines
 from sinehil.errors import UsageError
-from sinehil.jobs.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from sinehil.board.device import Device
     from sinehil.board.trace import TraceFile
-    from sinehil_pipeline.config import Recipe
-    from sinehil_pipeline.training.trainer_cost import Comparison
 
 VALUES = 256
 FEWEST_SAMPLES = 16
@@ -59,35 +56,10 @@ def bench_train(
     as_json: options.AsJson = False,
 ) -> None:
     """Train the book's models with Keras' fit and with the portable trainer, and say how many times faster that is."""
-    from sinehil_pipeline.training.trainer_cost import compare_trainers
+    from sinehil.jobs.training import compare_book_trainers
 
-    console, recipe, found = Console(as_json), _book(epochs), []
-    for model in (recipe.baseline, recipe.final):
-        with console.stage(model.name) as stage:
-            found.append(compare_trainers(recipe, model, TrainingBar(stage, models=2)))
-            stage.note = _comparison_line(found[-1])
-    console.result({"models": {item.model: _comparison_document(item) for item in found}})
-
-
-def _book(epochs: int | None) -> "Recipe":
-    from sinehil_pipeline.recipes import load_recipe
-
-    book = load_recipe("book")
-    if epochs is None:
-        return book
-    baseline, final = (replace(model, epochs=epochs) for model in (book.baseline, book.final))
-    return replace(book, baseline=baseline, final=final)
-
-
-def _comparison_line(found: "Comparison") -> str:
-    return (
-        f"{found.epochs} epochs: keras {found.keras.seconds:.1f} s, portable {found.portable.seconds:.2f} s, "
-        f"{found.ratio:.0f} times faster ({found.cpu_ratio:.0f} times by processor time)"
-    )
-
-
-def _comparison_document(found: "Comparison") -> dict[str, Any]:
-    return {**asdict(found), "ratio": found.ratio, "cpu_ratio": found.cpu_ratio}
+    console = Console(as_json)
+    console.result(compare_book_trainers(console, epochs))
 
 
 def bench_board(port: str, as_json: bool, trace: "TraceFile | None") -> None:

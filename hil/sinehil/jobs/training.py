@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from sinehil_pipeline.sweep import Sweep, parse_seeds
 from sinehil_pipeline.sweep import sweep as run_sweep
 from sinehil_pipeline.sweep.sweep_text import counted, summary_lines
 from sinehil_pipeline.training.jobs import PORTABLE, TRAINERS
+from sinehil_pipeline.training.trainer_cost import Comparison, compare_trainers
 
 TRAINED_RECORD = "trained.json"
 MAX_RECORD_BYTES = 4096
@@ -167,3 +168,32 @@ def _sweep_document(done: Sweep) -> dict[str, Any]:
         "results": [result.as_dict() for result in done.results],
         "recipe": done.recipe.as_dict(),
     }
+
+
+def compare_book_trainers(console: Console, epochs: int | None) -> dict[str, Any]:
+    """Train the book's models with both trainers, of ``epochs`` if they are given; return what it cost."""
+    recipe, found = _book(epochs), list[Comparison]()
+    for model in (recipe.baseline, recipe.final):
+        with console.stage(model.name) as stage:
+            found.append(compare_trainers(recipe, model, TrainingBar(stage, models=2)))
+            stage.note = _comparison_line(found[-1])
+    return {"models": {item.model: _comparison_document(item) for item in found}}
+
+
+def _book(epochs: int | None) -> Recipe:
+    book = load_recipe(DEFAULT_RECIPE)
+    if epochs is None:
+        return book
+    baseline, final = (replace(model, epochs=epochs) for model in (book.baseline, book.final))
+    return replace(book, baseline=baseline, final=final)
+
+
+def _comparison_line(found: Comparison) -> str:
+    return (
+        f"{found.epochs} epochs: keras {found.keras.seconds:.1f} s, portable {found.portable.seconds:.2f} s, "
+        f"{found.ratio:.0f} times faster ({found.cpu_ratio:.0f} times by processor time)"
+    )
+
+
+def _comparison_document(found: Comparison) -> dict[str, Any]:
+    return {**asdict(found), "ratio": found.ratio, "cpu_ratio": found.cpu_ratio}
