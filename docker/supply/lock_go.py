@@ -44,23 +44,23 @@ def check_replacements(folder: Path, go: Go) -> None:
         )
 
 
-def _run(go: Go, folder: Path, *words: str) -> str:
-    done = run([go.program, *words], env={**os.environ, **go.variables, **VARIABLES}, cwd=folder)
+def _run(go: Go, folder: Path, *arguments: str) -> str:
+    done = run([go.program, *arguments], env={**os.environ, **go.variables, **VARIABLES}, cwd=folder)
     if done.code != 0:
-        what = f"`go {' '.join(words)}` failed in {folder}"
+        what = f"`go {' '.join(arguments)}` failed in {folder}"
         raise ToolError(
             what, "check the network (or GOPROXY); this lock stays as it was", tail(done.stderr, 5)
         )
     return done.stdout
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Renew both modules; return 0, or an exit code after saying which lock could not be renewed."""
     code = 0
     with go_for_build(_say) as go:
         for name, tool in TOOLS.items():
             try:
-                renew(FOLDER / name, tool, go, "--upgrade" in words)
+                renew(FOLDER / name, tool, go, "--upgrade" in arguments)
                 if name == "arduino-cli":
                     check_replacements(FOLDER / name, go)
             except ToolError as error:

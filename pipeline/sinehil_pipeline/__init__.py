@@ -1,1 +1,4 @@
-"""From noisy sine samples to .tflite files, their C array and a generated kernel."""
+"""Train, convert and export a model: recipes, data, training, conversion, refinement, page, sweep.
+
+May import sinehil_kernels and what lies below it.
+"""

@@ -1,4 +1,4 @@
-"""What the artefact files hold that need no tool: samples, histories, models, metrics, and the manifest."""
+"""Contents of the artefact files: samples, histories, models, metrics and the manifest."""
 
 import json
 from collections.abc import Mapping

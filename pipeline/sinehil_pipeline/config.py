@@ -1,4 +1,4 @@
-"""What is trained: every number of a run in one place, as plain data. ``recipes`` reads it from files and checks it."""
+"""Dataclasses of a training recipe, every parameter of a run; ``recipes`` reads them from files and checks them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""What a finished run tells: numbers for scripts, lines for people."""
+"""Summarise a finished training: numbers for ``--json``, lines for the terminal."""
 
 import hashlib
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class TrainingSummary:
         )
 
     def lines(self) -> list[str]:
-        """Return the whole story for people, without the models' tables."""
+        """Return all lines for the terminal, without the models' tables."""
         return [
             *self._try_lines(),
             "",

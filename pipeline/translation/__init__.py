@@ -1,1 +1,1 @@
-"""The documents in other languages: one English source each, a gettext catalogue, and what is generated of both."""
+"""Generate notebooks and README.ko.md from English sources and gettext catalogues. May import sinehil.errors."""

@@ -1,4 +1,4 @@
-"""``make translations``: renew the catalogues, then the notebooks and README.ko.md."""
+"""Run ``make translations``: update the catalogues, then the notebooks and README.ko.md."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Markdown as blocks that can be translated one by one: a heading, a paragraph, a list item's, a table row."""
+"""Split Markdown into blocks that are translated one by one: headings, paragraphs, list items, table rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

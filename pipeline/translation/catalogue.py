@@ -1,4 +1,4 @@
-"""Translations in gettext's format: a text of the source document and what it is in another language."""
+"""Read and update gettext catalogues of a document's texts and their translations."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which documents there are in which language, and what is generated of them."""
+"""List the documents and their languages, and generate each translation."""
 
 import copy
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A Jupyter notebook from its text pair: without outputs, and with cell ids that change only with their cell."""
+"""Make a Jupyter notebook from its text source: no outputs, and cell ids that change only with their cell."""
 
 import hashlib
 

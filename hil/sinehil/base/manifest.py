@@ -1,4 +1,4 @@
-"""The artefact folder's table of contents: every file with its hash, and how the model came to be."""
+"""Read, check and write ``manifest.json``: the sha256 of every artefact file, and how the model was made."""
 
 import json
 import math

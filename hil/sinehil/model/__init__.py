@@ -1,1 +1,4 @@
-"""A .tflite as data, each oracle's arithmetic, the real interpreters, and target functions."""
+"""A .tflite as data, each oracle's arithmetic, the real interpreters, target functions, array types.
+
+May import base.
+"""

@@ -1,4 +1,4 @@
-"""Array types by dtype, shared by all packages; their shapes stand in the docstrings of those who use them."""
+"""NumPy array types by dtype, for all packages; shapes stand in the docstrings of those who use them."""
 
 import numpy as np
 from numpy.typing import NDArray

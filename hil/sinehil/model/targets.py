@@ -1,4 +1,4 @@
-"""The functions that a model can be asked to be, and which of them a manifest's recipe names."""
+"""Target functions that a model can learn, and which of them a manifest's recipe names."""
 
 import math
 from collections.abc import Callable, Mapping

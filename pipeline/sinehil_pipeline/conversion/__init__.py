@@ -1,1 +1,4 @@
-"""From trained weights to .tflite files and the C array, and what each form of the model is worth."""
+"""Convert trained weights to .tflite files and a C array, and evaluate them.
+
+May import training, refinement and data.
+"""

@@ -1,4 +1,4 @@
-"""The C array of the book: what ``xxd -i`` prints, checked against the file."""
+"""Make the C array with ``xxd -i``, and check it against the .tflite file."""
 
 import re
 import shutil

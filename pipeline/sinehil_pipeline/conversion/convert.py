@@ -1,4 +1,4 @@
-"""From trained weights to the two .tflite files, by TensorFlow's own converter."""
+"""Convert trained weights to the float and the int8 .tflite file with TensorFlow's converter."""
 
 import contextlib
 import io

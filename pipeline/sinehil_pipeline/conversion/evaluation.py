@@ -1,4 +1,4 @@
-"""Everything after training that needs TensorFlow, in one worker."""
+"""Evaluate, convert and interpret both models: all work after training that needs TensorFlow, in one worker."""
 
 import gc
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Samples: generated from a noisy target function, or read from a CSV file."""
+"""Training samples: generated from a noisy target function, or read from a CSV file. May import config only."""

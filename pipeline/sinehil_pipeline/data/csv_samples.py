@@ -1,4 +1,4 @@
-"""Samples from a CSV file with the columns x and y; hostile until every row is checked."""
+"""Read samples from a CSV file with the columns x and y; untrusted until every row is checked."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The samples: a noisy function as the book draws its sine, or a file's rows; shuffled and split, bit for bit."""
+"""Generate or load the samples, shuffle and split them; the same bits on every machine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

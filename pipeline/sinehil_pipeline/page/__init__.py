@@ -1,4 +1,4 @@
-"""``training.html``: everything a reader wants to know of one training, in one file that loads nothing."""
+"""``training.html``, one self-contained file about one training, and the PNG plots. May import all rooms but sweep."""
 
 from sinehil_pipeline.page.content import Content
 from sinehil_pipeline.page.render import page_html

@@ -1,4 +1,7 @@
-"""The book's pictures, as PNG bytes by artefact name. Matplotlib is imported when something is drawn."""
+"""Draw the plots of the book's chapter as PNG bytes, by artefact name.
+
+Matplotlib is imported when something is drawn.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -140,9 +143,9 @@ def _file_samples(subject: PlotSubject, x: Float32s, y: Float32s) -> bytes:
 
 def _split(subject: PlotSubject, data: Dataset) -> bytes:
     figure, axes = _figure(SINGLE_IN)
-    looks = {"train": (BLUE, "o"), "validation": (ORANGE, "s"), "test": (BLACK, "^")}
+    styles = {"train": (BLUE, "o"), "validation": (ORANGE, "s"), "test": (BLACK, "^")}
     for name, split in data.splits():
-        colour, marker = looks[name]
+        colour, marker = styles[name]
         label = f"{name} ({len(split.x)})"
         axes.scatter(split.x, split.y, 16, colour, marker=marker, linewidths=0, alpha=0.75, label=label)
     axes.set_title("The samples, split by role")
@@ -208,9 +211,9 @@ def draw_comparison(subject: PlotSubject, name: str, test: Split, predictions: P
             {"color": VERMILION, "linestyle": "none", "marker": "x", "markersize": 4.5},
         ),
     )
-    for label, y, look in forms:
-        upper.plot(x, y[order], label=label, **look)
-        lower.plot(x, y[order] - exact, **look)
+    for label, y, style_of in forms:
+        upper.plot(x, y[order], label=label, **style_of)
+        lower.plot(x, y[order] - exact, **style_of)
     subject.draw(upper)
     lower.axhline(0, color=BLACK, linewidth=0.8, linestyle="--")
     upper.set_title(f"{name} on the test data, in its three forms")

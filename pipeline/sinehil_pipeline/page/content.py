@@ -1,4 +1,4 @@
-"""What the page is made of."""
+"""Data that the training page is rendered from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

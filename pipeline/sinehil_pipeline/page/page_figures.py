@@ -1,4 +1,4 @@
-"""The page's figures: the data, the learning curves, the predictions and how far they are from the target."""
+"""SVG figures of the training page: samples, learning curves, predictions and errors against the target."""
 
 import math
 from collections.abc import Mapping
@@ -76,7 +76,7 @@ def learning_figures(model: Trained, name: str) -> list[Plot]:
 def prediction_figure(content: Content) -> Plot:
     """Draw the four models' y over x, on the test data."""
     curves, subject, test = content.curves, content.subject, _pair(content.data.test)
-    words = f"y over x, on the test data. Largest distance from {subject.reference}: {_worst_words(content)}"
+    text = f"y over x, on the test data. Largest distance from {subject.reference}: {_worst_text(content)}"
     low, high = _span(np.concatenate([test[1], curves.baseline, curves.final]))
     title = "Four models" if subject.target is None else f"Four models and {subject.target.label}"
 
@@ -90,11 +90,11 @@ def prediction_figure(content: Content) -> Plot:
             *_target(frame, subject),
             svg.dots(frame, "int8", curves.x[::SHOWN_DOTS], curves.quantized[::SHOWN_DOTS], 2.5),
         ]
-        return svg.svg(frame, identifier, title, words, parts)
+        return svg.svg(frame, identifier, title, text, parts)
 
     legend = [
         dot_key("actual", "test data"),
-        *(line_key(css, words) for css, words in zip(LINES[:3], _names(content), strict=False)),
+        *(line_key(css, text) for css, text in zip(LINES[:3], _names(content), strict=False)),
         dot_key("int8", _names(content)[3]),
         *_target_key(subject),
     ]
@@ -127,19 +127,19 @@ def _errors(
     low, high = span(
         np.concatenate(list(errors.values())), -LEAST_ERROR * scale, LEAST_ERROR * scale, math.inf
     )
-    words = "Largest: " + _worst_words(content, list(errors))
+    text = "Largest: " + _worst_text(content, list(errors))
     unit = "int8 \u2212 float" if subject.target is None else f"y \u2212 {subject.reference}"
 
     def draw(width: int, height: int, identifier: str) -> Markup:
         frame = PlotArea(width, height, _x_axis(subject), svg.nice_axis(low, high, unit))
         lines = [svg.curve(frame, f"{css} fine", content.curves.x, error) for css, error in errors.items()]
         parts = [half_step_band(frame, scale), zero_line(frame), *lines]
-        return svg.svg(frame, identifier, title, words, parts)
+        return svg.svg(frame, identifier, title, text, parts)
 
     names = dict(zip(LINES, _names(content), strict=True))
     legend = [line_key(f"{css} fine", names[css]) for css in errors]
     band = band_key("band", "\u00b1 half an output LSB")
-    return plot(title, words + note, [*legend, band], draw, name, 300, full)
+    return plot(title, text + note, [*legend, band], draw, name, 300, full)
 
 
 def _learning(title: str, training: Float32s, validation: Float32s, unit: str, name: str) -> Plot:
@@ -161,7 +161,7 @@ def _learning(title: str, training: Float32s, validation: Float32s, unit: str, n
     return plot(title, ends, legend, draw, f"{name}-{unit}", 280)
 
 
-def _worst_words(content: Content, lines: list[str] | None = None) -> str:
+def _worst_text(content: Content, lines: list[str] | None = None) -> str:
     """Return the largest distance of each line, but from itself."""
     reference = content.curves.reference
     found = {
@@ -194,8 +194,8 @@ def _span(y: Float64s) -> tuple[float, float]:
 
 
 def _x_axis(subject: PlotSubject) -> svg.Axis:
-    room = EDGE * (subject.high - subject.low)
-    return svg.x_axis(subject.target, subject.low - room, subject.high + room)
+    margin = EDGE * (subject.high - subject.low)
+    return svg.x_axis(subject.target, subject.low - margin, subject.high + margin)
 
 
 def _target(frame: PlotArea, subject: PlotSubject) -> list[Markup]:

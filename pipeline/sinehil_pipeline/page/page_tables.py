@@ -1,4 +1,4 @@
-"""The page's tables, as rows of text."""
+"""Tables of the training page, as rows of text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def recipe_tables(recipe: Mapping[str, Any]) -> list[tuple[str, Facts]]:
     plain = {key: value for key, value in recipe.items() if not isinstance(value, Mapping)}
     groups = {key: value for key, value in recipe.items() if isinstance(value, Mapping)}
     return [
-        (_words(title), [(_words(key), value_text(value)) for key, value in group.items()])
+        (_spaced(title), [(_spaced(key), value_text(value)) for key, value in group.items()])
         for title, group in [("in general", plain), *groups.items()]
     ]
 
@@ -47,7 +47,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{_words(key)} {value_text(item)}" for key, item in sorted(value.items()))
+        return ", ".join(f"{_spaced(key)} {value_text(item)}" for key, item in sorted(value.items()))
     if isinstance(value, list | tuple):
         return ", ".join(map(value_text, value)) or "none"
     return "none" if value is None else str(value)
@@ -186,5 +186,5 @@ def _range(values: Sequence[float] | np.ndarray[Any, np.dtype[Any]]) -> str:
     return " to ".join(dict.fromkeys(ends))
 
 
-def _words(key: object) -> str:
+def _spaced(key: object) -> str:
     return str(key).replace("_", " ")

@@ -1,4 +1,4 @@
-"""One look for all plots: colours that colour-blind readers can tell apart, and PNG bytes that repeat."""
+"""Style of all plots: colours for colour-blind readers, axes, and PNG bytes that are reproducible."""
 
 import io
 import math
@@ -35,7 +35,7 @@ _STYLE = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Use this look, and no settings of the user's, inside the block; nothing is shown on a screen."""
+    """Use this style, and no settings of the user's, inside the block; nothing is shown on a screen."""
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -89,8 +89,8 @@ def quiet_corner(x: NDArray[Any], y: NDArray[Any]) -> str:
 
 def x_axis(axes: Any, low: float, high: float, label: str = "x") -> None:
     """Show x from ``low`` to ``high`` with a little room, and name both axes."""
-    room = 0.12 * (high - low) / (2 * math.pi)
-    axes.set_xlim(low - room, high + room)
+    margin = 0.12 * (high - low) / (2 * math.pi)
+    axes.set_xlim(low - margin, high + margin)
     axes.set_xlabel(label)
     axes.set_ylabel("y")
 

@@ -1,4 +1,4 @@
-"""What the pictures of one run have in common: the function behind the samples, and the range of x."""
+"""The function or samples that a run's plots show, with name, range of x and axis labels."""
 
 from dataclasses import dataclass
 from typing import Any

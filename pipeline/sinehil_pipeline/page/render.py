@@ -1,4 +1,4 @@
-"""The page itself, from its parts."""
+"""Render the training page to HTML from its tables and figures."""
 
 from sinehil.report.html_parts import Facts, Tile, render
 from sinehil.report.number_text import number_text

@@ -1,4 +1,7 @@
-"""Recipes as TOML files: ``book.toml`` and ``precise.toml`` lie here, yours may lie anywhere."""
+"""Read and check training recipes, TOML files: ``book.toml`` and ``precise.toml`` are built in.
+
+May import config, data and training.
+"""
 
 from sinehil_pipeline.recipes.load import BUILT_IN, load_recipe, recipe_text, repeated_recipe
 from sinehil_pipeline.recipes.overrides import Override, data_override, parse_override, seed_override

@@ -1,4 +1,4 @@
-"""Checked access to one table of a recipe: every refusal names file, key, value, and what is allowed."""
+"""Typed access to one TOML table; every error names file, key, value and what is allowed."""
 
 import difflib
 import reprlib

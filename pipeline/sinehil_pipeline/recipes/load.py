@@ -1,4 +1,4 @@
-"""Reading recipes: by name, from a TOML file, or out of a manifest."""
+"""Load a recipe by name, from a TOML file, or from a manifest."""
 
 import tomllib
 from collections.abc import Mapping, Sequence

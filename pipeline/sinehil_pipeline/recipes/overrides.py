@@ -1,4 +1,4 @@
-"""Single keys of a recipe, set on the command line."""
+"""Parse ``--set KEY=VALUE`` options and apply them to a recipe."""
 
 import tomllib
 from collections.abc import Mapping, Sequence

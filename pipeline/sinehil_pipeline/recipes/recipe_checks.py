@@ -1,4 +1,4 @@
-"""From a recipe's tables to the dataclasses of ``config``: what each key may be, in one place. Touches no file."""
+"""Build a Recipe from TOML tables, checking type and range of every key. Reads no file."""
 
 import re
 from dataclasses import fields

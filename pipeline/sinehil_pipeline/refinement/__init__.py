@@ -1,1 +1,1 @@
-"""After training: change constants of the int8 file until it is as close to its target as int8 can be."""
+"""Reduce the int8 model's largest error by changing constants of the converted file. May import data and config."""

@@ -1,4 +1,4 @@
-"""The search: changes that help codes in violation, accepted although they cost others a little, ever less so.
+"""Search by simulated annealing: accept changes that reduce errors above the goal, at a falling cost to other codes.
 
 A code is in violation where its error is above a goal. What a change does is first worked out for codes in violation
 only: one that does not help there cannot help at all, so most are dropped for a tenth of the price.

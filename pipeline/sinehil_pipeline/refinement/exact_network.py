@@ -1,4 +1,4 @@
-"""The oracle's arithmetic over all 256 input codes at once, kept up to date while single neurons change.
+"""Run the model exactly over all 256 input codes, updated incrementally when one neuron changes.
 
 Codes are held as code - zero point, in float32, one row for each neuron. All sums are of integers below 2^24, so
 float32 holds them exactly and BLAS may add them in any order; the product with the factor is the oracle's own.

@@ -1,4 +1,4 @@
-"""Which small changes of one neuron are tried. All randomness is integers of one legacy stream, which NumPy froze."""
+"""Draw small random changes of one neuron's weights and bias, from integers of one legacy stream that NumPy froze."""
 
 from dataclasses import dataclass
 

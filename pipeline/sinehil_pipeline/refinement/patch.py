@@ -1,4 +1,4 @@
-"""Other constants in the same .tflite: bytes are replaced where they stand, so the file stays the converter's."""
+"""Replace weights and biases of a .tflite in place; all other bytes stay the converter's."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""After training: an int8 model made as good as int8 can be, by changing constants in the converted file.
+"""Refine a converted int8 model: minimise its largest error by changing weights and biases.
 
 The model is run by the oracle's exact arithmetic over its 256 input codes; what is minimised is the largest
 |y - target(x)| over every x in the target's range, the rounding of x to a code included.

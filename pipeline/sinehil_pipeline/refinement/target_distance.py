@@ -1,4 +1,4 @@
-"""How far an int8 model must be from its target at best: one input code stands for many x, one output code for one y.
+"""Measure an int8 model's largest error over every x, and the least error that its scales allow.
 
 All x of one code get one y, so its error is at least half of what the target spans there; and y is one of 256 values.
 """

@@ -1,4 +1,4 @@
-"""One recipe from many seeds: how often it learns, and what comes of it when it does."""
+"""Train one recipe from many seeds, and report how often it learns and with which error. May import all other rooms."""
 
 from sinehil_pipeline.sweep.seed_sweep import Sweep, sweep
 from sinehil_pipeline.sweep.seeds import parse_seeds

@@ -1,4 +1,4 @@
-"""``results.jsonl``: a header, then a line for each seed, on the disk before the next one is asked for.
+"""Append results of a sweep to ``results.jsonl``, one line a seed, synced to disk; resume from it.
 
 Whoever sweeps holds a lock on the file, which ends with his process. A last line without its end was being written
 when that happened, and is dropped; whatever else is wrong in the file is an error, for it may come from anywhere.

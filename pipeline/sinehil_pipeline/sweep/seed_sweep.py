@@ -1,4 +1,4 @@
-"""A sweep: workers that train, one results file that outlives them, and what is made of it at the end."""
+"""Run a sweep: workers train seeds, results go to the ledger, then table, plot and summary are written."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Train and measure single seeds; runs in workers."""
+"""Train and measure single seeds, in a worker process."""
 
 from collections.abc import Sequence
 from dataclasses import replace

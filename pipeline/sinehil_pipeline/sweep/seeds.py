@@ -1,4 +1,4 @@
-"""Which seeds to train: ``0:200``, ``0:200:10``, ``1,5,137``, or several of these with commas."""
+"""Parse ``--seeds`` (``0:200``, ``0:200:10``, ``1,5,137``), and the result of one seed with its outcome."""
 
 import re
 from collections.abc import Mapping

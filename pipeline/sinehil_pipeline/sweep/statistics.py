@@ -1,4 +1,4 @@
-"""What many seeds come to. Pure."""
+"""Statistics over the results of many seeds. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence

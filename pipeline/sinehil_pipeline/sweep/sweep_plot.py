@@ -1,4 +1,4 @@
-"""How many seeds come how far: each seed a dot, on its error and on the share of seeds that are at most there."""
+"""Plot a sweep: the cumulative share of seeds over their error, one dot a seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from sinehil_pipeline.page.plot_style import (
 )
 from sinehil_pipeline.sweep.seeds import SeedOutcome, SeedResult
 from sinehil_pipeline.sweep.statistics import Statistics
-from sinehil_pipeline.sweep.sweep_text import percent, title, words
+from sinehil_pipeline.sweep.sweep_text import outcome_text, percent, title
 
-LOOKS = {
+OUTCOME_STYLES = {
     SeedOutcome.LEARNT: (BLUE, "o"),
     SeedOutcome.ABOVE_GATE: (ORANGE, "s"),
     SeedOutcome.NEVER_LEARNT: (VERMILION, "^"),
@@ -81,7 +81,7 @@ def _panel(
     known = [(getattr(item, measure), item) for item in results if getattr(item, measure) is not None]
     known.sort(key=lambda pair: (pair[0], pair[1].seed))
     points = [(value, 100 * number / len(results), item) for number, (value, item) in enumerate(known, 1)]
-    for outcome, (colour, marker) in LOOKS.items():
+    for outcome, (colour, marker) in OUTCOME_STYLES.items():
         mine = [(x, y) for x, y, item in points if item.outcome(recipe.gate) is outcome]
         if mine:
             axes.scatter(*zip(*mine, strict=True), 22, colour, marker=marker, linewidths=0, alpha=0.8)
@@ -127,9 +127,9 @@ def _legend(figure: Any, statistics: Statistics, lines: Sequence[Reference]) -> 
 
     handles = []
     for outcome, share in statistics.outcomes.items():
-        if outcome in LOOKS or share.count:
-            colour, marker = LOOKS.get(outcome, (BLACK, ""))
-            label = f"{words(outcome)}: {share.count}, {percent(share)}"
+        if outcome in OUTCOME_STYLES or share.count:
+            colour, marker = OUTCOME_STYLES.get(outcome, (BLACK, ""))
+            label = f"{outcome_text(outcome)}: {share.count}, {percent(share)}"
             handles.append(Line2D([], [], color=colour, marker=marker, linestyle="none", label=label))
     handles += [Line2D([], [], color=GREY, linestyle=line.style, label=line.label) for line in lines]
     figure.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.525, 0.955), ncols=2, frameon=False)

@@ -1,4 +1,4 @@
-"""A sweep as a table for programs and as lines for people. Pure."""
+"""Format a sweep as a CSV table and as lines for the terminal. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -43,7 +43,7 @@ def counted(seeds: int) -> str:
     return "1 seed" if seeds == 1 else f"{seeds} seeds"
 
 
-def words(outcome: SeedOutcome) -> str:
+def outcome_text(outcome: SeedOutcome) -> str:
     """Return an outcome as people write it."""
     return outcome.replace("_", " ")
 
@@ -54,7 +54,7 @@ def percent(share: Share) -> str:
 
 
 def summary_lines(recipe: Recipe, statistics: Statistics) -> list[str]:
-    """Return the whole story for people."""
+    """Return all lines for the terminal."""
     return [
         title(recipe, statistics.never.of),
         *_outcome_lines(recipe, statistics),
@@ -69,7 +69,7 @@ def _outcome_lines(recipe: Recipe, statistics: Statistics) -> Iterator[str]:
     means = meanings(recipe)
     for outcome, share in statistics.outcomes.items():
         if share.count or outcome is not SeedOutcome.DIVERGED:
-            yield f"{words(outcome):<13}{share.count:>6}  {percent(share):<32}{means[outcome]}"
+            yield f"{outcome_text(outcome):<13}{share.count:>6}  {percent(share):<32}{means[outcome]}"
 
 
 def _quartile_lines(recipe: Recipe, found: Statistics) -> Iterator[str]:
@@ -98,7 +98,7 @@ def own_line(recipe: Recipe, statistics: Statistics) -> str:
     own = statistics.own
     if own is None:
         return f"seed {recipe.seed}, the recipe's own, is not among them"
-    figures = f"{words(own.outcome)}{_figures(recipe, own)}"
+    figures = f"{outcome_text(own.outcome)}{_figures(recipe, own)}"
     return f"seed {recipe.seed}, the recipe's own: {figures}; {_rank(own, statistics)}"
 
 

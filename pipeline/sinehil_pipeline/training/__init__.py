@@ -1,1 +1,1 @@
-"""Both trainers, their optimizers and initial weights, and the quality gate."""
+"""Train models with either trainer, under the quality gate. May import data and config."""

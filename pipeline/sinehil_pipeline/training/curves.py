@@ -1,4 +1,4 @@
-"""What the models make of an even grid of x, as values that are drawn alike on every CPU."""
+"""Evaluate models on an even grid of x, as values that are drawn alike on every CPU."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

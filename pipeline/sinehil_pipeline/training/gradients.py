@@ -62,17 +62,17 @@ class _Relu6(_Relu):
     def __init__(self, rows: int, neurons: int) -> None:
         super().__init__(rows, neurons)
         self._sixes = np.full((rows, neurons), SIX)
-        self._room = np.empty((rows, neurons), np.float32)
+        self._below_six = np.empty((rows, neurons), np.float32)
 
     def apply(self, sums: Float32s) -> None:
         super().apply(sums)
         np.minimum(sums, self._sixes, out=sums)
 
     def turn_into_slope(self, value: Float32s) -> None:
-        np.subtract(self._sixes, value, self._room)
-        np.sign(self._room, self._room)
+        np.subtract(self._sixes, value, self._below_six)
+        np.sign(self._below_six, self._below_six)
         super().turn_into_slope(value)
-        np.multiply(value, self._room, value)
+        np.multiply(value, self._below_six, value)
 
 
 class _Layer:

@@ -1,4 +1,4 @@
-"""What happened in each epoch of a training."""
+"""Loss and mean absolute error of each epoch of a training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

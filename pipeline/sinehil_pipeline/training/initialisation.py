@@ -1,4 +1,4 @@
-"""Where training starts: Keras' own initial weights, or neurons spread over the input range."""
+"""Draw initial weights: as Keras does, or with neurons spread over the input range."""
 
 import itertools
 

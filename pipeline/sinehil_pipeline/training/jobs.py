@@ -1,4 +1,4 @@
-"""Training jobs for workers: either trainer, under the same quality gate."""
+"""Train a model in a worker, with either trainer, until it passes the quality gate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

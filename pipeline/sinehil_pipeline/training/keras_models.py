@@ -1,4 +1,4 @@
-"""What Keras does in both trainers: define, summarise and evaluate the models; and ``Model.fit``.
+"""Build, train, evaluate, summarise and save models with Keras.
 
 TensorFlow is imported when a function needs it, never with this module.
 """

@@ -1,4 +1,4 @@
-"""The portable trainer: what Keras' fit does, in NumPy, with the same bits on every x86-64 machine.
+"""Train a model in NumPy as Keras' fit does, with the same bits on every x86-64 machine.
 
 Only elementwise +, -, *, /, sqrt, maximum and sign are used, which IEEE 754 fixes to the last bit, and every sum
 runs over the outermost axis of a C-contiguous array, where NumPy adds one slice after the other, in order. No BLAS,

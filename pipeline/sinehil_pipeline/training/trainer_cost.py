@@ -1,4 +1,4 @@
-"""What training costs: Keras' fit as the book has it and the portable trainer, one after the other, in one run."""
+"""Measure the time of Keras' fit against the portable trainer, one after the other, in one run."""
 
 import statistics
 import time

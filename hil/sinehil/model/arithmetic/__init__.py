@@ -1,4 +1,4 @@
-"""The integer and float rules of each oracle, in NumPy; what does not depend on the oracle is a plain function.
+"""Integer and float rules of each oracle, in NumPy; what all oracles share is a plain function. May import tflite.
 
 Measured against the real interpreters over all codes, all quantiser steps and rounding ties; see tests/kernels.
 """

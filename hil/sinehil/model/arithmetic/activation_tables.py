@@ -1,4 +1,4 @@
-"""Tables of TANH and LOGISTIC by the C library's own functions, which LiteRT calls when it makes them.
+"""Lookup tables of TANH and LOGISTIC, computed with the C library's functions as LiteRT does.
 
 The last bit of tanhf and expf is the C library's affair: on another one an entry may differ whose exact value is
 within some 1e-7 of the middle between two codes. So the functions are called here, not approximated.

@@ -1,4 +1,4 @@
-"""What every oracle computes alike: exact sums of products, and y from a code."""
+"""Arithmetic that all oracles share: exact accumulators, and dequantization of output codes."""
 
 import numpy as np
 from numpy.typing import NDArray

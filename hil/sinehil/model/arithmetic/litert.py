@@ -1,4 +1,4 @@
-"""LiteRT as it comes, with the XNNPACK delegate: float32 products, ties to even."""
+"""LiteRT with its default XNNPACK delegate: requantization by float32 products, ties to even."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What an oracle's arithmetic is: its quantiser, its requantisation, its tables, and networks made of them."""
+"""Base class of an oracle's arithmetic: input quantizer, requantization, lookup tables, and whole networks."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What the reference kernels of LiteRT and of TFLM share: the quantiser, and rounding with ties away from zero."""
+"""Rules that the reference kernels of LiteRT and TFLM share: the quantizer, and rounding with ties away from zero."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""One chain of operators, from the graph's input to its output."""
+"""Order the operators of a graph as one chain, from its input to its output."""
 
 from collections.abc import Sequence
 from typing import Any

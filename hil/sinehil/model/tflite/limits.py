@@ -1,4 +1,4 @@
-"""How much a .tflite may hold, and how large its numbers may be.
+"""Limits on sizes and numbers of a .tflite, checked before anything is read.
 
 Parts are counted before any is looked at: FlatBuffers let many entries point at one table, so a small file can have
 billions of them, for the interpreters too. How long a name is need not be known: one part is unpacked at a time.

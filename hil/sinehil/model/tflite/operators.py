@@ -1,4 +1,4 @@
-"""What each supported operator must be, and what is read from it."""
+"""Check each supported operator, and read its weights and options."""
 
 import math
 from typing import Any, get_args

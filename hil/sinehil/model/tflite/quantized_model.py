@@ -1,4 +1,4 @@
-"""What a supported model is: a chain of fully connected layers and tables of codes."""
+"""Dataclasses of a supported model: a chain of fully connected layers and lookup tables."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""From a file, or its bytes, to a model."""
+"""Load a quantized model from a file or its bytes."""
 
 import hashlib
 import struct

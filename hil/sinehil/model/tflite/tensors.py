@@ -1,4 +1,4 @@
-"""What a tensor must be to be used as codes, weights, biases or scales; each refusal says which it is."""
+"""Check and read tensors as codes, weights, biases or scales; each error names the tensor."""
 
 import math
 from dataclasses import dataclass, replace
