@@ -23,15 +23,13 @@ from sinehil.jobs.selection import select
 from sinehil.verify import Verdict
 from sinehil.verify import comparison as run
 from sinehil.verify.result import DeviceIdentity, VerifyResult
-from sinehil_audit.link import verdict_check as judge
+from sinehil_audit.link import verdict_check
 from sinehil_audit.link.case import run_case, run_schedule
-from sinehil_audit.link.fault_kinds import Kind
-from sinehil_audit.link.fixtures import Bench
-from sinehil_audit.link.residual import reckon_residual
-from sinehil_audit.link.results_text import page
-from sinehil_audit.link.schedule import CLEAN, ROWS
-from sinehil_audit.link.tally import Audited, Tally
-from sinehil_audit.link.throughput import measure_throughput
+from sinehil_audit.link.fault_schedule import CLEAN, ROWS, FaultKind
+from sinehil_audit.link.fixtures import LinkBench
+from sinehil_audit.link.link_audit import LinkAudit, Tally
+from sinehil_audit.link.link_report import page
+from sinehil_audit.link.residual import measure_throughput, reckon_residual
 from sinehil_audit.link.verdict_check import SLACK_S, longest_s, violations
 
 SEED, TRANSACTIONS = 11, 20_000
@@ -39,7 +37,7 @@ CASES = 400
 
 
 @pytest.fixture(scope="module")
-def bench(trained: Path) -> Bench:
+def bench(trained: Path) -> LinkBench:
     return make_link_bench(select(trained).model, "litert")
 
 
@@ -62,13 +60,13 @@ def test_no_fault_brings_a_false_verdict(trained: Path) -> None:
     assert (total["wrong_accepts"], total["violations"], document["violations"]) == (0, 0, [])
     assert list(document["rows"]) == list(ROWS)
     assert all(row["faulted"] > 0 for row in document["rows"].values())
-    for harmless in (Kind.GARBAGE, Kind.TWICE, "bit error rate 1e-05", "bit error rate 0.0001"):
+    for harmless in (FaultKind.GARBAGE, FaultKind.TWICE, "bit error rate 1e-05", "bit error rate 0.0001"):
         assert document["rows"][harmless]["links"] == 0, harmless
     assert all(total[verdict] > 0 for verdict in ("passes", "fails", "links", "identities"))
-    assert document["rows"][Kind.DISCONNECTED]["links"] > 0
+    assert document["rows"][FaultKind.DISCONNECTED]["links"] > 0
 
 
-def test_a_case_can_be_had_again(trained: Path, bench: Bench) -> None:
+def test_a_case_can_be_had_again(trained: Path, bench: LinkBench) -> None:
     for case in (0, 8, 19):
         first, second = run_case(bench, SEED, case), run_case(bench, SEED, case)
         assert (first.requests, first.faulted, first.retries, first.elapsed_s) == (
@@ -77,7 +75,7 @@ def test_a_case_can_be_had_again(trained: Path, bench: Bench) -> None:
             second.retries,
             second.elapsed_s,
         )
-        assert [item.reply for item in first.book] == [item.reply for item in second.book]
+        assert [item.reply for item in first.request_log] == [item.reply for item in second.request_log]
     done = audit(trained, "--replay", f"{SEED}:8", "--json")
     told = json.loads(done.stdout)
     assert done.returncode == ExitCode.OK and told["row"] == ROWS[8]
@@ -85,7 +83,9 @@ def test_a_case_can_be_had_again(trained: Path, bench: Bench) -> None:
     assert (told["requests"], told["retries"]) == (seen.requests, seen.retries)
 
 
-def test_a_trace_of_a_case_agrees_with_what_was_counted(trained: Path, bench: Bench, tmp_path: Path) -> None:
+def test_a_trace_of_a_case_agrees_with_what_was_counted(
+    trained: Path, bench: LinkBench, tmp_path: Path
+) -> None:
     lost = 0
     for case in range(len(ROWS)):
         with TraceFile(tmp_path / "case.jsonl", 0.0) as trace:
@@ -110,7 +110,7 @@ def test_what_is_no_case_is_a_usage_error(trained: Path) -> None:
     assert "SEED:CASE" in done.stderr
 
 
-def test_a_clean_line_brings_each_board_what_it_deserves(bench: Bench) -> None:
+def test_a_clean_line_brings_each_board_what_it_deserves(bench: LinkBench) -> None:
     for plan in bench.plans:
         verdicts = []
         for first in range(len(bench.firmwares)):
@@ -178,7 +178,10 @@ def compare_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_harness_would_notice(
-    bench: Bench, sabotage: Callable[[pytest.MonkeyPatch], None], told: str, monkeypatch: pytest.MonkeyPatch
+    bench: LinkBench,
+    sabotage: Callable[[pytest.MonkeyPatch], None],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Negative controls: the code under test made careless."""
     sabotage(monkeypatch)
@@ -186,26 +189,26 @@ def test_the_harness_would_notice(
     assert any(re.search(told, text) for text in found), found[:5]
 
 
-def test_the_harness_notices_what_takes_too_long_or_ends_otherwise(bench: Bench) -> None:
+def test_the_harness_notices_what_takes_too_long_or_ends_otherwise(bench: LinkBench) -> None:
     seen = run_schedule(bench, bench.plans[1], 0, CLEAN, 1)
     late = replace(seen, elapsed_s=longest_s(seen.plan) + SLACK_S + 0.01)
     assert re.search("took .* at most", violations(bench, late)[0])
     assert "ended in KeyError" in violations(bench, replace(seen, outcome=KeyError("x")))[0]
-    never = (*seen.book[:5], *seen.book[6:])
-    assert "something was never asked" in violations(bench, replace(seen, book=never))
+    never = (*seen.request_log[:5], *seen.request_log[6:])
+    assert "something was never asked" in violations(bench, replace(seen, request_log=never))
 
 
-def test_the_judges_limits_are_the_protocols(bench: Bench) -> None:
-    assert (judge.HANDSHAKE_S, judge.PATIENCE_S, judge.PACE_S) == (
+def test_the_judges_limits_are_the_protocols(bench: LinkBench) -> None:
+    assert (verdict_check.HANDSHAKE_S, verdict_check.PATIENCE_S, verdict_check.PACE_S) == (
         device.HANDSHAKE_S,
         exchange.PATIENCE_S,
         exchange.PACE_S,
     )
-    assert link.REPLY_TIMEOUT_S * (1 + sum(link.PING_WAITS)) == judge.SILENCE_S
-    assert judge.SILENCE_S == link.REPLY_TIMEOUT_S * link.IDENTIFY_AGAIN_WAITS
+    assert link.REPLY_TIMEOUT_S * (1 + sum(link.PING_WAITS)) == verdict_check.SILENCE_S
+    assert verdict_check.SILENCE_S == link.REPLY_TIMEOUT_S * link.IDENTIFY_AGAIN_WAITS
     for plan in bench.plans:
-        codes = 0 if plan.inputs.codes is None else -(-256 // judge.CODES_A_REQUEST)
-        floats = -(-len(plan.inputs.x) // (1 if plan.streamed else judge.FLOATS_A_REQUEST))
+        codes = 0 if plan.inputs.codes is None else -(-256 // verdict_check.CODES_A_REQUEST)
+        floats = -(-len(plan.inputs.x) // (1 if plan.streamed else verdict_check.FLOATS_A_REQUEST))
         assert plan.pieces == 1 + codes + floats + 1, "two identifications and what is between them"
     assert bench.plans[0].pieces == PIECES
     text = (Path(__file__).parents[2] / "hil/PROTOCOL.md").read_text()
@@ -213,14 +216,14 @@ def test_the_judges_limits_are_the_protocols(bench: Bench) -> None:
         assert f"{longest_s(plan):.1f} s" in text, mode
 
 
-def test_noise_costs_little_time(bench: Bench) -> None:
+def test_noise_costs_little_time(bench: LinkBench) -> None:
     quiet, noisy = (measure_throughput(bench, rate, 40, SEED) for rate in (1e-5, 1e-4))
     assert (quiet.passes, noisy.passes) == (40, 40)
     assert quiet.worst <= 2.0, "times that on a clean line"
     assert 1.0 < noisy.median < noisy.worst
 
 
-def test_what_a_checksum_misses_is_as_its_theory_says(bench: Bench) -> None:
+def test_what_a_checksum_misses_is_as_its_theory_says(bench: LinkBench) -> None:
     residual = reckon_residual(bench.earlier[0], (1e-5, 1e-4), 5_000, SEED)
     assert [residual.patterns[weight] > 0 for weight in range(1, 7)] == [False] * 5 + [True]
     assert residual.rates[1e-5] < residual.rates[1e-4] < 1e-12
@@ -230,5 +233,5 @@ def test_what_a_checksum_misses_is_as_its_theory_says(bench: Bench) -> None:
     assert reached > 5_000
     assert passed == pytest.approx(reached / 256, abs=4 * (reached / 256) ** 0.5)
     noisy = [measure_throughput(bench, 1e-5, 2, SEED)]
-    page_text = page(Audited(SEED, Tally()), bench.expected.model, residual, noisy)
+    page_text = page(LinkAudit(SEED, Tally()), bench.expected.model, residual, noisy)
     assert f"1 in\n{reached / passed:.0f}," in page_text

@@ -18,14 +18,12 @@ from sinehil.native import NativeTransport
 from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.link.case import draw_case
-from sinehil_audit.link.fault_kinds import Kind
+from sinehil_audit.link.fault_schedule import CLEAN, ROWS, Direction, Fault, FaultKind, Schedule
 from sinehil_audit.link.faulty_transport import FaultyTransport
-from sinehil_audit.link.fixtures import Bench as KnownBoards
-from sinehil_audit.link.frame_splitter import Cutter
-from sinehil_audit.link.real_boards import bench_of_boards, run_on_boards, tallies
-from sinehil_audit.link.reference_parser import IDENTIFY, request
-from sinehil_audit.link.schedule import CLEAN, ROWS, Fault, Schedule, Way
-from sinehil_audit.link.tally import Tally
+from sinehil_audit.link.fixtures import LinkBench
+from sinehil_audit.link.link_audit import Tally
+from sinehil_audit.link.recorded_boards import bench_of_boards, run_on_boards, tallies
+from sinehil_audit.link.reference_parser import IDENTIFY, FrameSplitter, request
 from sinehil_audit.link.verdict_check import violations
 from tests.bench.conftest import DEADLINE_S, Bench, until
 from tests.bench.test_audit_link import believe_every_checksum, compare_nothing, want_no_session
@@ -37,27 +35,27 @@ ON_BOARD, ON_BOARD_SEED = 60, 7  # with boards of all three kinds
 
 
 @pytest.fixture(scope="module")
-def known(trained: Path) -> KnownBoards:
+def known(trained: Path) -> LinkBench:
     return bench_of_boards(make_link_bench(select(trained).model, "litert"), 3)
 
 
-def native(known: KnownBoards) -> list[NativeTransport]:
+def native(known: LinkBench) -> list[NativeTransport]:
     return [NativeTransport(firmware.image.board(), firmware.name) for firmware in known.firmwares]
 
 
-def test_any_transport_can_be_wrapped(known: KnownBoards) -> None:
+def test_any_transport_can_be_wrapped(known: LinkBench) -> None:
     total = Tally()
     for tally in itertools.islice(tallies(known, native(known), SEED), ROUNDS * len(ROWS)):
         total.add(tally)
     assert total.found == []
     assert all(row.verifies == ROUNDS and row.faulted > 0 for row in total.rows.values())
     assert min(total.total.passes, total.total.fails, total.total.links, total.total.identities) > 0
-    assert total.rows[Kind.DISCONNECTED].passes < ROUNDS
+    assert total.rows[FaultKind.DISCONNECTED].passes < ROUNDS
 
 
 @pytest.mark.parametrize("sabotage", [believe_every_checksum, want_no_session, compare_nothing])
-def test_the_witness_at_the_board_would_notice(
-    known: KnownBoards, sabotage: object, monkeypatch: pytest.MonkeyPatch
+def test_the_recorder_at_the_board_would_notice(
+    known: LinkBench, sabotage: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative controls: the code under test made careless."""
     sabotage(monkeypatch)  # type: ignore[operator]
@@ -69,7 +67,7 @@ def test_the_witness_at_the_board_would_notice(
     assert found
 
 
-def test_the_same_case_strikes_the_same_requests(known: KnownBoards) -> None:
+def test_the_same_case_strikes_the_same_requests(known: LinkBench) -> None:
     for number in (0, 7, 17):
         first, second = (run_on_boards(known, native(known), SEED, number) for _ in range(2))
         assert (first.requests, first.faulted, first.retries) == (
@@ -80,9 +78,9 @@ def test_the_same_case_strikes_the_same_requests(known: KnownBoards) -> None:
     assert draw_case(known, SEED, 3) == draw_case(known, SEED, 3) != draw_case(known, SEED + 1, 3)
 
 
-def test_what_is_delayed_holds_up_what_comes_behind_it(known: KnownBoards) -> None:
+def test_what_is_delayed_holds_up_what_comes_behind_it(known: LinkBench) -> None:
     board = native(known)[0]
-    late = Schedule("late", (Fault(Way.TO_HOST, 0, Kind.DELAYED, 5),))
+    late = Schedule("late", (Fault(Direction.TO_HOST, 0, FaultKind.DELAYED, 5),))
     line = FaultyTransport([board], late)
     plain = FaultyTransport([native(known)[0]], CLEAN)
     identify = request(IDENTIFY, 1, 0x01010101, b"")
@@ -97,8 +95,8 @@ def test_what_is_delayed_holds_up_what_comes_behind_it(known: KnownBoards) -> No
     assert line.faulted == {1}, "the last with this number and session"
 
 
-def test_a_pulled_plug_stays_pulled(known: KnownBoards) -> None:
-    gone = Schedule("gone", (Fault(Way.TO_BOARD, 0, Kind.DISCONNECTED, 5),))
+def test_a_pulled_plug_stays_pulled(known: LinkBench) -> None:
+    gone = Schedule("gone", (Fault(Direction.TO_BOARD, 0, FaultKind.DISCONNECTED, 5),))
     line = FaultyTransport(native(known)[:1], gone)
     line.write(b"\0\x01\0")
     for refused in (lambda: line.read(0.1), lambda: line.write(b"\0"), line.reopen):
@@ -107,7 +105,7 @@ def test_a_pulled_plug_stays_pulled(known: KnownBoards) -> None:
 
 
 def test_a_stream_is_cut_at_delimiters() -> None:
-    cutter = Cutter()
+    cutter = FrameSplitter()
     assert cutter.feed(b"text\r\n\0\x01") == [b"text\r\n\0"]
     assert cutter.feed(b"\x02\0\0\x03\0") == [b"\x01\x02\0", b"\0\x03\0"]
     assert cutter.feed(b"more") == []
@@ -136,12 +134,12 @@ def test_no_false_verdict_on_boards(
 @pytest.mark.board
 @pytest.mark.slow
 def test_a_case_can_be_had_again_on_a_board(virtual: Bench, trained: Path, build: Path) -> None:
-    case = ROWS.index(Kind.LOST)
+    case = ROWS.index(FaultKind.LOST)
     words = ["--port", virtual.port, "--on-board", 1, "--replay", f"{SEED}:{case}", "--json"]
     done = virtual.cli("audit", "link", "--artifacts", trained, "--build", build, *words)
     told = json.loads(done.stdout)
     assert done.returncode == ExitCode.OK, told
-    assert (told["row"], told["violations"]) == (Kind.LOST, []) and told["requests"] > 0
+    assert (told["row"], told["violations"]) == (FaultKind.LOST, []) and told["requests"] > 0
 
 
 def test_ports_that_cannot_be_meant_are_a_usage_error(flashed: Bench, trained: Path) -> None:
@@ -181,7 +179,7 @@ def proxied(port: str, link: Path, *words: object) -> Iterator["subprocess.Popen
 @pytest.mark.slow
 def test_verify_through_the_proxy(flashed: Bench, tmp_path: Path) -> None:
     """Before a right board: PASS or LINK, a case for each open, and the port comes back when its plug was pulled."""
-    link, path, first = tmp_path / "bad", tmp_path / "wire.jsonl", ROWS.index(Kind.RESET)
+    link, path, first = tmp_path / "bad", tmp_path / "wire.jsonl", ROWS.index(FaultKind.RESET)
     rows = ROWS[first : first + OPENS]
     with proxied(
         flashed.port, link, "--seed", SEED, "--case", first, "--opens", OPENS, "--trace", path
@@ -203,7 +201,7 @@ def test_verify_through_the_proxy(flashed: Bench, tmp_path: Path) -> None:
     assert [case["fault"] for case in cases] == list(rows)
     assert all(case["faulted"] > 0 for case in cases if codes[case["fault"]] == ExitCode.LINK)
     assert codes["bit error rate 1e-05"] == codes["bit error rate 0.0001"] == ExitCode.OK
-    assert codes[Kind.RESET] == codes[Kind.DISCONNECTED] == ExitCode.LINK
+    assert codes[FaultKind.RESET] == codes[FaultKind.DISCONNECTED] == ExitCode.LINK
     assert not link.is_symlink()
 
 
@@ -239,8 +237,8 @@ def test_what_the_proxy_refuses(flashed: Bench, tmp_path: Path) -> None:
     assert file.read_text() == "mine"
 
 
-def test_the_verdicts_are_the_boards_own(known: KnownBoards) -> None:
-    """A line without faults brings each board what it deserves, through wrapper and witness too."""
+def test_the_verdicts_are_the_boards_own(known: LinkBench) -> None:
+    """A line without faults brings each board what it deserves, through wrapper and recorder too."""
     quiet = [number for number in range(400) if not draw_case(known, SEED, number).schedule.faults]
     seen = [run_on_boards(known, native(known), SEED, number) for number in quiet]
     verdicts = {item.outcome.verdict for item in seen if isinstance(item.outcome, VerifyResult)}

@@ -32,6 +32,30 @@ class Oracle(Protocol):
         """Return the int8 codes beneath the output for int8 codes beneath the input."""
 
 
+class CachedOracle:
+    """An Oracle that asks another one for the same inputs only once."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.name, self.version = oracle.name, oracle.version
+        self._oracle = oracle
+        self._y: dict[tuple[bytes, tuple[int, ...]], Float32s] = {}
+        self._codes: dict[tuple[bytes, tuple[int, ...]], Codes] = {}
+
+    def predict(self, x: Float32s) -> Float32s:
+        """See Oracle."""
+        key = x.tobytes(), x.shape
+        if key not in self._y:
+            self._y[key] = self._oracle.predict(x)
+        return self._y[key]
+
+    def predict_codes(self, x_q: Codes) -> Codes:
+        """See Oracle."""
+        key = x_q.tobytes(), x_q.shape
+        if key not in self._codes:
+            self._codes[key] = self._oracle.predict_codes(x_q)
+        return self._codes[key]
+
+
 class InterpreterOracle(ABC):
     """A real interpreter that has loaded a model."""
 

@@ -1,1 +1,1 @@
-"""Bad lines and bad boards on purpose, by a seed, and a judge who knows the truth: ``sinehil audit link``."""
+"""The link audit: verify over lines and boards that fail by a seed. May import all but commands."""

@@ -1,4 +1,4 @@
-"""One verification over a bad line, the same for the same seed and case, and everything that was seen of it."""
+"""Verify one board over one bad line, drawn from a seed and a number, and record all that happened."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,9 @@ from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError, LinkError
 from sinehil.verify.comparison import verify
 from sinehil.verify.result import VerifyResult
-from sinehil_audit.link.fixtures import Bench, Plan
-from sinehil_audit.link.schedule import Schedule, schedule_of
-from sinehil_audit.link.seeded_random import Dice
-from sinehil_audit.link.simulated_endpoint import Asked
-from sinehil_audit.link.simulated_line import HangError, SimulatedLine
+from sinehil_audit.link.fault_schedule import Schedule, SeededRandom, schedule_of
+from sinehil_audit.link.fixtures import LinkBench, LinkPlan
+from sinehil_audit.link.simulated_line import AnsweredRequest, HangError, SimulatedLine
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,14 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedRun:
     """What happened in a case. ``outcome`` is what verify returned or raised."""
 
-    plan: Plan
+    plan: LinkPlan
     schedule: Schedule
     outcome: VerifyResult | BaseException
     accepted: tuple[Accepted, ...]
-    book: tuple[Asked, ...]
+    request_log: tuple[AnsweredRequest, ...]
     sessions: frozenset[int]
     surprises: tuple[str, ...]
     elapsed_s: float
@@ -61,7 +59,7 @@ class WatchedDevice(Device):
             self.accepted += [Accepted(kind, payloads[at], reply) for at, reply in exchange.replies.items()]
 
 
-class Line(Transport, Protocol):
+class ObservedLine(Transport, Protocol):
     """A transport over a bad line, and what it knows of its way: which requests met a fault, of which sessions."""
 
     faulted: set[int]
@@ -76,57 +74,67 @@ class Line(Transport, Protocol):
 class Case:
     """What a seed and a number decide: what is verified, on the board with which firmware, over what line."""
 
-    plan: Plan
+    plan: LinkPlan
     first: int
     schedule: Schedule
     sessions_seed: int
 
 
-def draw_case(bench: Bench, seed: int, number: int) -> Case:
+def draw_case(bench: LinkBench, seed: int, number: int) -> Case:
     """Return the case of this number; three in five have the right board first, the others share the rest."""
-    dice = Dice(seed, number, 1)
-    plan = bench.plans[_weighted((1, 6, 1), dice)]
+    rng = SeededRandom(seed, number, 1)
+    plan = bench.plans[_weighted((1, 6, 1), rng)]
     others = len(bench.firmwares) - 1
-    first = _weighted((60, *[40 // max(others, 1)] * others), dice)
-    return Case(plan, first, schedule_of(seed, number, plan.pieces), dice.word())
+    first = _weighted((60, *[40 // max(others, 1)] * others), rng)
+    return Case(plan, first, schedule_of(seed, number, plan.pieces), rng.word())
 
 
-def run_case(bench: Bench, seed: int, number: int, trace: Trace | None = None) -> Seen:
+def run_case(bench: LinkBench, seed: int, number: int, trace: Trace | None = None) -> ObservedRun:
     """Verify one board over the simulated line of this case."""
     case = draw_case(bench, seed, number)
     return run_schedule(bench, case.plan, case.first, case.schedule, case.sessions_seed, trace)
 
 
 def run_schedule(
-    bench: Bench, plan: Plan, first: int, schedule: Schedule, sessions_seed: int, trace: Trace | None = None
-) -> Seen:
+    bench: LinkBench,
+    plan: LinkPlan,
+    first: int,
+    schedule: Schedule,
+    sessions_seed: int,
+    trace: Trace | None = None,
+) -> ObservedRun:
     """Verify the board with the firmware of number ``first`` over a simulated line with these faults."""
     firmwares = (*bench.firmwares[first:], *bench.firmwares[:first])
     line = SimulatedLine(firmwares, schedule, bench.earlier)
-    station = line.station
+    endpoint = line.endpoint
     return watch(
-        bench, Case(plan, first, schedule, sessions_seed), line, station.book, station.surprises, trace
+        bench,
+        Case(plan, first, schedule, sessions_seed),
+        line,
+        endpoint.request_log,
+        endpoint.surprises,
+        trace,
     )
 
 
 def watch(
-    bench: Bench,
+    bench: LinkBench,
     case: Case,
-    line: Line,
-    book: Sequence[Asked],
+    line: ObservedLine,
+    request_log: Sequence[AnsweredRequest],
     surprises: Sequence[str] = (),
     trace: Trace | None = None,
-) -> Seen:
-    """Verify over a line; ``book`` and ``surprises`` are filled by who stands at its end meanwhile."""
-    dice, started_s = Dice(case.sessions_seed), line.now()
-    device = WatchedDevice(line, lambda options: options[dice.below(len(options))], trace)
+) -> ObservedRun:
+    """Verify over a line; ``request_log`` and ``surprises`` are filled by who stands at its end meanwhile."""
+    rng, started_s = SeededRandom(case.sessions_seed), line.now()
+    device = WatchedDevice(line, lambda options: options[rng.below(len(options))], trace)
     outcome = _outcome(device, bench, case.plan)
-    return Seen(
+    return ObservedRun(
         case.plan,
         case.schedule,
         outcome,
         tuple(device.accepted),
-        tuple(book),
+        tuple(request_log),
         frozenset(line.sessions),
         tuple(surprises),
         line.now() - started_s,
@@ -136,16 +144,16 @@ def watch(
     )
 
 
-def _outcome(device: Device, bench: Bench, plan: Plan) -> VerifyResult | BaseException:
+def _outcome(device: Device, bench: LinkBench, plan: LinkPlan) -> VerifyResult | BaseException:
     on_sample = (lambda _sample: None) if plan.streamed else None
     try:
         return verify(device, bench.expected, bench.oracle, plan.inputs, on_sample)
     except (LinkError, IdentityError) as error:
         return error
-    except (Exception, HangError) as error:  # whatever else comes is for the judge
+    except (Exception, HangError) as error:  # whatever else comes is for the verdict check
         return error
 
 
-def _weighted(weights: tuple[int, ...], dice: Dice) -> int:
-    place = dice.below(sum(weights))
+def _weighted(weights: tuple[int, ...], rng: SeededRandom) -> int:
+    place = rng.below(sum(weights))
     return next(at for at in range(len(weights)) if place < sum(weights[: at + 1]))

@@ -1,53 +1,26 @@
-"""Everything that the cases of an audit share: firmwares and their truth, the interpreter, what is compared."""
+"""Make what all cases of an audit share: boards with known answers, their oracle, and what is compared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from sinehil.board.device import Device
-from sinehil.model.arrays import AnyArray, Codes, Float32s
-from sinehil.model.interpreters import Oracle
+from sinehil.model.arrays import Codes, Float32s
+from sinehil.model.interpreters import CachedOracle, Oracle
 from sinehil.model.targets import NO_MANIFEST
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify import Mode, probes
 from sinehil.verify.comparison import Expected, Inputs, no_proof, verify
-from sinehil_audit.link.known_answers import Firmware, known, with_other_model, with_wrong_code
-from sinehil_audit.link.schedule import CLEAN
-from sinehil_audit.link.seeded_random import Dice
+from sinehil_audit.link.fault_schedule import CLEAN, SeededRandom
+from sinehil_audit.link.known_answers import KnownFirmware, known, with_other_model, with_wrong_code
 from sinehil_audit.link.simulated_line import SimulatedLine
 
 WRONG_CODES = ((-128, 1), (3, 4), (127, 0x80))  # input code and which bits of its output are wrong
 OTHER_SHA256 = "5a" * 32
 
 
-class Remembered:
-    """An interpreter that is asked for the same inputs only once."""
-
-    def __init__(self, oracle: Oracle) -> None:
-        self._oracle, self.version = oracle, oracle.version
-        self.name = oracle.name
-        self._known: dict[tuple[str, bytes], Any] = {}
-
-    def predict(self, x: Float32s) -> Float32s:
-        """See Oracle."""
-        y: Float32s = self._once("x", x, self._oracle.predict)
-        return y
-
-    def predict_codes(self, x_q: Codes) -> Codes:
-        """See Oracle."""
-        y: Codes = self._once("codes", x_q, self._oracle.predict_codes)
-        return y
-
-    def _once(self, kind: str, values: AnyArray, ask: Callable[..., Any]) -> Any:
-        key = kind, values.tobytes()
-        if key not in self._known:
-            self._known[key] = ask(values)
-        return self._known[key]
-
-
 @dataclass(frozen=True)
-class Plan:
+class LinkPlan:
     """What one kind of verification compares, and how many requests that takes on a clean line."""
 
     name: str
@@ -57,17 +30,17 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Bench:
+class LinkBench:
     """A model, boards with and without faults of their own, and what is expected of them."""
 
     expected: Expected
     oracle: Oracle
-    firmwares: tuple[Firmware, ...]
-    plans: tuple[Plan, ...]
+    firmwares: tuple[KnownFirmware, ...]
+    plans: tuple[LinkPlan, ...]
     earlier: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
 
     @cached_property
-    def truths(self) -> dict[tuple[str, str], tuple[Codes | None, Float32s]]:
+    def known_answers(self) -> dict[tuple[str, str], tuple[Codes | None, Float32s]]:
         """Each firmware's true answers to each plan."""
         return {
             (firmware.name, plan.name): (
@@ -79,7 +52,7 @@ class Bench:
         }
 
 
-def make_bench(expected: Expected, oracle: Oracle, kernel: Mapping[str, str]) -> Bench:
+def make_bench(expected: Expected, oracle: Oracle, kernel: Mapping[str, str]) -> LinkBench:
     """Compile the boards: the right one, some with one wrong code behind the right identity, one with another model."""
     model = expected.model
     wrong = [
@@ -88,35 +61,35 @@ def make_bench(expected: Expected, oracle: Oracle, kernel: Mapping[str, str]) ->
     ]
     other = known("another model", OTHER_SHA256, with_other_model(kernel, model.sha256, OTHER_SHA256))
     firmwares = (known("right", model.sha256, kernel), *wrong, other)
-    bench = Bench(
-        replace(expected, proof_of=no_proof), Remembered(oracle), firmwares, _plans(model, expected.oracle)
+    bench = LinkBench(
+        replace(expected, proof_of=no_proof), CachedOracle(oracle), firmwares, _plans(model, expected.oracle)
     )
     clean = [_clean_run(bench, plan) for plan in bench.plans]
     plans = tuple(replace(plan, pieces=line.requests) for plan, line in zip(bench.plans, clean, strict=True))
-    earlier = tuple(clean[0].sent), tuple(asked.reply for asked in clean[0].station.book)
+    earlier = tuple(clean[0].sent), tuple(asked.reply for asked in clean[0].endpoint.request_log)
     return replace(bench, plans=plans, earlier=earlier)
 
 
-def _plans(model: QuantizedModel, oracle: str) -> tuple[Plan, ...]:
+def _plans(model: QuantizedModel, oracle: str) -> tuple[LinkPlan, ...]:
     """Everything that decides the model; every code and a few x; a few x, one at a time."""
     floats, codes = probes.exhaustive_floats(model.input, oracle=oracle), probes.all_codes()
     return (
-        Plan("exhaustive", Inputs(Mode.EXHAUSTIVE, floats, NO_MANIFEST, codes)),
-        Plan("codes", Inputs(Mode.EXHAUSTIVE, floats[::27], NO_MANIFEST, codes)),
-        Plan("streamed", Inputs(Mode.SAMPLES, floats[::11], NO_MANIFEST), streamed=True),
+        LinkPlan("exhaustive", Inputs(Mode.EXHAUSTIVE, floats, NO_MANIFEST, codes)),
+        LinkPlan("codes", Inputs(Mode.EXHAUSTIVE, floats[::27], NO_MANIFEST, codes)),
+        LinkPlan("streamed", Inputs(Mode.SAMPLES, floats[::11], NO_MANIFEST), streamed=True),
     )
 
 
-def _clean_run(bench: Bench, plan: Plan) -> "Recorded":
+def _clean_run(bench: LinkBench, plan: LinkPlan) -> "RecordedLine":
     """Return the line after a whole verification without a fault, the same in every process."""
-    line, dice = Recorded(bench.firmwares, CLEAN), Dice(0)
+    line, rng = RecordedLine(bench.firmwares, CLEAN), SeededRandom(0)
     on_sample = (lambda _sample: None) if plan.streamed else None
-    device = Device(line, lambda options: options[dice.below(len(options))])
+    device = Device(line, lambda options: options[rng.below(len(options))])
     verify(device, bench.expected, bench.oracle, plan.inputs, on_sample)
     return line
 
 
-class Recorded(SimulatedLine):
+class RecordedLine(SimulatedLine):
     """A line that keeps what the host sends."""
 
     def write(self, data: bytes) -> None:

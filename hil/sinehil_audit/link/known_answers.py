@@ -1,4 +1,4 @@
-"""What each firmware really answers, known before any line is involved: its functions are called directly."""
+"""Compile firmwares whose every answer is known: their functions are called directly, without a line."""
 
 import ctypes
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ UNTOUCHED = "untouched_infer"
 
 
 @dataclass(frozen=True)
-class Firmware:
+class KnownFirmware:
     """An image with one input and one output, and its truth: the output code of each input code from -128 on.
 
     ``kernel`` is the C that makes it this one, by file name, for a board's own compiler.
@@ -54,7 +54,7 @@ class Firmware:
         return self._answers[key]
 
 
-def known(name: str, model_sha256: str, kernel: Mapping[str, str]) -> Firmware:
+def known(name: str, model_sha256: str, kernel: Mapping[str, str]) -> KnownFirmware:
     """Compile a kernel and ask its functions for everything."""
     image = NativeFirmware.compile(kernel)
     x_q, y_q = ctypes.c_int8(), ctypes.c_int8()
@@ -63,7 +63,7 @@ def known(name: str, model_sha256: str, kernel: Mapping[str, str]) -> Firmware:
         x_q.value = code
         image.library.sinehil_infer(ctypes.byref(x_q), ctypes.byref(y_q))
         codes[code + 128] = y_q.value
-    return Firmware(name, model_sha256, kernel, image, codes)
+    return KnownFirmware(name, model_sha256, kernel, image, codes)
 
 
 def with_wrong_code(kernel: Mapping[str, str], code: int, error: int) -> dict[str, str]:

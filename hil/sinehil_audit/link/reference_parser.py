@@ -1,4 +1,7 @@
-"""The harness's own eyes: frames parsed without the code under test, and what each board was really asked."""
+"""Parse frames and requests without the code under test.
+
+Nothing here may import ``sinehil``: the audit checks what it says with this parser.
+"""
 
 import struct
 import zlib
@@ -14,7 +17,7 @@ SHORTEST = HEADER.size + CRC.size
 
 
 @dataclass(frozen=True)
-class Seen:
+class ParsedRequest:
     """A whole request with a right checksum, as it reached a board. ``crc`` is its own."""
 
     kind: int
@@ -24,7 +27,7 @@ class Seen:
     crc: int
 
 
-class Eye:
+class RequestParser:
     """Finds the requests in what a board receives."""
 
     def __init__(self) -> None:
@@ -34,20 +37,20 @@ class Eye:
         """Forget the beginning of a frame."""
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Seen]:
+    def feed(self, data: bytes) -> list[ParsedRequest]:
         """Return the requests that ``data`` completes."""
         *complete, self._rest = (self._rest + data).split(b"\0")
         return [seen for piece in complete if piece for seen in _parsed(piece)]
 
 
-def _parsed(encoded: bytes) -> Iterator[Seen]:
+def _parsed(encoded: bytes) -> Iterator[ParsedRequest]:
     body = body_of(encoded)
     if body is None:
         return
     crc: int = CRC.unpack_from(body, len(body) - CRC.size)[0]
     if zlib.crc32(body[: -CRC.size]) == crc:
         kind, seq, session = HEADER.unpack_from(body)
-        yield Seen(kind, seq, session, body[HEADER.size : -CRC.size], crc)
+        yield ParsedRequest(kind, seq, session, body[HEADER.size : -CRC.size], crc)
 
 
 def body_of(encoded: bytes) -> bytes | None:
@@ -70,3 +73,24 @@ def request(kind: int, seq: int, session: int, payload: bytes) -> bytes:
     body = HEADER.pack(kind, seq, session) + payload
     encoded: bytes = cobs.encode(body + CRC.pack(zlib.crc32(body)))
     return b"\0" + encoded + b"\0"
+
+
+class FrameSplitter:
+    """Feed it bytes as they come. What is no frame stays with the delimiter that ends it."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the pieces that ``data`` completes, with their delimiters."""
+        self._pending += data
+        pieces = []
+        while (end := self._pending.find(b"\0", 1)) > 0:
+            pieces.append(self._pending[: end + 1])
+            self._pending = self._pending[end + 1 :]
+        return pieces
+
+    def rest(self) -> bytes:
+        """Return what no delimiter has ended yet, and forget it."""
+        rest, self._pending = self._pending, b""
+        return rest

@@ -1,4 +1,4 @@
-"""What no checksum can exclude: the probability that a damaged frame is taken for whole, reckoned and measured.
+"""Compute and measure how often a damaged frame passes its checksum, and what noise costs in time.
 
 Hamming distances of CRC-32 are those of P. Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications" (DSN
 2002, https://users.ece.cmu.edu/~koopman/crc/): 6 up to 268 bits before the checksum, 5 up to 2974. They are found again
@@ -14,9 +14,12 @@ import numpy as np
 from cobs import cobs
 
 from sinehil.model.arrays import UInt64s
-from sinehil_audit.link.fault_kinds import DAMAGE, Kind
+from sinehil.verify import Verdict
+from sinehil.verify.result import VerifyResult
+from sinehil_audit.link.case import run_schedule
+from sinehil_audit.link.fault_schedule import CLEAN, DAMAGE, FaultKind, Schedule, SeededRandom
+from sinehil_audit.link.fixtures import LinkBench
 from sinehil_audit.link.reference_parser import CRC, body_of
-from sinehil_audit.link.seeded_random import Dice
 
 CRC_BITS = 32
 CHANCE = 2.0**-CRC_BITS
@@ -149,15 +152,15 @@ def undetected_per_frame(rate: float, body_bytes: int, patterns: dict[int, int],
 
 def compare_few_bits(frames: Sequence[bytes], rounds: int, seed: int) -> list[Shortened]:
     """Damage frames in each way and compare a checksum folded to 8 bits: 1 in 256 must pass, and of 32 bits none."""
-    return [_compared(kind, frames, rounds, Dice(seed, number)) for number, kind in enumerate(DAMAGE)]
+    return [_compared(kind, frames, rounds, SeededRandom(seed, number)) for number, kind in enumerate(DAMAGE)]
 
 
-def _compared(kind: Kind, frames: Sequence[bytes], rounds: int, dice: Dice) -> Shortened:
+def _compared(kind: FaultKind, frames: Sequence[bytes], rounds: int, rng: SeededRandom) -> Shortened:
     reached = passed = 0
     for number in range(rounds):
         frame = frames[number % len(frames)]
         original = cobs.decode(frame.strip(b"\0"))
-        for body in _bodies(DAMAGE[kind](frame, dice)):
+        for body in _bodies(DAMAGE[kind](frame, rng)):
             if body == original:
                 continue
             difference = zlib.crc32(body[: -CRC.size]) ^ CRC.unpack(body[-CRC.size :])[0]
@@ -172,3 +175,34 @@ def _folded(difference: int) -> int:
     """Return 8 bits in which every one of the 32 counts: leaving 24 out would let all damage to those pass."""
     folded = difference ^ difference >> 16
     return (folded ^ folded >> 8) & 0xFF
+
+
+RATES = (1e-5, 1e-4)
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Verifications of the right board at a bit error rate; times are multiples of ``clean_s``."""
+
+    rate: float
+    verifies: int
+    passes: int
+    clean_s: float
+    median: float
+    worst: float
+
+
+def measure_throughput(bench: LinkBench, rate: float, verifies: int, seed: int) -> Throughput:
+    """Verify again and again, each time with other bits hit."""
+    clean_s = run_schedule(bench, bench.plans[0], 0, CLEAN, seed).elapsed_s
+    seen = [
+        run_schedule(bench, bench.plans[0], 0, Schedule("noise", (), rate, seed + number), seed + number)
+        for number in range(verifies)
+    ]
+    passes = [
+        item.outcome
+        for item in seen
+        if isinstance(item.outcome, VerifyResult) and item.outcome.verdict is Verdict.PASS
+    ]
+    times = sorted(item.elapsed_s / clean_s for item in seen)
+    return Throughput(rate, verifies, len(passes), clean_s, times[len(times) // 2], times[-1])

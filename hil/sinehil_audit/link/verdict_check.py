@@ -1,4 +1,4 @@
-"""Whether what verify said is true, by what the harness itself knows: the boards' answers and the stations' book."""
+"""Check verify's verdict against known answers and the boards' request logs."""
 
 import math
 
@@ -7,19 +7,19 @@ import numpy as np
 from sinehil.errors import IdentityError, LinkError
 from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
-from sinehil_audit.link.case import Seen
-from sinehil_audit.link.fixtures import Bench, Plan
+from sinehil_audit.link.case import ObservedRun
+from sinehil_audit.link.fixtures import LinkBench, LinkPlan
 from sinehil_audit.link.reference_parser import ERROR, IDENTIFY, INFER_F32, INFER_I8
-from sinehil_audit.link.simulated_endpoint import Asked
+from sinehil_audit.link.simulated_line import AnsweredRequest
 
 CODES_A_REQUEST, FLOATS_A_REQUEST = 18, 4
-# What hil/PROTOCOL.md promises, once more: a judge does not take it from the code that is judged.
+# What hil/PROTOCOL.md promises, once more: a check does not take it from the code that it checks.
 HANDSHAKE_S, DIAGNOSIS_S, SILENCE_S = 5.0, 2.5, 5.0
 PATIENCE_S, PACE_S = 10.0, 0.5
 SLACK_S = 0.1  # for what is on the line when a deadline passes
 
 
-def longest_s(plan: Plan) -> float:
+def longest_s(plan: LinkPlan) -> float:
     """Return how long a verification may take at most, in seconds."""
     floats, codes = len(plan.inputs.x), 0 if plan.inputs.codes is None else len(plan.inputs.codes)
     sizes = [1] * floats if plan.streamed else [math.ceil(floats / FLOATS_A_REQUEST)]
@@ -28,7 +28,7 @@ def longest_s(plan: Plan) -> float:
     return HANDSHAKE_S + max(DIAGNOSIS_S, exchanges_s + SILENCE_S)
 
 
-def violations(bench: Bench, seen: Seen, slack_s: float = SLACK_S) -> list[str]:
+def violations(bench: LinkBench, seen: ObservedRun, slack_s: float = SLACK_S) -> list[str]:
     """Return everything that must not be; nothing if the run was as it should be."""
     found = [*seen.surprises, *_wrong_values(seen)]
     limit_s = longest_s(seen.plan) + slack_s
@@ -44,18 +44,18 @@ def violations(bench: Bench, seen: Seen, slack_s: float = SLACK_S) -> list[str]:
     return found
 
 
-def _untrue_identity(bench: Bench, seen: Seen) -> list[str]:
+def _untrue_identity(bench: LinkBench, seen: ObservedRun) -> list[str]:
     """Once a board has answered the handshake, an identity is wrong only where a board with another model was."""
-    right = all(asked.firmware.model_sha256 == bench.expected.model.sha256 for asked in seen.book)
+    right = all(asked.firmware.model_sha256 == bench.expected.model.sha256 for asked in seen.request_log)
     return [f"said {seen.outcome}, and every board was right"] if right and _inferences(seen) else []
 
 
-def wrong_values(seen: Seen) -> int:
+def wrong_values(seen: ObservedRun) -> int:
     """Return how many replies were accepted that no board gave, or gave to something else."""
     return len(_wrong_values(seen))
 
 
-def _wrong_values(seen: Seen) -> list[str]:
+def _wrong_values(seen: ObservedRun) -> list[str]:
     """Return what counted although no board that was asked just that, in one of the run's sessions, answers so."""
     true: dict[tuple[int, bytes], set[bytes]] = {}
     for asked in _inferences(seen):
@@ -68,30 +68,30 @@ def _wrong_values(seen: Seen) -> list[str]:
     ]
 
 
-def _inferences(seen: Seen) -> list[Asked]:
+def _inferences(seen: ObservedRun) -> list[AnsweredRequest]:
     """Return the inferences that boards made for this run: not those that they refused."""
     return [
         asked
-        for asked in seen.book
+        for asked in seen.request_log
         if asked.request.kind in (INFER_I8, INFER_F32)
         and asked.request.session in seen.sessions
         and asked.reply[2] != ERROR
     ]
 
 
-def _untrue_verdict(bench: Bench, seen: Seen, result: VerifyResult) -> list[str]:
+def _untrue_verdict(bench: LinkBench, seen: ObservedRun, result: VerifyResult) -> list[str]:
     lives = {asked.epoch: asked.firmware for asked in _inferences(seen)}
     if len(lives) != 1:
         return [f"a verdict over {len(lives)} lives of boards"]
     [(epoch, firmware)] = lives.items()
     found = []
-    last = [asked for asked in seen.book if asked.request.kind == IDENTIFY][-1]
+    last = [asked for asked in seen.request_log if asked.request.kind == IDENTIFY][-1]
     if last.epoch != epoch:
         found.append("the board was not the same at the end")
     model = bench.expected.model
     if firmware.model_sha256 != model.sha256 or result.identity.model_sha256 != firmware.model_sha256:
         found.append(f"a verdict about {firmware.name}")
-    codes, floats = bench.truths[firmware.name, seen.plan.name]
+    codes, floats = bench.known_answers[firmware.name, seen.plan.name]
     if not _same(result.floats.x, seen.plan.inputs.x) or not _same(result.floats.device_y, floats):
         found.append("the report's y are not the board's")
     if codes is not None and (
@@ -108,16 +108,16 @@ def _untrue_verdict(bench: Bench, seen: Seen, result: VerifyResult) -> list[str]
     return found
 
 
-def is_right(bench: Bench, firmware: str, plan: Plan) -> bool:
+def is_right(bench: LinkBench, firmware: str, plan: LinkPlan) -> bool:
     """Return whether the firmware's true answers to the plan are the interpreter's."""
-    codes, floats = bench.truths[firmware, plan.name]
+    codes, floats = bench.known_answers[firmware, plan.name]
     inputs = plan.inputs
     return _same(floats, bench.oracle.predict(inputs.x)) and (
         inputs.codes is None or _same(codes, bench.oracle.predict_codes(inputs.codes))
     )
 
 
-def _all_asked(seen: Seen) -> bool:
+def _all_asked(seen: ObservedRun) -> bool:
     """Return whether a board was asked for every input of the plan."""
     asked = {kind: set[bytes]() for kind in (INFER_I8, INFER_F32)}
     for item in _inferences(seen):

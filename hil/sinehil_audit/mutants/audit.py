@@ -8,14 +8,13 @@ from functools import cached_property
 from sinehil.board.device import Device
 from sinehil.errors import ArtefactError, IdentityError
 from sinehil.model.arrays import Codes, Float32s
-from sinehil.model.interpreters import open_oracle
+from sinehil.model.interpreters import CachedOracle, open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil.native import NativeTransport
 from sinehil.verify import Verdict
 from sinehil.verify.comparison import Expected, Inputs, verify
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.mutants import flips, structure
-from sinehil_audit.mutants.cached_interpreter import RememberedOracle
 from sinehil_audit.mutants.image import Image
 from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, Truth
 from sinehil_audit.mutants.loaded_kernel import Specimen, constants_of
@@ -52,7 +51,7 @@ class Audit:
                 f"the {kernel.engine} kernel of {model.name} searches steps, and a flipped one reads beyond memory",
                 "audit another kernel: --optimize speed or size",
             )
-        self.oracle = RememberedOracle(open_oracle(kernel.oracle, model))
+        self.oracle = CachedOracle(open_oracle(kernel.oracle, model))
         self.truth = Truth(model, self.oracle, subject.exhaustive.aim)
         self._image = None if kernel.program is None else Image(kernel.program)
         self.specimen = _specimen_of(kernel, self._image)

@@ -10,8 +10,8 @@ from sinehil.base.console import Console
 
 if TYPE_CHECKING:
     from sinehil.board.transport import SerialTransport
-    from sinehil_audit.link.fixtures import Bench
-    from sinehil_audit.link.tally import Tally
+    from sinehil_audit.link.fixtures import LinkBench
+    from sinehil_audit.link.link_audit import Tally
 
 MOST_BOARDS = 3  # one for each firmware of ``bench_of_boards``
 
@@ -20,17 +20,17 @@ MOST_BOARDS = 3  # one for each firmware of ``bench_of_boards``
 class Boards:
     """Open ports of boards that have the firmwares of a bench, in its order."""
 
-    bench: "Bench"
+    bench: "LinkBench"
     ports: "Sequence[SerialTransport]"
 
 
 @contextlib.contextmanager
 def flashed_boards(
-    console: Console, bench: "Bench", ports: Sequence[str], fqbn: str, build: Path
+    console: Console, bench: "LinkBench", ports: Sequence[str], fqbn: str, build: Path
 ) -> Iterator[Boards]:
     """Flash the boards on ``ports``, virtual Unos if there are none, and yield them."""
     from sinehil.virtual import VirtualUno
-    from sinehil_audit.link.real_boards import bench_of_boards
+    from sinehil_audit.link.recorded_boards import bench_of_boards
 
     bench = bench_of_boards(bench, len(ports) or MOST_BOARDS)
     with contextlib.ExitStack() as stack:
@@ -44,8 +44,8 @@ def flashed_boards(
 
 def audit_on_boards(console: Console, boards: Boards, seed: int, transactions: int) -> "Tally":
     """Verify over lines that fail in front of boards until so many requests have met a fault."""
-    from sinehil_audit.link.real_boards import tallies
-    from sinehil_audit.link.tally import Tally
+    from sinehil_audit.link.link_audit import Tally
+    from sinehil_audit.link.recorded_boards import tallies
 
     total = Tally()
     with console.stage("boards", with_eta=True) as stage:
@@ -60,7 +60,7 @@ def audit_on_boards(console: Console, boards: Boards, seed: int, transactions: i
 
 
 def _flashed(
-    console: Console, bench: "Bench", number: int, name: str, fqbn: str, build: Path
+    console: Console, bench: "LinkBench", number: int, name: str, fqbn: str, build: Path
 ) -> "SerialTransport":
     """Return the open port of the board, with the firmware of that number on it."""
     from sinehil.arduino import compile_sketch, prepare_environment, stage_sketch, upload

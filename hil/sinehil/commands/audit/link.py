@@ -1,4 +1,4 @@
-"""``sinehil audit link``: verify over lines and boards that fail on purpose, judged by who knows the truth."""
+"""``sinehil audit link``: verify over lines and boards that fail on purpose, checked against known answers."""
 
 import contextlib
 import time
@@ -11,15 +11,14 @@ import typer
 from sinehil.base.console import Console, Stage
 from sinehil.commands import options
 from sinehil.errors import ArtefactError, ExitCode, UsageError
-from sinehil.jobs.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from sinehil.base.worker import Channel
     from sinehil.board.trace import Trace
     from sinehil.commands.audit.flashed_boards import Boards
     from sinehil.model.tflite import QuantizedModel
-    from sinehil_audit.link.fixtures import Bench
-    from sinehil_audit.link.tally import Audited, Tally
+    from sinehil_audit.link.fixtures import LinkBench
+    from sinehil_audit.link.link_audit import LinkAudit, Tally
 
 DEFAULT_TRANSACTIONS, DEFAULT_SEED = 20_000, 7
 SHOWN_VIOLATIONS = 20
@@ -73,8 +72,8 @@ def audit_link(
     """
     from sinehil.commands.audit.flashed_boards import MOST_BOARDS, audit_on_boards, flashed_boards
     from sinehil.jobs.selection import select
-    from sinehil_audit.link.results_text import table
-    from sinehil_audit.link.tally import Audited
+    from sinehil_audit.link.link_audit import LinkAudit
+    from sinehil_audit.link.link_report import table
 
     if trace is not None and replay is None:
         raise UsageError("--trace shows the frames of one case", "add --replay SEED:CASE")
@@ -109,7 +108,7 @@ def audit_link(
         with boards() as flashed:
             on_boards = audit_on_boards(console, flashed, seed, on_board)
         console.say(f"\n{table(on_boards)}\n")
-    audited = Audited(seed, tally, on_boards, time.monotonic() - started)
+    audited = LinkAudit(seed, tally, on_boards, time.monotonic() - started)
     return _reported(console, audited, loaded, oracle, out)
 
 
@@ -117,11 +116,12 @@ def _counted(
     model: "QuantizedModel", oracle: str, seed: int, transactions: int, processes: int, stage: Stage
 ) -> "Tally":
     """Add up blocks in their order until there are enough; how many processes count them makes no difference."""
+    from sinehil.base.progress import Silence
     from sinehil.base.workers import Workers
-    from sinehil_audit.link.tally import Tally
+    from sinehil_audit.link.link_audit import Tally
 
     total, early = Tally(), dict[int, Tally]()
-    with Workers(TrainingBar(stage, 1)) as workers:
+    with Workers(Silence()) as workers:
         tasks = [
             workers.start(count_blocks, model.data, oracle, seed, first, processes)
             for first in range(processes)
@@ -146,13 +146,13 @@ def count_blocks(
 ) -> None:  # in a worker
     """Hand over the tallies of every ``step``-th block, until ended."""
     from sinehil.model.tflite import parse_quantized_model
-    from sinehil_audit.link.tally import blocks
+    from sinehil_audit.link.link_audit import blocks
 
     for tally in blocks(make_link_bench(parse_quantized_model(data, "model"), oracle), seed, first, step):
         channel.hand_over(tally)
 
 
-def make_link_bench(model: "QuantizedModel", oracle: str) -> "Bench":
+def make_link_bench(model: "QuantizedModel", oracle: str) -> "LinkBench":
     """Return the boards for a model, with the kernel for every board."""
     from sinehil.jobs.firmware import expectation
     from sinehil.model.interpreters import open_oracle
@@ -164,12 +164,11 @@ def make_link_bench(model: "QuantizedModel", oracle: str) -> "Bench":
 
 
 def _reported(
-    console: Console, audited: "Audited", model: "QuantizedModel", oracle: str, out: Path | None
+    console: Console, audited: "LinkAudit", model: "QuantizedModel", oracle: str, out: Path | None
 ) -> int:
     from sinehil.base.files import write_atomically
-    from sinehil_audit.link.residual import reckon_residual
-    from sinehil_audit.link.results_text import page
-    from sinehil_audit.link.throughput import RATES, measure_throughput
+    from sinehil_audit.link.link_report import page
+    from sinehil_audit.link.residual import RATES, measure_throughput, reckon_residual
 
     found = audited.found
     for text in found[:SHOWN_VIOLATIONS]:
@@ -203,7 +202,7 @@ def _replay(
 ) -> int:
     """Run one case, on boards if there are any, and tell its faults, what came of it, and what is wrong with that."""
     from sinehil_audit.link.case import run_case
-    from sinehil_audit.link.real_boards import SLACK_S, run_on_boards
+    from sinehil_audit.link.recorded_boards import SLACK_S, run_on_boards
     from sinehil_audit.link.verdict_check import violations
 
     if boards is None:
@@ -225,7 +224,7 @@ def _told(seen: Any, found: list[str]) -> Iterator[tuple[str, Any]]:
     outcome = seen.outcome
     yield "plan", seen.plan.name
     yield "row", seen.schedule.row
-    yield "faults", [f"{fault.way} {fault.piece}: {fault.kind}" for fault in seen.schedule.faults]
+    yield "faults", [f"{fault.direction} {fault.piece}: {fault.kind}" for fault in seen.schedule.faults]
     yield "outcome", repr(outcome) if isinstance(outcome, BaseException) else str(outcome.verdict)
     yield "requests", seen.requests
     yield "faulted", seen.faulted

@@ -50,10 +50,9 @@ def audit_proxy(
     """
     from sinehil.base.folders import runtime_dir
     from sinehil.board.transport import SerialTransport
+    from sinehil_audit.link.fault_schedule import schedule_of
     from sinehil_audit.link.faulty_transport import FaultyTransport
-    from sinehil_audit.link.proxy import POLL_S, serve
-    from sinehil_audit.link.schedule import schedule_of
-    from sinehil_audit.link.traced_line import TracedLine
+    from sinehil_audit.link.link_proxy import POLL_S, TracedLine, serve
 
     opened = options.open_trace(context, trace)
     console, path = Console(as_json), (link or runtime_dir() / DEFAULT_LINK).absolute()
@@ -87,7 +86,7 @@ def audit_proxy(
 
 
 def _cases(first: int, fault: str | None) -> "itertools.count[int]":
-    from sinehil_audit.link.schedule import ROWS
+    from sinehil_audit.link.fault_schedule import ROWS
 
     if fault is None:
         return itertools.count(first)

@@ -1,4 +1,4 @@
-"""Many cases, counted by the rows of the table. Blocks of cases can be counted anywhere and added up in their order."""
+"""Count the outcomes of many cases by kind of fault; blocks of cases may be counted in any process."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
@@ -7,16 +7,16 @@ from typing import Any, Self
 from sinehil.errors import IdentityError, LinkError
 from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
-from sinehil_audit.link.case import Seen, run_case
-from sinehil_audit.link.fixtures import Bench
-from sinehil_audit.link.schedule import ROWS
+from sinehil_audit.link.case import ObservedRun, run_case
+from sinehil_audit.link.fault_schedule import ROWS
+from sinehil_audit.link.fixtures import LinkBench
 from sinehil_audit.link.verdict_check import SLACK_S, violations, wrong_values
 
 BLOCK = len(ROWS) * 10  # cases
 
 
 @dataclass
-class Row:
+class FaultCounts:
     """What came of the cases of one kind of fault. ``worst_s`` is the longest case in simulated time."""
 
     verifies: int = 0
@@ -32,7 +32,7 @@ class Row:
     worst_s: float = 0.0
 
     @classmethod
-    def of(cls, seen: Seen, wrong: int, violated: bool) -> Self:
+    def of(cls, seen: ObservedRun, wrong: int, violated: bool) -> Self:
         """Return the row of one case."""
         outcome = seen.outcome
         verdict = outcome.verdict if isinstance(outcome, VerifyResult) else None
@@ -55,20 +55,20 @@ class Row:
         """How much it is."""
         return f"{self.faulted:,} faulted of {self.requests:,} requests in {self.verifies:,} verifications"
 
-    def __add__(self, other: "Row") -> "Row":
+    def __add__(self, other: "FaultCounts") -> "FaultCounts":
         sums = {
             item.name: getattr(self, item.name) + getattr(other, item.name)
             for item in fields(self)
             if item.name != "worst_s"
         }
-        return Row(**sums, worst_s=max(self.worst_s, other.worst_s))
+        return FaultCounts(**sums, worst_s=max(self.worst_s, other.worst_s))
 
 
 @dataclass
 class Tally:
     """Rows by their names. ``found`` are violations, with the case that has them."""
 
-    rows: dict[str, Row] = field(default_factory=lambda: {name: Row() for name in ROWS})
+    rows: dict[str, FaultCounts] = field(default_factory=lambda: {name: FaultCounts() for name in ROWS})
     found: list[str] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
@@ -76,17 +76,17 @@ class Tally:
         self.rows = {name: row + other.rows[name] for name, row in self.rows.items()}
         self.found += other.found
 
-    def judge(self, bench: Bench, seen: Seen, name: str, slack_s: float = SLACK_S) -> None:
-        """Add a case, called ``name`` where it must not be as it is."""
+    def add_run(self, bench: LinkBench, seen: ObservedRun, name: str, slack_s: float = SLACK_S) -> None:
+        """Check the run of a case and add it, called ``name`` where it must not be as it is."""
         bad = violations(bench, seen, slack_s)
-        row = Row.of(seen, wrong_values(seen), bool(bad))
+        row = FaultCounts.of(seen, wrong_values(seen), bool(bad))
         self.rows[seen.schedule.row] = self.rows[seen.schedule.row] + row
         self.found += [f"{name} ({seen.schedule.row}): {text}" for text in bad]
 
     @property
-    def total(self) -> Row:
+    def total(self) -> FaultCounts:
         """All rows together."""
-        return sum(self.rows.values(), Row())
+        return sum(self.rows.values(), FaultCounts())
 
     def document(self) -> dict[str, Any]:
         """Return the plain data for JSON."""
@@ -95,7 +95,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Audited:
+class LinkAudit:
     """What a whole audit found: over simulated lines, and over lines in front of boards if there were any."""
 
     seed: int
@@ -119,12 +119,12 @@ class Audited:
         }
 
 
-def blocks(bench: Bench, seed: int, first: int, step: int) -> Iterator[Tally]:
+def blocks(bench: LinkBench, seed: int, first: int, step: int) -> Iterator[Tally]:
     """Yield the tallies of blocks ``first``, ``first + step`` and so on, without end."""
     block = first
     while True:
         tally = Tally()
         for case in range(block * BLOCK, (block + 1) * BLOCK):
-            tally.judge(bench, run_case(bench, seed, case), f"{seed}:{case}")
+            tally.add_run(bench, run_case(bench, seed, case), f"{seed}:{case}")
         yield tally
         block += step

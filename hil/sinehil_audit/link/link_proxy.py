@@ -1,4 +1,4 @@
-"""A port of its own in front of a board, PTY to port, behind which a line fails on purpose: for any program."""
+"""Open a PTY in front of a board, behind which the line fails by a schedule, for any program."""
 
 import contextlib
 import os
@@ -12,12 +12,63 @@ from types import TracebackType
 from typing import Self
 
 from sinehil.base.deadline import Deadline
-from sinehil.board.trace import Trace
+from sinehil.board.protocol import DropReason, Frame, FrameDecoder, SentRequests
+from sinehil.board.trace import Trace, TraceKind
 from sinehil.board.transport import Transport
 from sinehil.errors import LinkError, UsageError
 from sinehil_audit.link.faulty_transport import QUIET_S, FaultyTransport
-from sinehil_audit.link.frame_splitter import Cutter
-from sinehil_audit.link.traced_line import TracedLine
+from sinehil_audit.link.reference_parser import FrameSplitter
+
+
+class TracedLine:
+    """See sinehil.board.transport.Transport. ``name`` stands in the trace for this place on the line."""
+
+    def __init__(self, line: Transport, trace: Trace, name: str) -> None:
+        self.name = name
+        self._line, self._trace = line, trace
+        self._begin()
+
+    def now(self) -> float:
+        """See Transport."""
+        return self._line.now()
+
+    def write(self, data: bytes) -> None:
+        """See Transport."""
+        for request in self._to_board.feed(data):
+            self._requests.add(request)
+            self._record(TraceKind.SENT, request)
+        self._line.write(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        """See Transport."""
+        data = self._line.read(timeout_s)
+        for reply in self._to_host.feed(data):
+            self._record(TraceKind.RECEIVED, reply)
+        return data
+
+    def reopen(self) -> None:
+        """See Transport."""
+        self._record(TraceKind.RESET, note="the port is opened")
+        self._line.reopen()
+        self._begin()
+
+    def close(self) -> None:
+        """See Transport."""
+        self._line.close()
+
+    def _begin(self) -> None:
+        self._requests = SentRequests()
+        self._to_board = FrameDecoder(dropped=lambda why, data: self._no_frame("to the board", why, data))
+        self._to_host = FrameDecoder(
+            self._requests.crc_before, lambda why, data: self._no_frame("to the host", why, data)
+        )
+
+    def _no_frame(self, way: str, reason: DropReason, data: bytes) -> None:
+        self._record(TraceKind.DROPPED, note=f"{way}: {reason}", data=data)
+
+    def _record(self, kind: TraceKind, frame: Frame | None = None, note: str = "", data: bytes = b"") -> None:
+        self._trace.record(self.now(), self.name, kind, frame, note, data)
+
 
 POLL_S = 0.002  # until an open, or what a program has written, is noticed
 UNPLUGGED_S = 1.0
@@ -125,7 +176,7 @@ def _serve_one(port: ProxyPort, line_of: LineOf, case: int, trace: Trace | None)
 
 
 def _relay(port: ProxyPort, line: Transport) -> None:
-    requests = Cutter()
+    requests = FrameSplitter()
     quiet = Deadline.after(QUIET_S)
     while True:
         is_open = port.is_open  # asked before the read, so that nothing written before the close stays behind

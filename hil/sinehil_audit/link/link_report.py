@@ -1,17 +1,16 @@
-"""The audit of the link as text: for the terminal and, the same, as Markdown for the docs."""
+"""Write the audit of the link as text: a table for the terminal, a Markdown page for the docs."""
 
 from collections.abc import Sequence
 
 from sinehil.model.tflite import QuantizedModel
-from sinehil_audit.link.residual import CHANCE, INFERENCE_BYTES, Residual
-from sinehil_audit.link.tally import Audited, Row, Tally
-from sinehil_audit.link.throughput import Throughput
+from sinehil_audit.link.link_audit import FaultCounts, LinkAudit, Tally
+from sinehil_audit.link.residual import CHANCE, INFERENCE_BYTES, Residual, Throughput
 
 ABOUT = """\
 # Faulty links
 What `sinehil audit link` found: the real command handler of the firmware and the real `verify` of the host in one
 process, with a simulated line between them (115200 baud, the board's ring of 63 bytes, its time to compute) that fails
-on purpose. What became of every run is judged by who knows the truth: each board's answers are known before, what
+on purpose. What became of every run is checked against known answers: each board's answers are known before, what
 each board was really asked is written down at its end of the line by a parser of its own, and of the boards two in five
 compute something else than they say, or have another model.
 
@@ -27,7 +26,7 @@ ON_BOARDS = """\
 ## In front of boards
 The first of the same cases with real ports: three virtual Unos, flashed through their bootloader with the right kernel,
 with one that is wrong for one code, and with another model; `FaultyTransport`, which wraps any port, makes the faults,
-resets the board and plugs in another one, and a witness between it and the board writes down what that one was really
+resets the board and plugs in another one, and a recorder between it and the board writes down what that one was really
 asked. Time is the clock's.
 """
 
@@ -53,7 +52,7 @@ def table(tally: Tally) -> str:
     return even(lines)
 
 
-def _cells(name: str, row: Row) -> tuple[str, ...]:
+def _cells(name: str, row: FaultCounts) -> tuple[str, ...]:
     counts = (
         row.verifies,
         row.requests,
@@ -83,7 +82,7 @@ def even(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def page(audited: Audited, model: QuantizedModel, residual: Residual, noisy: Sequence[Throughput]) -> str:
+def page(audited: LinkAudit, model: QuantizedModel, residual: Residual, noisy: Sequence[Throughput]) -> str:
     """Return the whole page as Markdown."""
     head = f"Model sha256 {model.sha256}, seed {audited.seed}: {_sums(audited.simulated)}.\n"
     boards = (
