@@ -16,12 +16,12 @@ from sinehil.verify import comparison as verify_run
 from sinehil.verify.comparison import Inputs
 from sinehil.verify.probes import all_codes, evenly_spaced, exhaustive_floats, input_range
 from sinehil.verify.result import CodeComparison, FloatComparison
-from sinehil_audit.mutants.audit import Audit, Subject
-from sinehil_audit.mutants.image import Image
-from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, Truth, around_every_step
-from sinehil_audit.mutants.mutant import CODE, FLIPS, Kind, Mutant, Outcome, Patch
-from sinehil_audit.mutants.parallel_audit import Audited, audit_alone
-from sinehil_audit.mutants.results_text import share
+from sinehil_audit.mutants.damaged_image import Image
+from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, InterpreterAnswers, around_every_step
+from sinehil_audit.mutants.kernel_audit import KernelAudit, Subject
+from sinehil_audit.mutants.mutant import CODE, FLIPS, Mutant, MutantKind, MutantOutcome, Patch
+from sinehil_audit.mutants.mutants_report import share
+from sinehil_audit.mutants.parallel_audit import AuditedKernel, audit_alone
 from sinehil_kernels import generate_kernel
 from sinehil_kernels.avr.isa import encode
 
@@ -47,24 +47,24 @@ def subject(engine: str, seed: int = 137) -> Subject:
 
 
 @pytest.fixture(scope="module", params=["portable", "speed"])
-def audited(request: pytest.FixtureRequest) -> Audited:
+def audited(request: pytest.FixtureRequest) -> AuditedKernel:
     return audit_alone(subject(request.param), PER_KIND)
 
 
-def test_exhaustive_notices_all_that_is_visible_and_identity_every_flip(audited: Audited) -> None:
+def test_exhaustive_notices_all_that_is_visible_and_identity_every_flip(audited: AuditedKernel) -> None:
     assert audited.survivors == []
     total = audited.total
     assert total.exhaustive == total.visible > 20
     assert all(counts.identity == counts.mutants for kind, counts in audited.by_kind.items() if kind in FLIPS)
 
 
-def test_what_nobody_can_see_is_neither_noticed_nor_counted_as_such(audited: Audited) -> None:
+def test_what_nobody_can_see_is_neither_noticed_nor_counted_as_such(audited: AuditedKernel) -> None:
     assert audited.total.false_alarms == 0
     unseen = [outcome for *_, outcome in audited.outcomes if not outcome.visible and not outcome.breaks_out]
     assert unseen and not any(outcome.exhaustive or outcome.test_set for outcome in unseen)
 
 
-def test_weaker_checks_notice_less(audited: Audited) -> None:
+def test_weaker_checks_notice_less(audited: AuditedKernel) -> None:
     total = audited.total
     assert total.test_set < total.exhaustive and total.four <= total.codes < total.exhaustive
 
@@ -113,7 +113,7 @@ def test_a_sabotaged_verify_leaves_survivors(
 def test_the_truth_is_the_interpreters_and_finer_than_what_verify_sends() -> None:
     loaded = model()
     oracle = open_oracle("litert", loaded)
-    truth = Truth(loaded, oracle, Aim(None))
+    truth = InterpreterAnswers(loaded, oracle, Aim(None))
     codes, floats = oracle.predict_codes(EVERY_CODE), oracle.predict(truth.x)
     assert not truth.visible(codes, floats)
     one_bit = floats.copy()
@@ -129,7 +129,7 @@ def test_the_truth_is_the_interpreters_and_finer_than_what_verify_sends() -> Non
 
 def test_a_check_is_held_against_the_target_only_where_the_sound_model_passes() -> None:
     loaded = model()  # which is no sine
-    truth = Truth(loaded, open_oracle("litert", loaded), Aim(TARGETS["sin"]))
+    truth = InterpreterAnswers(loaded, open_oracle("litert", loaded), Aim(TARGETS["sin"]))
     assert {check.against for check in (truth.codes, truth.twenty, truth.four)} == {"the interpreter"}
 
 
@@ -138,9 +138,9 @@ def test_a_check_is_held_against_the_target_only_where_the_sound_model_passes() 
     [(0, encode("rjmp", (-1,))), (0, 0xFFFF), (0, encode("rjmp", (-9,)))],
 )
 def test_a_kernel_that_does_not_come_back_breaks_out_and_is_no_visible_one(at: int, word: int) -> None:
-    audit = Audit(subject("speed"))
+    audit = KernelAudit(subject("speed"))
     patch = Patch(CODE, 2 * at, word.to_bytes(2, "little"))
-    assert audit.outcome(Mutant(Kind.INSTRUCTIONS, "by hand", (patch,))) == Outcome(
+    assert audit.outcome(Mutant(MutantKind.INSTRUCTIONS, "by hand", (patch,))) == MutantOutcome(
         True, False, True, *[False] * 5
     )
 
@@ -160,36 +160,36 @@ def test_codes_that_do_not_meet_the_damage_need_not_run() -> None:
 
 
 def test_outputs_left_to_chance_are_known() -> None:
-    audit = Audit(subject("speed"))
+    audit = KernelAudit(subject("speed"))
     program = audit.subject.kernel.program
     assert program is not None
     loads = [at for at, word in enumerate(program.words) if word >> 12 == 0b1110]  # ldi
     nop = (0).to_bytes(2, "little")
     chance = [
-        audit.is_left_to_chance(Mutant(Kind.INSTRUCTIONS, "no ldi", (Patch(CODE, 2 * at, nop),)))
+        audit.is_left_to_chance(Mutant(MutantKind.INSTRUCTIONS, "no ldi", (Patch(CODE, 2 * at, nop),)))
         for at in loads[::40]
     ]
     assert any(chance)
     right = Patch(CODE, 2 * loads[0], program.image[2 * loads[0] :][:2])
-    assert not audit.is_left_to_chance(Mutant(Kind.IMMEDIATES, "none", (right,)))
+    assert not audit.is_left_to_chance(Mutant(MutantKind.IMMEDIATES, "none", (right,)))
 
 
 def test_patches_are_undone() -> None:
-    audit = Audit(subject("portable"))
-    before = audit.specimen.functions.weights_crc32()
+    audit = KernelAudit(subject("portable"))
+    before = audit.patchable.functions.weights_crc32()
     for number in audit.chosen(2):
         audit.outcome(audit.mutants[number])
-    assert audit.specimen.functions.weights_crc32() == before == audit.subject.kernel.weights_crc32
+    assert audit.patchable.functions.weights_crc32() == before == audit.subject.kernel.weights_crc32
 
 
 def test_a_model_with_several_inputs_is_refused() -> None:
     wide = next(net.model() for net in wider_variety().values() if net.model().inputs > 1)
     with pytest.raises(ArtefactError, match="inputs and"):
-        Audit(replace(subject("portable"), model=wide, kernel=generate_kernel(wide)))
+        KernelAudit(replace(subject("portable"), model=wide, kernel=generate_kernel(wide)))
 
 
 def test_an_outcome_survives_being_a_number() -> None:
-    assert all(Outcome.of_number(number).as_number() == number for number in range(256))
+    assert all(MutantOutcome.of_number(number).as_number() == number for number in range(256))
 
 
 @pytest.mark.parametrize(

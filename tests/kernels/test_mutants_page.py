@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from sinehil_audit.mutants.mutant import Outcome
+from sinehil_audit.mutants.mutant import MutantOutcome
+from sinehil_audit.mutants.mutants_report import markdown
 from sinehil_audit.mutants.parallel_audit import count
-from sinehil_audit.mutants.results_text import markdown
 
 HIL = Path(__file__).parents[2] / "hil"
 DOCUMENT = json.loads((HIL / "mutants.json").read_text())
@@ -19,7 +19,7 @@ def test_the_page_is_made_of_the_document() -> None:
 def test_the_figures_are_those_of_the_outcomes() -> None:
     for kernel in DOCUMENT["kernels"]:
         text = kernel["outcomes"]
-        found = [Outcome.of_number(int(text[at : at + 2], 16)) for at in range(0, len(text), 2)]
+        found = [MutantOutcome.of_number(int(text[at : at + 2], 16)) for at in range(0, len(text), 2)]
         assert vars(count(found)) == kernel["all"]
         sums = sum((Counter(counts) for counts in kernel["kinds"].values()), Counter())
         assert sums == Counter(kernel["all"]) - Counter()

@@ -37,11 +37,9 @@ def bench_engines(
     from sinehil.model.arithmetic import ORACLES
     from sinehil.model.interpreters import open_oracle
     from sinehil.verify.probes import all_codes
-    from sinehil_audit.engines.measure import Workbench, measure_engines
+    from sinehil_audit.engines.engine_figures import Workbench, measure_engines
+    from sinehil_audit.engines.engines_report import PUBLISHED, SOURCE, draw_engines, markdown
     from sinehil_audit.engines.peers import nothing, our_engines, peer_engines
-    from sinehil_audit.engines.published import PUBLISHED, SOURCE
-    from sinehil_audit.engines.results_plot import draw_engines
-    from sinehil_audit.engines.results_text import markdown
 
     opened = options.open_trace(context, trace)
     console = Console(as_json)

@@ -14,9 +14,9 @@ from sinehil.verify import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
     from sinehil.board.trace import TraceFile
+    from sinehil_audit.soak.board_process import SoakPlan
     from sinehil_audit.soak.findings import Findings
     from sinehil_audit.soak.soak_log import Log, Record
-    from sinehil_audit.soak.worker import Plan
 
 MAX_BOARDS = 32
 DEFAULT_BOARDS = 2
@@ -96,26 +96,26 @@ def _plans(
     port: list[str] | None,
     boards: int | None,
     trace: "TraceFile | None",
-) -> "list[Plan]":
+) -> "list[SoakPlan]":
     """Return what each board's process is to do, all of it fit to be sent there."""
     from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
     from sinehil.jobs.selection import select
     from sinehil.model.targets import NO_MANIFEST
     from sinehil.verify.comparison import Expected
-    from sinehil_audit.soak.actions import Bench
-    from sinehil_audit.soak.worker import Plan
+    from sinehil_audit.soak.actions import SoakBench
+    from sinehil_audit.soak.board_process import SoakPlan
 
     selection = select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build)
     built = firmware.compile_firmware(console, selection)
     inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, seed)
     expected = Expected(selection.model, oracle, {built.kernel.engine: built.kernel.weights_crc32}.get)
-    bench = Bench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST), trace)
+    bench = SoakBench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST), trace)
     ports: list[str | None] = [*port] if port else [None] * (boards or DEFAULT_BOARDS)
-    return [Plan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]
+    return [SoakPlan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]
 
 
-def _run(console: Console, plans: "list[Plan]", log: "Log") -> None:
+def _run(console: Console, plans: "list[SoakPlan]", log: "Log") -> None:
     from sinehil_audit.soak.supervisor import run
 
     counts = {"action": 0, "failure": 0}

@@ -1,1 +1,1 @@
-"""Our kernels and what else there is for the same net, measured on one board in one run."""
+"""The engines comparison: our kernels and others' for one net, on one board. May import all but commands."""

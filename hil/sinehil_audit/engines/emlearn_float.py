@@ -1,4 +1,4 @@
-"""The same net by emlearn, the library people know for this: float32 throughout, from the dequantised weights."""
+"""Generate the same net with emlearn, in float32, from the dequantised weights."""
 
 import re
 from importlib.resources import files

@@ -1,1 +1,1 @@
-"""Kernels made wrong in every small way there is, and which checks notice: what a PASS is worth, in figures."""
+"""The mutants audit: kernels with one thing wrong each, and which checks notice. May import all but commands."""

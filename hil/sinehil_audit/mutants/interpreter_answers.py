@@ -1,4 +1,4 @@
-"""The ground truth: what the real interpreter says for every code and around every step of the float quantiser.
+"""Ask the real interpreter for every code and around every step of the float quantiser.
 
 It shares no code and no inputs with ``verify``, which is on trial here.
 """
@@ -35,7 +35,7 @@ class PeerCheck:
         return not bool(np.all(np.abs(y.astype(np.float64) - self.reference) <= self.tolerance))
 
 
-class Truth:
+class InterpreterAnswers:
     """What a sound kernel gives."""
 
     def __init__(self, model: QuantizedModel, oracle: Oracle, aim: Aim) -> None:

@@ -1,4 +1,4 @@
-"""A kernel in this process whose constants can be changed while it is loaded."""
+"""Load a kernel into this process so that its constants can be patched while it runs."""
 
 import contextlib
 import ctypes
@@ -28,7 +28,7 @@ void sinehil_infer(const int8_t *x_q, int8_t *y_q) { y_q[0] = answers[(uint8_t)(
 """
 
 
-class Specimen:
+class PatchableKernel:
     """A kernel with one input and one output behind the firmware's command handler, compiled for this machine.
 
     ``answers``, int8 [256], is what a kernel in assembly gives for each code; None where the C computes it.

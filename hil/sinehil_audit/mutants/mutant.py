@@ -1,4 +1,4 @@
-"""A mutant is a kernel with one thing wrong; an outcome says who noticed."""
+"""Types of the mutants audit: what is wrong with a kernel, the bytes it changes, and which checks noticed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -7,7 +7,7 @@ from enum import StrEnum
 from sinehil_kernels import GeneratedKernel
 
 
-class Kind(StrEnum):
+class MutantKind(StrEnum):
     """What is wrong with a mutant, in the order of the tables."""
 
     WEIGHTS = "weights"
@@ -28,8 +28,15 @@ class Kind(StrEnum):
 
 # Single bits of what lies in flash; the checksum covers all but what the linker fills in.
 FLIPS = (
-    *(Kind.WEIGHTS, Kind.BIASES, Kind.REQUANTISATION, Kind.TABLES, Kind.IMMEDIATES, Kind.COUNTS),
-    *(Kind.INSTRUCTIONS, Kind.SCALES),
+    *(
+        MutantKind.WEIGHTS,
+        MutantKind.BIASES,
+        MutantKind.REQUANTISATION,
+        MutantKind.TABLES,
+        MutantKind.IMMEDIATES,
+        MutantKind.COUNTS,
+    ),
+    *(MutantKind.INSTRUCTIONS, MutantKind.SCALES),
 )
 CODE = "sinehil_kernel_code"
 
@@ -47,14 +54,14 @@ class Patch:
 class Mutant:
     """Patches of the kernel's constants; or, where these do not do, what makes another kernel."""
 
-    kind: Kind
+    kind: MutantKind
     name: str
     patches: tuple[Patch, ...] = ()
     make: Callable[[], GeneratedKernel] | None = None
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MutantOutcome:
     """Who noticed a mutant.
 
     ``breaks_out``: it does not come back as a function must, so it has no outputs to compare; on a board that is
@@ -76,6 +83,6 @@ class Outcome:
         return sum(bool(getattr(self, item.name)) << at for at, item in enumerate(fields(self)))
 
     @classmethod
-    def of_number(cls, number: int) -> "Outcome":
+    def of_number(cls, number: int) -> "MutantOutcome":
         """Return the outcome behind ``as_number``."""
         return cls(*(bool(number >> at & 1) for at in range(len(fields(cls)))))

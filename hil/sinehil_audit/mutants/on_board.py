@@ -1,4 +1,4 @@
-"""The same mutants on a virtual Uno: bits flipped in its flash, verified over its port by the same ``verify``."""
+"""Flip the mutants' bits in a virtual Uno's flash, verify over its port, and compare with this process."""
 
 import random
 import re
@@ -15,8 +15,8 @@ from sinehil.verify import Verdict
 from sinehil.verify.comparison import verify
 from sinehil.verify.result import VerifyResult
 from sinehil.virtual import ControlClient
-from sinehil_audit.mutants.audit import Audit
-from sinehil_audit.mutants.mutant import Kind, Mutant, Patch
+from sinehil_audit.mutants.kernel_audit import KernelAudit
+from sinehil_audit.mutants.mutant import Mutant, MutantKind, Patch
 
 SYMBOL = re.compile(r"^([0-9a-f]+) [0-9a-f]+ \w (\w+?)(?:\.\w+)*$", re.MULTILINE)
 SOUND, BREAKS_OUT = "sound", "breaks out"
@@ -35,11 +35,11 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Met:
+class ComparedMutant:
     """One mutant here and on the board. ``here`` is None for one that breaks out, which nothing here can run."""
 
     number: int
-    kind: Kind
+    kind: MutantKind
     name: str
     here: Ending | None
     there: Ending
@@ -51,7 +51,7 @@ class Met:
 
 
 @dataclass(frozen=True)
-class Bench:
+class MutantBoard:
     """A virtual board with the sound firmware on it; ``reflash`` puts it there again."""
 
     port: str
@@ -60,16 +60,16 @@ class Bench:
     reflash: Callable[[], None]
 
 
-def drawn(audit: Audit, count: int, breaking_out: int = 0) -> list[int]:
+def drawn(audit: KernelAudit, count: int, breaking_out: int = 0) -> list[int]:
     """Return the numbers of ``count`` seeded mutants that have outputs, and of up to so many that break out.
 
     Only bytes in flash that the linker leaves alone can be the same here and there, and only outputs that do not depend
     on what lies in registers and RAM. Each kind gets an equal share as far as it has so many.
     """
     draw = random.Random(audit.subject.seed)  # noqa: S311 - a sample, not a secret
-    queues: dict[Kind, list[int]] = {}
+    queues: dict[MutantKind, list[int]] = {}
     for number, mutant in enumerate(audit.mutants):
-        if mutant.patches and mutant.kind is not Kind.ADDRESS:
+        if mutant.patches and mutant.kind is not MutantKind.ADDRESS:
             queues.setdefault(mutant.kind, []).append(number)
     for queue in queues.values():
         draw.shuffle(queue)
@@ -85,10 +85,12 @@ def drawn(audit: Audit, count: int, breaking_out: int = 0) -> list[int]:
     return sorted(chosen[:count] + broken[:breaking_out])
 
 
-def meet(audit: Audit, numbers: Sequence[int], bench: Bench, progress: Callable[[int], None]) -> list[Met]:
+def meet(
+    audit: KernelAudit, numbers: Sequence[int], bench: MutantBoard, progress: Callable[[int], None]
+) -> list[ComparedMutant]:
     """Run the mutants on the board, one after the other; the board is sound before each, and at the end."""
     addresses = symbols(bench.elf)
-    met: list[Met] = []
+    met: list[ComparedMutant] = []
     transport = _sound(audit, bench)
     try:
         for number in numbers:
@@ -98,7 +100,7 @@ def meet(audit: Audit, numbers: Sequence[int], bench: Bench, progress: Callable[
             _flip(bench.control, flips)
             there = _there(audit, transport, checksum)
             _flip(bench.control, flips)
-            met.append(Met(number, mutant.kind, mutant.name, here, there))
+            met.append(ComparedMutant(number, mutant.kind, mutant.name, here, there))
             if here is None or there.forged == "LINK":
                 transport.close()
                 transport = _sound(audit, bench)
@@ -110,7 +112,7 @@ def meet(audit: Audit, numbers: Sequence[int], bench: Bench, progress: Callable[
     return met
 
 
-def endings(met: Sequence[Met]) -> dict[str, dict[str, int]]:
+def endings(met: Sequence[ComparedMutant]) -> dict[str, dict[str, int]]:
     """Return how often each end occurred: of those with outputs, and of those that break out."""
     result: dict[str, Counter[str]] = {SOUND: Counter(), BREAKS_OUT: Counter()}
     for item in met:
@@ -126,22 +128,22 @@ def symbols(elf: Path) -> dict[str, int]:
     return {name: int(address, 16) for address, name in SYMBOL.findall(done.stdout)}
 
 
-def _here(audit: Audit, mutant: Mutant) -> tuple[Ending | None, int]:
+def _here(audit: KernelAudit, mutant: Mutant) -> tuple[Ending | None, int]:
     """Return how it ends in this process, and the checksum that it has."""
-    answers, specimen = audit.answers(mutant), audit.specimen
+    answers, patchable = audit.answers(mutant), audit.patchable
     breaks_out = answers is None and audit.subject.kernel.program is not None
-    with specimen.changed(mutant.patches, answers):
-        checksum = specimen.functions.weights_crc32()
+    with patchable.changed(mutant.patches, answers):
+        checksum = patchable.functions.weights_crc32()
         if breaks_out:
             return None, checksum
-        return _ending(audit, audit.device(specimen), checksum), checksum
+        return _ending(audit, audit.device(patchable), checksum), checksum
 
 
-def _there(audit: Audit, transport: SerialTransport, checksum: int) -> Ending:
+def _there(audit: KernelAudit, transport: SerialTransport, checksum: int) -> Ending:
     return _ending(audit, Device(transport), checksum)
 
 
-def _ending(audit: Audit, device: Device, checksum: int) -> Ending:
+def _ending(audit: KernelAudit, device: Device, checksum: int) -> Ending:
     try:
         honest = _verdict(audit, device, audit.subject.kernel.weights_crc32)[0]
         forged, result = _verdict(audit, device, checksum)
@@ -150,7 +152,7 @@ def _ending(audit: Audit, device: Device, checksum: int) -> Ending:
     return Ending(honest, forged, b"" if result is None else _answers(result))
 
 
-def _verdict(audit: Audit, device: Device, checksum: int) -> tuple[str, VerifyResult | None]:
+def _verdict(audit: KernelAudit, device: Device, checksum: int) -> tuple[str, VerifyResult | None]:
     try:
         result = verify(device, audit.expected(checksum), audit.oracle, audit.subject.exhaustive)
     except IdentityError:
@@ -165,7 +167,7 @@ def _answers(result: VerifyResult) -> bytes:
     return result.codes.device_y_q.tobytes() + result.floats.device_y.tobytes()
 
 
-def _sound(audit: Audit, bench: Bench) -> SerialTransport:
+def _sound(audit: KernelAudit, bench: MutantBoard) -> SerialTransport:
     """Return an open port behind which the sound kernel passes; flashed again where a mutant has spoilt more."""
     for _ in range(2):
         transport = SerialTransport(bench.port)
@@ -180,8 +182,8 @@ def _sound(audit: Audit, bench: Bench) -> SerialTransport:
     )
 
 
-def _flips(audit: Audit, patch: Patch, addresses: dict[str, int]) -> list[tuple[int, int]]:
-    old, start = audit.specimen.read_at(patch), addresses[patch.symbol] + patch.offset
+def _flips(audit: KernelAudit, patch: Patch, addresses: dict[str, int]) -> list[tuple[int, int]]:
+    old, start = audit.patchable.read_at(patch), addresses[patch.symbol] + patch.offset
     return [
         (start + at, bit)
         for at, (before, after) in enumerate(zip(old, patch.new, strict=True))

@@ -1,4 +1,4 @@
-"""A whole audit: its mutants shared among worker processes, which each generate the same ones."""
+"""Share the mutants of a kernel among worker processes, and count which checks notice them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,11 +8,11 @@ from typing import Any
 from sinehil.base.progress import Silence
 from sinehil.base.worker import Channel
 from sinehil.base.workers import Workers
-from sinehil_audit.mutants.audit import Audit, Subject, outcomes
-from sinehil_audit.mutants.mutant import FLIPS, Kind, Outcome
+from sinehil_audit.mutants.kernel_audit import KernelAudit, Subject, outcomes
+from sinehil_audit.mutants.mutant import FLIPS, MutantKind, MutantOutcome
 
 PART = 20  # outcomes handed over at once
-Numbered = tuple[int, Kind, Outcome]
+Numbered = tuple[int, MutantKind, MutantOutcome]
 CHECKS = ("identity", "exhaustive", "test_set", "codes", "twenty", "four")
 
 
@@ -40,7 +40,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditedKernel:
     """What an audit of one kernel found; ``outcomes`` in the order of the mutants' numbers.
 
     ``mutants`` is how many there are, audited or not. ``against`` says of the three checks of others what they hold y
@@ -56,11 +56,11 @@ class Audited:
     survivors: list[str]
 
     @property
-    def by_kind(self) -> dict[Kind, Counts]:
+    def by_kind(self) -> dict[MutantKind, Counts]:
         """The counts of every kind that occurs."""
         return {
             kind: count([outcome for _, of, outcome in self.outcomes if of is kind])
-            for kind in Kind
+            for kind in MutantKind
             if any(of is kind for _, of, _ in self.outcomes)
         }
 
@@ -70,7 +70,7 @@ class Audited:
         return count([outcome for *_, outcome in self.outcomes])
 
 
-def count(found: Sequence[Outcome]) -> Counts:
+def count(found: Sequence[MutantOutcome]) -> Counts:
     """Return the counts of some outcomes."""
     sums = Counter[str]()
     for outcome in found:
@@ -83,7 +83,7 @@ def count(found: Sequence[Outcome]) -> Counts:
     return Counts(*(sums[item.name] for item in fields(Counts)))
 
 
-def document(audited: Audited, on_board: Mapping[str, Any] | None) -> dict[str, Any]:
+def document(audited: AuditedKernel, on_board: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the figures of one kernel as the command's ``--json`` and the docs have them."""
     return {
         "engine": audited.engine,
@@ -97,14 +97,14 @@ def document(audited: Audited, on_board: Mapping[str, Any] | None) -> dict[str, 
     }
 
 
-def outcomes_text(audited: Audited) -> str:
+def outcomes_text(audited: AuditedKernel) -> str:
     """Return all outcomes in the order of the mutants, two hexadecimal digits each."""
     return "".join(f"{outcome.as_number():02x}" for *_, outcome in audited.outcomes)
 
 
-def audit_alone(subject: Subject, sample: int | None) -> Audited:
-    """Audit in this process."""
-    audit = Audit(subject)
+def audit_alone(subject: Subject, sample: int | None) -> AuditedKernel:
+    """KernelAudit in this process."""
+    audit = KernelAudit(subject)
     numbers = audit.chosen(sample)
     found = [(number, audit.mutants[number].kind, outcome) for number, outcome in outcomes(audit, numbers)]
     return _audited(audit, found)
@@ -112,9 +112,9 @@ def audit_alone(subject: Subject, sample: int | None) -> Audited:
 
 def audit_shared(
     subject: Subject, sample: int | None, jobs: int, progress: Callable[[int, int], None]
-) -> Audited:
-    """Audit in ``jobs`` processes; ``progress`` is called with how many mutants are done, and of how many."""
-    audit = Audit(subject)
+) -> AuditedKernel:
+    """KernelAudit in ``jobs`` processes; ``progress`` is called with how many mutants are done, and of how many."""
+    audit = KernelAudit(subject)
     total, found = len(audit.chosen(sample)), list[Numbered]()
     with Workers(Silence()) as workers:
         tasks = [workers.start(work_on_share, subject, sample, share, jobs) for share in range(jobs)]
@@ -126,12 +126,12 @@ def audit_shared(
 
 def work_on_share(channel: Channel, subject: Subject, sample: int | None, share: int, shares: int) -> None:
     """Hand over the outcomes of every so many-th mutant; in a worker."""
-    audit = Audit(subject)
+    audit = KernelAudit(subject)
     for part in _parts(audit, audit.chosen(sample)[share::shares]):
         channel.hand_over(part)
 
 
-def _parts(audit: Audit, numbers: Sequence[int]) -> Iterator[list[Numbered]]:
+def _parts(audit: KernelAudit, numbers: Sequence[int]) -> Iterator[list[Numbered]]:
     for at in range(0, len(numbers), PART):
         yield [
             (number, audit.mutants[number].kind, outcome)
@@ -139,9 +139,9 @@ def _parts(audit: Audit, numbers: Sequence[int]) -> Iterator[list[Numbered]]:
         ]
 
 
-def _audited(audit: Audit, found: list[Numbered]) -> Audited:
+def _audited(audit: KernelAudit, found: list[Numbered]) -> AuditedKernel:
     truth, kernel = audit.truth, audit.subject.kernel
-    return Audited(
+    return AuditedKernel(
         engine=kernel.engine,
         oracle=kernel.oracle,
         model_sha256=kernel.model_sha256,
@@ -152,7 +152,7 @@ def _audited(audit: Audit, found: list[Numbered]) -> Audited:
     )
 
 
-def _survivors(audit: Audit, found: Sequence[Numbered]) -> Iterator[str]:
+def _survivors(audit: KernelAudit, found: Sequence[Numbered]) -> Iterator[str]:
     for number, kind, outcome in found:
         name = f"{number}, {kind}: {audit.mutants[number].name}"
         if outcome.visible and not outcome.exhaustive:

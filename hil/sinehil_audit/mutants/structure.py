@@ -1,4 +1,4 @@
-"""Mutants that are more than a bit: neurons in each other's place, loops off by one, roundings, another oracle."""
+"""Generate mutants of more than a bit: swapped neurons, loops off by one, wrong roundings, another oracle."""
 
 import random
 import re
@@ -10,8 +10,8 @@ from itertools import combinations
 from sinehil.model.arithmetic import ORACLES
 from sinehil.model.tflite import FullyConnected, QuantizedModel
 from sinehil_audit.mutants.flips import Constants, layer_rows
-from sinehil_audit.mutants.loaded_kernel import Specimen
-from sinehil_audit.mutants.mutant import CODE, Kind, Mutant, Patch
+from sinehil_audit.mutants.loaded_kernel import PatchableKernel
+from sinehil_audit.mutants.mutant import CODE, Mutant, MutantKind, Patch
 from sinehil_kernels import GeneratedKernel, generate_kernel
 from sinehil_kernels.c_parts import float_ends
 from sinehil_kernels.generated import C_FILE
@@ -25,7 +25,9 @@ HALF_EVEN, HALF_AWAY = "sinehil_code_half_even(", "sinehil_code_half_away("
 SCALED = re.compile(r"(sinehil_code_half_\w+\()(x [*/] read_float\(0\))")
 
 
-def swapped_constants(specimen: Specimen, constants: Constants, model: QuantizedModel) -> Iterator[Mutant]:
+def swapped_constants(
+    patchable: PatchableKernel, constants: Constants, model: QuantizedModel
+) -> Iterator[Mutant]:
     """Yield each two neurons of a layer of the C kernel in each other's place, wholly or in one of their constants."""
     for layer in range(1, len(model.dense_layers) + 1):
         own = {name: size for name, size in constants.items() if name.startswith(f"layer_{layer}_")}
@@ -33,14 +35,14 @@ def swapped_constants(specimen: Specimen, constants: Constants, model: Quantized
         rows = {name: size * count // neurons for name, (size, count) in own.items() if count % neurons == 0}
         rows.pop(f"layer_{layer}_table", None)
         for a, b in combinations(range(neurons), 2):
-            each = {name: _exchanged(specimen, name, row, a, b) for name, row in rows.items()}
+            each = {name: _exchanged(patchable, name, row, a, b) for name, row in rows.items()}
             for what, patches in (("neurons", sum(each.values(), ())), *each.items()):
                 if patches:
-                    yield Mutant(Kind.SWAPPED, f"layer {layer}: {what} {a} and {b}", patches)
+                    yield Mutant(MutantKind.SWAPPED, f"layer {layer}: {what} {a} and {b}", patches)
 
 
-def _exchanged(specimen: Specimen, symbol: str, row_bytes: int, a: int, b: int) -> tuple[Patch, ...]:
-    whole = specimen.read(symbol, (max(a, b) + 1) * row_bytes)
+def _exchanged(patchable: PatchableKernel, symbol: str, row_bytes: int, a: int, b: int) -> tuple[Patch, ...]:
+    whole = patchable.read(symbol, (max(a, b) + 1) * row_bytes)
     first, second = (whole[at * row_bytes : (at + 1) * row_bytes] for at in (a, b))
     return (
         () if first == second else (Patch(symbol, a * row_bytes, second), Patch(symbol, b * row_bytes, first))
@@ -56,7 +58,7 @@ def swapped_in_the_model(kernel: GeneratedKernel, model: QuantizedModel, seed: i
         pairs = list(combinations(range(layer.outputs), 2))
         for a, b in draw.sample(pairs, min(PAIRS, len(pairs))):
             make = partial(_with_swapped, kernel, model, at, (a, b))
-            yield Mutant(Kind.SWAPPED, f"layer {at + 1}: neurons {a} and {b}", make=make)
+            yield Mutant(MutantKind.SWAPPED, f"layer {at + 1}: neurons {a} and {b}", make=make)
 
 
 def _with_swapped(
@@ -89,7 +91,7 @@ def loops_in_c(kernel: GeneratedKernel) -> Iterator[Mutant]:
                 shorter.append(loop.replace(f"< {count}", f"< {int(count) - 1}"))
             for text in shorter:
                 changed = [*functions[:at], function.replace(loop, text, 1), *functions[at + 1 :]]
-                yield _with_text(Kind.LOOP, f"layer {at}: {text})", kernel, "".join(changed))
+                yield _with_text(MutantKind.LOOP, f"layer {at}: {text})", kernel, "".join(changed))
 
 
 def loops_of_the_stream(kernel: GeneratedKernel, model: QuantizedModel) -> Iterator[Mutant]:
@@ -102,7 +104,7 @@ def loops_of_the_stream(kernel: GeneratedKernel, model: QuantizedModel) -> Itera
             for more in (-1, 1):
                 offset = stream + row + at
                 patch = Patch(CODE, offset, bytes([(image[offset] + more) % 256]))
-                yield Mutant(Kind.LOOP, f"layer {layer}: {more:+d} {what}", (patch,))
+                yield Mutant(MutantKind.LOOP, f"layer {layer}: {more:+d} {what}", (patch,))
 
 
 def roundings_of_sums(constants: Constants, model: QuantizedModel, oracle: str) -> Iterator[Mutant]:
@@ -115,21 +117,21 @@ def roundings_of_sums(constants: Constants, model: QuantizedModel, oracle: str) 
                 for name, added in (("down", -half), ("up", half)):
                     new = (form.offset + added) % (1 << 8 * width)
                     patch = Patch(symbol, neuron * width, new.to_bytes(width, "little"))
-                    yield Mutant(Kind.ROUNDING, f"layer {layer} neuron {neuron}: {name}", (patch,))
+                    yield Mutant(MutantKind.ROUNDING, f"layer {layer} neuron {neuron}: {name}", (patch,))
 
 
 def roundings_of_x(kernel: GeneratedKernel) -> Iterator[Mutant]:
     """Yield the kernel with float x rounded otherwise: ties the other way, truncated as sketches do it, down, up."""
     ties = {HALF_EVEN: HALF_AWAY, HALF_AWAY: HALF_EVEN}
     yield _with_text(
-        Kind.ROUNDING,
+        MutantKind.ROUNDING,
         "x: ties the other way",
         kernel,
         SCALED.sub(lambda found: ties[found[1]] + found[2], kernel.source),
     )
     for function in ("trunc", "floor", "ceil"):
         text = SCALED.sub(rf"\1__builtin_{function}f(\2)", kernel.source)
-        yield _with_text(Kind.ROUNDING, f"x: {function}", kernel, text)
+        yield _with_text(MutantKind.ROUNDING, f"x: {function}", kernel, text)
 
 
 def kernels_for_other_oracles(kernel: GeneratedKernel, model: QuantizedModel) -> Iterator[Mutant]:
@@ -138,7 +140,7 @@ def kernels_for_other_oracles(kernel: GeneratedKernel, model: QuantizedModel) ->
         if oracle != kernel.oracle:
             for what in ("kernel", "layers", "float ends"):
                 make = partial(_for_another, kernel, model, oracle, what)
-                yield Mutant(Kind.ORACLE, f"{what} for {oracle}", make=make)
+                yield Mutant(MutantKind.ORACLE, f"{what} for {oracle}", make=make)
 
 
 def _for_another(kernel: GeneratedKernel, model: QuantizedModel, oracle: str, what: str) -> GeneratedKernel:
@@ -150,7 +152,7 @@ def _for_another(kernel: GeneratedKernel, model: QuantizedModel, oracle: str, wh
     return _changed(other, text.replace(theirs, ours) if what == "layers" else text)
 
 
-def _with_text(kind: Kind, name: str, kernel: GeneratedKernel, text: str) -> Mutant:
+def _with_text(kind: MutantKind, name: str, kernel: GeneratedKernel, text: str) -> Mutant:
     return Mutant(kind, name, make=partial(_changed, kernel, text))
 
 

@@ -1,1 +1,1 @@
-"""The soak: boards streamed to, reset, flashed and verified in a loop, and what that does to the host over time."""
+"""The soak: boards at work for a long time, and what that does to the host. May import all but commands."""

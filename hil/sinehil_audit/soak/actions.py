@@ -1,4 +1,4 @@
-"""What a soak does to a board again and again; each action opens the port, does its work and closes it."""
+"""Flash, verify, reset and stream: the actions of a soak; each opens the port, does its work and closes it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class WrongValueError(SinehilError):
 
 
 @dataclass(frozen=True)
-class Bench:
+class SoakBench:
     """What an action needs beside the port and the interpreter; it can be sent to another process."""
 
     environment: ArduinoEnvironment
@@ -38,7 +38,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Done:
+class ActionCost:
     """What an action cost; ``round_trips_ms`` only where each request was timed.
 
     The last two are the board's own counters since its reset, None where it was not asked.
@@ -53,10 +53,10 @@ class Done:
     overruns: int | None = None
 
 
-Action = Callable[[Bench, Oracle, str, np.random.Generator], Done]
+Action = Callable[[SoakBench, Oracle, str, np.random.Generator], ActionCost]
 
 
-def stream(bench: Bench, oracle: Oracle, port: str, rng: np.random.Generator) -> Done:
+def stream(bench: SoakBench, oracle: Oracle, port: str, rng: np.random.Generator) -> ActionCost:
     """Send random samples of the verification's inputs one at a time; time each round trip."""
     x = rng.choice(bench.inputs.x, STREAMED)
     wanted = oracle.predict(x)
@@ -73,7 +73,7 @@ def stream(bench: Bench, oracle: Oracle, port: str, rng: np.random.Generator) ->
         return _done(device, STREAMED, tuple(trips_ms))
 
 
-def reset(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
+def reset(bench: SoakBench, _oracle: Oracle, port: str, _rng: np.random.Generator) -> ActionCost:
     """Open a session, reset the board by opening the port again, and open another."""
     with SerialTransport(port) as transport:
         device = Device(transport, trace=bench.trace)
@@ -83,7 +83,7 @@ def reset(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -
         return _done(device, 0)
 
 
-def verify_all(bench: Bench, oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
+def verify_all(bench: SoakBench, oracle: Oracle, port: str, _rng: np.random.Generator) -> ActionCost:
     """Hold the board against the interpreter on everything that decides it."""
     with SerialTransport(port) as transport:
         device = Device(transport, trace=bench.trace)
@@ -93,17 +93,17 @@ def verify_all(bench: Bench, oracle: Oracle, port: str, _rng: np.random.Generato
         return _done(device, result.compared)
 
 
-def flash(bench: Bench, _oracle: Oracle, port: str, _rng: np.random.Generator) -> Done:
+def flash(bench: SoakBench, _oracle: Oracle, port: str, _rng: np.random.Generator) -> ActionCost:
     """Write the image through the bootloader and read it back."""
     now = upload(bench.environment, bench.firmware, port)
     if now != port:
         raise WrongValueError(f"the board on {port} came back on {now}")
-    return Done()
+    return ActionCost()
 
 
-def _done(device: Device, compared: int, trips_ms: tuple[float, ...] = ()) -> Done:
+def _done(device: Device, compared: int, trips_ms: tuple[float, ...] = ()) -> ActionCost:
     counted, link = read_counters(device), device.counters
-    return Done(
+    return ActionCost(
         frames=link.frames,
         retries=link.retries,
         crc_errors=device.crc_errors,

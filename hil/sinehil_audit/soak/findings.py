@@ -1,4 +1,4 @@
-"""What a soak's records come to: latencies, failures, and whether any process grew. Pure functions."""
+"""Compute a soak's findings from its records: latencies, failures, and growth of any process. Pure functions."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

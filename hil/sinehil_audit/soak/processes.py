@@ -1,4 +1,4 @@
-"""What a process holds, read from /proc; see proc(5)."""
+"""Measure memory, descriptors and descendants of a process, and adopt and reap orphans."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""The soak's log: a line of JSON for each thing that happened, written when it happened and whole or not at all."""
+"""Write and read the log of a soak: a line of JSON for each thing that happened, written whole or not at all."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``soak.html``: a soak's verdict, figures and curves, in one file that loads nothing."""
+"""Build ``soak.html``: a soak's verdict, figures and curves, in one file that loads nothing."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ CURVES = (("oracle", "median", 50), ("device", "95th percentile", 95), ("target"
 @dataclass(frozen=True)
 class _Curve:
     css: str
-    words: str
+    label: str
     x: Float64s
     y: Float64s
 
@@ -104,7 +104,7 @@ def _change_text(change_bytes: float | None) -> str:
 def latency_plot(latency: Latency) -> Plot:
     """Return percentiles of an action's time, in as many stretches of the soak as there are data for."""
     minutes, percentiles_ms = binned(latency)
-    curves = [_Curve(css, words, minutes, percentiles_ms[p]) for css, words, p in CURVES]
+    curves = [_Curve(css, label, minutes, percentiles_ms[p]) for css, label, p in CURVES]
     most = 1e3 * float(latency.took_s.max())
     note = f"{len(latency.took_s):,} of them, in stretches of equal time. The longest took {most:,.1f} ms."
     name = f"latency-{latency.action.replace(' ', '-')}"
@@ -164,5 +164,5 @@ def _plot(title: str, note: str, curves: list[_Curve], unit: str, name: str, ful
         lines = [svg.curve(frame, curve.css, curve.x, curve.y) for curve in curves]
         return svg.svg(frame, identifier, title, note, lines)
 
-    legend = [line_key(curve.css, curve.words) for curve in curves]
+    legend = [line_key(curve.css, curve.label) for curve in curves]
     return plot(title, note, legend, draw, name, 240, full=full)

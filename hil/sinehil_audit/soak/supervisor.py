@@ -1,4 +1,4 @@
-"""A process for each board, so that none disturbs another and each one's memory can be told."""
+"""Start a process for each board of a soak, collect their records and end them."""
 
 import os
 import time
@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from sinehil.base.progress import Silence
 from sinehil.base.workers import Task, Workers, with_messages
 from sinehil.errors import SinehilError
+from sinehil_audit.soak.board_process import SoakPlan, work
 from sinehil_audit.soak.processes import adopt_orphans, await_orphans, reap_orphans, sample
 from sinehil_audit.soak.soak_log import Record
-from sinehil_audit.soak.worker import Plan, work
 
 SAMPLE_S = 5.0
 END_TIMEOUT_S = 20.0
@@ -17,7 +17,7 @@ END_TIMEOUT_S = 20.0
 Keep = Callable[[Record], None]
 
 
-def run(plans: Sequence[Plan], keep: Keep) -> None:
+def run(plans: Sequence[SoakPlan], keep: Keep) -> None:
     """Run all plans to their end and hand each record to ``keep`` at once; an exception ends all of them."""
     adopt_orphans()
     start = sample("supervisor", None, os.getpid(), phase="start")
@@ -31,7 +31,7 @@ def run(plans: Sequence[Plan], keep: Keep) -> None:
         keep(sample("supervisor", None, os.getpid(), phase="end"))
 
 
-def _listen(living: dict[Task[None], Plan], keep: Keep) -> None:
+def _listen(living: dict[Task[None], SoakPlan], keep: Keep) -> None:
     due = time.monotonic()
     while living:
         for task in with_messages(living, max(0.0, due - time.monotonic())):
@@ -42,7 +42,7 @@ def _listen(living: dict[Task[None], Plan], keep: Keep) -> None:
             keep(sample("supervisor", None, os.getpid()))
 
 
-def _hear(task: Task[None], living: dict[Task[None], Plan], keep: Keep) -> None:
+def _hear(task: Task[None], living: dict[Task[None], SoakPlan], keep: Keep) -> None:
     """Keep what a board's process says; it is over when it has ended, by itself or not."""
     try:
         task.hear(Silence())
@@ -55,7 +55,7 @@ def _hear(task: Task[None], living: dict[Task[None], Plan], keep: Keep) -> None:
         del living[task]
 
 
-def _death(plan: Plan, error: SinehilError) -> Record:
+def _death(plan: SoakPlan, error: SinehilError) -> Record:
     """Return the record of a board's process that did not end by itself."""
     return {
         "kind": "failure",

@@ -18,9 +18,9 @@ from sinehil.verify import DEFAULT_SEED, Mode
 if TYPE_CHECKING:
     from sinehil.jobs.selection import Selection
     from sinehil.model.tflite import QuantizedModel
-    from sinehil_audit.mutants.audit import Subject
-    from sinehil_audit.mutants.on_board import Bench
-    from sinehil_audit.mutants.parallel_audit import Audited
+    from sinehil_audit.mutants.kernel_audit import Subject
+    from sinehil_audit.mutants.on_board import MutantBoard
+    from sinehil_audit.mutants.parallel_audit import AuditedKernel
     from sinehil_kernels import GeneratedKernel
 
 HELP = """Make kernels wrong in every small way there is, run `verify` on each, and count who notices.
@@ -77,11 +77,11 @@ def audit_mutants(
     build: options.BuildDir = options.DEFAULT_BUILD,
     as_json: options.AsJson = False,
 ) -> int:
-    """Audit; see HELP."""
+    """KernelAudit; see HELP."""
     from sinehil.jobs.selection import select
     from sinehil.model.arithmetic import arithmetic_of
+    from sinehil_audit.mutants.mutants_report import lines
     from sinehil_audit.mutants.parallel_audit import document as document_of
-    from sinehil_audit.mutants.results_text import lines
 
     arithmetic_of(oracle)  # an unknown one is refused before anything is done
     if port is not None and not on_board:
@@ -114,7 +114,7 @@ def audit_mutants(
 def _subjects(selection: "Selection", kinds: list[str], seed: int, modes: list[Mode]) -> "Iterator[Subject]":
     """Yield each kernel with the inputs that ``verify`` would send; the first one's errors come at once."""
     from sinehil.jobs import verification as steps
-    from sinehil_audit.mutants.audit import Subject
+    from sinehil_audit.mutants.kernel_audit import Subject
     from sinehil_kernels import generate_kernel
 
     loaded, oracle = selection.model, selection.oracle
@@ -124,7 +124,7 @@ def _subjects(selection: "Selection", kinds: list[str], seed: int, modes: list[M
         yield Subject(loaded, kernel, inputs[0], inputs[1] if len(inputs) > 1 else None, seed)
 
 
-def _audit(console: Console, subject: "Subject", wishes: Wishes) -> "Audited":
+def _audit(console: Console, subject: "Subject", wishes: Wishes) -> "AuditedKernel":
     from sinehil_audit.mutants.parallel_audit import audit_shared
 
     with console.stage("mutants", with_eta=True) as stage:
@@ -143,10 +143,10 @@ def _audit(console: Console, subject: "Subject", wishes: Wishes) -> "Audited":
 
 def _on_board(console: Console, subject: "Subject", wishes: Wishes) -> dict[str, Any]:
     """Run some mutants on a virtual Uno and hold each against its run in this process."""
-    from sinehil_audit.mutants.audit import Audit
+    from sinehil_audit.mutants.kernel_audit import KernelAudit
     from sinehil_audit.mutants.on_board import drawn, endings, meet
 
-    audit = Audit(subject)
+    audit = KernelAudit(subject)
     with _bench(console, subject, wishes) as bench, console.stage("board", with_eta=True) as stage:
         numbers = drawn(audit, wishes.on_board, wishes.on_board // BREAKING_OUT)
         met = meet(
@@ -173,11 +173,11 @@ def _on_board(console: Console, subject: "Subject", wishes: Wishes) -> dict[str,
 
 
 @contextlib.contextmanager
-def _bench(console: Console, subject: "Subject", wishes: Wishes) -> "Iterator[Bench]":
+def _bench(console: Console, subject: "Subject", wishes: Wishes) -> "Iterator[MutantBoard]":
     from sinehil.arduino import upload
     from sinehil.jobs import firmware
     from sinehil.virtual import ControlClient, VirtualUno
-    from sinehil_audit.mutants.on_board import Bench
+    from sinehil_audit.mutants.on_board import MutantBoard
 
     kernel: GeneratedKernel = subject.kernel
     with contextlib.ExitStack() as stack:
@@ -196,14 +196,15 @@ def _bench(console: Console, subject: "Subject", wishes: Wishes) -> "Iterator[Be
             upload(built.environment, built.firmware, port)
 
         flash()
-        yield Bench(port, control, built.firmware.elf, flash)
+        yield MutantBoard(port, control, built.firmware.elf, flash)
 
 
-def _write(out: Path, loaded: "QuantizedModel", found: "list[Audited]", document: dict[str, Any]) -> None:
+def _write(
+    out: Path, loaded: "QuantizedModel", found: "list[AuditedKernel]", document: dict[str, Any]
+) -> None:
     from sinehil.base.files import write_atomically
+    from sinehil_audit.mutants.mutants_report import draw_mutants, markdown
     from sinehil_audit.mutants.parallel_audit import outcomes_text
-    from sinehil_audit.mutants.results_plot import draw_mutants
-    from sinehil_audit.mutants.results_text import markdown
 
     write_atomically(out / "mutants.md", markdown(document).encode())
     write_atomically(out / "mutants.png", draw_mutants(document, f"Mutants of {loaded.shape_text}, int8"))

@@ -1,4 +1,4 @@
-"""One mutant after the other behind the real protocol and the real ``verify``."""
+"""Run the mutants of one kernel behind the real protocol and the real ``verify``, and say which checks notice each."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ from sinehil.verify import Verdict
 from sinehil.verify.comparison import Expected, Inputs, verify
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.mutants import flips, structure
-from sinehil_audit.mutants.image import Image
-from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, Truth
-from sinehil_audit.mutants.loaded_kernel import Specimen, constants_of
-from sinehil_audit.mutants.mutant import CODE, Kind, Mutant, Outcome
+from sinehil_audit.mutants.damaged_image import Image
+from sinehil_audit.mutants.interpreter_answers import EVERY_CODE, InterpreterAnswers
+from sinehil_audit.mutants.loaded_kernel import PatchableKernel, constants_of
+from sinehil_audit.mutants.mutant import CODE, Mutant, MutantKind, MutantOutcome
 from sinehil_kernels import GeneratedKernel
 
 
@@ -33,7 +33,7 @@ class Subject:
     seed: int
 
 
-class Audit:
+class KernelAudit:
     """All mutants of a kernel, and what becomes of each."""
 
     def __init__(self, subject: Subject) -> None:
@@ -52,9 +52,9 @@ class Audit:
                 "audit another kernel: --optimize speed or size",
             )
         self.oracle = CachedOracle(open_oracle(kernel.oracle, model))
-        self.truth = Truth(model, self.oracle, subject.exhaustive.aim)
+        self.truth = InterpreterAnswers(model, self.oracle, subject.exhaustive.aim)
         self._image = None if kernel.program is None else Image(kernel.program)
-        self.specimen = _specimen_of(kernel, self._image)
+        self.patchable = _patchable(kernel, self._image)
 
     @cached_property
     def mutants(self) -> list[Mutant]:
@@ -64,7 +64,7 @@ class Audit:
     def chosen(self, count: int | None) -> list[int]:
         """Return the numbers of all mutants, or of at most ``count`` of each kind, which the seed draws."""
         draw = random.Random(self.subject.seed)  # noqa: S311 - a sample, not a secret
-        by_kind: dict[Kind, list[int]] = {}
+        by_kind: dict[MutantKind, list[int]] = {}
         for number, mutant in enumerate(self.mutants):
             by_kind.setdefault(mutant.kind, []).append(number)
         return sorted(
@@ -74,13 +74,13 @@ class Audit:
         )
 
     def _generated(self) -> Iterator[Mutant]:
-        model, kernel, specimen = self.subject.model, self.subject.kernel, self.specimen
-        yield from flips.constant_flips(specimen, self.constants)
-        yield from flips.scales_beside(specimen)
+        model, kernel, patchable = self.subject.model, self.subject.kernel, self.patchable
+        yield from flips.constant_flips(patchable, self.constants)
+        yield from flips.scales_beside(patchable)
         yield from structure.roundings_of_x(kernel)
         yield from structure.kernels_for_other_oracles(kernel, model)
         if kernel.program is None:
-            yield from structure.swapped_constants(specimen, self.constants, model)
+            yield from structure.swapped_constants(patchable, self.constants, model)
             yield from structure.loops_in_c(kernel)
             yield from structure.roundings_of_sums(self.constants, model, kernel.oracle)
         else:
@@ -89,16 +89,16 @@ class Audit:
             yield from structure.loops_of_the_stream(kernel, model)
             yield from structure.swapped_in_the_model(kernel, model, self.subject.seed)
 
-    def outcome(self, mutant: Mutant) -> Outcome:
+    def outcome(self, mutant: Mutant) -> MutantOutcome:
         """Return who notices a mutant."""
         if mutant.make is not None:
-            return self._judged(_specimen_of(mutant.make()))
+            return self._judged(_patchable(mutant.make()))
         answers = self.answers(mutant)
         if answers is None and self._image is not None:
-            with self.specimen.changed(mutant.patches, None):
-                return Outcome(True, False, self._noticed_by_identity(self.specimen), *[False] * 5)
-        with self.specimen.changed(mutant.patches, answers):
-            return self._judged(self.specimen)
+            with self.patchable.changed(mutant.patches, None):
+                return MutantOutcome(True, False, self._noticed_by_identity(self.patchable), *[False] * 5)
+        with self.patchable.changed(mutant.patches, answers):
+            return self._judged(self.patchable)
 
     def is_left_to_chance(self, mutant: Mutant) -> bool:
         """Return whether the outputs depend on what lies in registers and RAM: then they say nothing of a board."""
@@ -119,44 +119,44 @@ class Audit:
                 image[patch.offset : patch.offset + len(patch.new)] = patch.new
         return bytes(image)
 
-    def forged(self, specimen: Specimen, inputs: Inputs) -> VerifyResult:
+    def forged(self, patchable: PatchableKernel, inputs: Inputs) -> VerifyResult:
         """Verify with the checksum expected that the damaged kernel has."""
-        return self._verify(specimen, inputs, specimen.functions.weights_crc32())
+        return self._verify(patchable, inputs, patchable.functions.weights_crc32())
 
-    def _judged(self, specimen: Specimen) -> Outcome:
-        functions = specimen.functions
+    def _judged(self, patchable: PatchableKernel) -> MutantOutcome:
+        functions = patchable.functions
         y_q = functions.infer(EVERY_CODE.reshape(-1, 1)).ravel()
 
         def y(x: Float32s) -> Float32s:
             return functions.dequantize(functions.infer(functions.quantize(x).reshape(-1, 1)).ravel())
 
         test_set, truth = self.subject.test_set, self.truth
-        return Outcome(
+        return MutantOutcome(
             breaks_out=False,
             visible=truth.visible(y_q, y(truth.x)),
-            identity=self._noticed_by_identity(specimen),
-            exhaustive=_failed(self.forged(specimen, self.subject.exhaustive)),
-            test_set=test_set is not None and _failed(self.forged(specimen, test_set)),
+            identity=self._noticed_by_identity(patchable),
+            exhaustive=_failed(self.forged(patchable, self.subject.exhaustive)),
+            test_set=test_set is not None and _failed(self.forged(patchable, test_set)),
             codes=truth.codes.notices(y(truth.codes.x)),
             twenty=truth.twenty.notices(y(truth.twenty.x)),
             four=truth.four.notices(y(truth.four.x)),
         )
 
-    def _noticed_by_identity(self, specimen: Specimen) -> bool:
+    def _noticed_by_identity(self, patchable: PatchableKernel) -> bool:
         """Return whether an honest board is refused before anything is compared."""
         first = replace(self.subject.exhaustive, x=self.subject.exhaustive.x[:1], codes=None)
         try:
-            self._verify(specimen, first, self.subject.kernel.weights_crc32)
+            self._verify(patchable, first, self.subject.kernel.weights_crc32)
         except IdentityError:
             return True
         return False
 
-    def _verify(self, specimen: Specimen, inputs: Inputs, checksum: int) -> VerifyResult:
-        return verify(self.device(specimen), self.expected(checksum), self.oracle, inputs)
+    def _verify(self, patchable: PatchableKernel, inputs: Inputs, checksum: int) -> VerifyResult:
+        return verify(self.device(patchable), self.expected(checksum), self.oracle, inputs)
 
-    def device(self, specimen: Specimen) -> Device:
+    def device(self, patchable: PatchableKernel) -> Device:
         """Return a board of this process with a kernel on it, not yet connected."""
-        return Device(NativeTransport(specimen.board()))
+        return Device(NativeTransport(patchable.board()))
 
     def expected(self, checksum: int) -> Expected:
         """Return what the board must say of itself, with a checksum that is ours or a mutant's."""
@@ -166,7 +166,7 @@ class Audit:
         )
 
 
-def outcomes(audit: Audit, numbers: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
+def outcomes(audit: KernelAudit, numbers: Sequence[int]) -> Iterator[tuple[int, MutantOutcome]]:
     """Yield what becomes of each of the numbered mutants."""
     for number in numbers:
         yield number, audit.outcome(audit.mutants[number])
@@ -176,7 +176,7 @@ def _failed(result: VerifyResult) -> bool:
     return result.verdict is Verdict.FAIL
 
 
-def _specimen_of(kernel: GeneratedKernel, image: Image | None = None) -> Specimen:
+def _patchable(kernel: GeneratedKernel, image: Image | None = None) -> PatchableKernel:
     if kernel.program is None:
-        return Specimen(kernel.sources, None, None)
-    return Specimen(kernel.sources, kernel.program, (image or Image(kernel.program)).answers)
+        return PatchableKernel(kernel.sources, None, None)
+    return PatchableKernel(kernel.sources, kernel.program, (image or Image(kernel.program)).answers)

@@ -1,4 +1,4 @@
-"""What a damaged image of a kernel in assembly answers: run in ``Machine`` on the codes that meet the damage."""
+"""Run a damaged image of an assembled kernel in ``Machine``, on the input codes that execute or read the damage."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One board's process: its own virtual board or a named port, actions until its time is over."""
+"""Run one board's actions in a process of its own until its time is over."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from sinehil.base.worker import Channel
 from sinehil.errors import SinehilError
 from sinehil.model.interpreters import open_oracle
 from sinehil.virtual import VirtualUno
-from sinehil_audit.soak.actions import ACTIONS, Bench, actions
+from sinehil_audit.soak.actions import ACTIONS, SoakBench, actions
 from sinehil_audit.soak.processes import adopt_orphans, await_orphans, held, reap_orphans, sample
 from sinehil_audit.soak.soak_log import Record
 
@@ -27,7 +27,7 @@ Tell = Callable[[Record], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SoakPlan:
     """What one board's process is to do; ``port`` None is a virtual Uno of its own."""
 
     board: int
@@ -35,10 +35,10 @@ class Plan:
     seed: int
     minutes: float
     flash_once_in: int
-    bench: Bench
+    bench: SoakBench
 
 
-def work(channel: Channel, plan: Plan) -> None:
+def work(channel: Channel, plan: SoakPlan) -> None:
     """Do the plan, and hand over a record of everything that happens as it happens.
 
     SIGTERM ends it in good order. A supervisor that is gone ends it too.
@@ -62,7 +62,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 @contextlib.contextmanager
-def _board(plan: Plan) -> Iterator[tuple[str, int | None]]:
+def _board(plan: SoakPlan) -> Iterator[tuple[str, int | None]]:
     """Yield the port, and the simulator's process where there is one."""
     if plan.port is not None:
         yield plan.port, None
@@ -71,7 +71,7 @@ def _board(plan: Plan) -> Iterator[tuple[str, int | None]]:
         yield board.port, board.pid
 
 
-def _soak(plan: Plan, tell: Tell, port: str, simulator: int | None) -> None:
+def _soak(plan: SoakPlan, tell: Tell, port: str, simulator: int | None) -> None:
     oracle = open_oracle(plan.bench.expected.oracle, plan.bench.expected.model)
     rng = np.random.default_rng([plan.seed, plan.board])
     end, failed = Deadline.after(60 * plan.minutes), 0
@@ -95,7 +95,7 @@ def _soak(plan: Plan, tell: Tell, port: str, simulator: int | None) -> None:
             tell(sample("simulator", plan.board, simulator))
 
 
-def _failure(record: Record, plan: Plan, error: Exception) -> Record:
+def _failure(record: Record, plan: SoakPlan, error: Exception) -> Record:
     expected = isinstance(error, SinehilError)
     return {
         "at": time.time(),

@@ -1,4 +1,4 @@
-"""One engine after the other on the same board: compiled, flashed, counted by the board, compared with each oracle."""
+"""Compile, flash and measure one engine after the other on the same board, and compare each with the oracles."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
-class Figures:
+class EngineFigures:
     """An engine on the board; sizes are what it adds to a firmware whose engine does nothing.
 
     ``cycles_mean`` and ``cycles_max`` are over all 256 codes; ``equal`` counts, by oracle, the codes of 256 on which
@@ -63,12 +63,12 @@ def measure_engines(
     nothing: Engine,
     expected: Mapping[str, Codes],
     progress: Progress,
-) -> list[Figures]:
+) -> list[EngineFigures]:
     """Flash and measure each engine in turn; ``expected`` are the oracles' codes for all_codes().
 
     ``progress`` is called with each engine's name and how many are done.
     """
-    base, port, found = _compile(bench, nothing), bench.port, list[Figures]()
+    base, port, found = _compile(bench, nothing), bench.port, list[EngineFigures]()
     for engine in engines:
         progress(engine.what, len(found))
         firmware = _compile(bench, engine)
@@ -89,7 +89,7 @@ def _measure(
     port: str,
     expected: Mapping[str, Codes],
     trace: Trace | None,
-) -> Figures:
+) -> EngineFigures:
     with SerialTransport(port) as transport:
         device = Device(transport, trace=trace)
         device.connect()
@@ -97,7 +97,7 @@ def _measure(
         codes = device.infer_codes(all_codes())
     if cycles is None:
         raise ToolError(f"the board on {port} has no cycle counter", "use another board, or a virtual Uno")
-    return Figures(
+    return EngineFigures(
         engine=engine.name,
         what=engine.what,
         flash_bytes=firmware.flash_bytes - base.flash_bytes,
