@@ -14,6 +14,8 @@ from sinehil.verify import DEFAULT_SEED, Mode, Verdict
 
 if TYPE_CHECKING:
     from sinehil.board.trace import TraceFile
+    from sinehil.jobs.selection import Selection
+    from sinehil_audit.soak.actions import SoakBench
     from sinehil_audit.soak.board_process import SoakPlan
     from sinehil_audit.soak.findings import Findings
     from sinehil_audit.soak.soak_log import Log, Record
@@ -60,7 +62,9 @@ def soak(
     as they began. In less than two minutes not every kind need be done.
     """
     from sinehil.board.transport import check_port
+    from sinehil.jobs.selection import select
     from sinehil.model.arithmetic import arithmetic_of
+    from sinehil_audit.soak.board_process import SoakPlan
     from sinehil_audit.soak.soak_log import Log
 
     arithmetic_of(oracle)  # an unknown one is refused before anything is done
@@ -72,9 +76,9 @@ def soak(
         check_port(name)
     opened = options.open_trace(context, trace)
     console = Console(as_json)
-    plans = _plans(
-        console, artifacts, model, fqbn, oracle, build, seed, minutes, flash_once_in, port, boards, opened
-    )
+    bench = _bench(console, select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build), seed, opened)
+    ports: list[str | None] = [*port] if port else [None] * (boards or DEFAULT_BOARDS)
+    plans = [SoakPlan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]
     with Log(report / "soak.jsonl") as log:
         try:
             _run(console, plans, log)
@@ -83,36 +87,20 @@ def soak(
     return _say(console, findings, log, page)
 
 
-def _plans(
-    console: Console,
-    artifacts: Path,
-    model: Path | None,
-    fqbn: str,
-    oracle: str,
-    build: Path,
-    seed: int,
-    minutes: float,
-    flash_once_in: int,
-    port: list[str] | None,
-    boards: int | None,
-    trace: "TraceFile | None",
-) -> "list[SoakPlan]":
-    """Return what each board's process is to do, all of it fit to be sent there."""
+def _bench(console: Console, selection: "Selection", seed: int, trace: "TraceFile | None") -> "SoakBench":
+    """Return what each board's process works with, all of it fit to be sent there."""
     from sinehil.jobs import firmware
     from sinehil.jobs import verification as steps
-    from sinehil.jobs.selection import select
     from sinehil.model.targets import NO_MANIFEST
     from sinehil.verify.comparison import Expected
     from sinehil_audit.soak.actions import SoakBench
-    from sinehil_audit.soak.board_process import SoakPlan
 
-    selection = select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build)
     built = firmware.compile_firmware(console, selection)
     inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, seed)
-    expected = Expected(selection.model, oracle, {built.kernel.engine: built.kernel.weights_crc32}.get)
-    bench = SoakBench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST), trace)
-    ports: list[str | None] = [*port] if port else [None] * (boards or DEFAULT_BOARDS)
-    return [SoakPlan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]
+    expected = Expected(
+        selection.model, selection.oracle, {built.kernel.engine: built.kernel.weights_crc32}.get
+    )
+    return SoakBench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST), trace)
 
 
 def _run(console: Console, plans: "list[SoakPlan]", log: "Log") -> None:

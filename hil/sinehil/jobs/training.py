@@ -9,14 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sinehil.base.console import Console
+from sinehil.base.console import Console, Stage
 from sinehil.base.files import bounded_bytes, sha256_of, write_atomically
 from sinehil.base.folders import cache_dir
 from sinehil.base.installed import check_installed, versions
 from sinehil.base.manifest import MANIFEST, Manifest, checked_file, read_manifest
 from sinehil.errors import ArtefactError, UsageError
 from sinehil.jobs import DEFAULT_RECIPE
-from sinehil.jobs.training_bar import TrainingBar
 from sinehil_pipeline import run as pipeline
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.recipes import (
@@ -37,6 +36,24 @@ from sinehil_pipeline.training.trainer_cost import Comparison, compare_trainers
 
 TRAINED_RECORD = "trained.json"
 MAX_RECORD_BYTES = 4096
+
+
+class TrainingBar:
+    """Shows ``models`` trainings, which may run side by side, as one bar."""
+
+    def __init__(self, stage: Stage, models: int) -> None:
+        self._stage, self._models = stage, models
+        self._done: dict[str, float] = {}
+
+    def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
+        """Show one finished epoch."""
+        self._done[model] = epoch / epochs
+        fraction = sum(self._done.values()) / self._models
+        self._stage.update(f"{model} epoch {epoch}/{epochs} val_mse {val_mse:.4f}", fraction)
+
+    def stage(self, text: str, fraction: float | None = None) -> None:
+        """Show what is going on besides training, and how far it is where that is known."""
+        self._stage.update(text, fraction)
 
 
 def overrides(keys: list[str] | None, data: Path | None, seed: int | None = None) -> list[Override]:
