@@ -84,6 +84,14 @@ def test_a_folder_s_model_and_the_same_file_by_name_are_for_its_target(folder: P
     assert select(folder).aim == select(Path("elsewhere"), model).aim == COS
 
 
+def test_a_manifest_is_read_once(folder: Path) -> None:
+    selection = select(folder)
+    (folder / MANIFEST).write_text("not read again")
+    assert selection.aim == COS
+    with pytest.raises(ArtefactError, match="cannot be read"):
+        select(folder)
+
+
 def test_a_folder_without_manifest_is_refused(folder: Path) -> None:
     (folder / MANIFEST).unlink()
     with pytest.raises(ArtefactError, match="there is no"):

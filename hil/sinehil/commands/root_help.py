@@ -1,4 +1,4 @@
-"""The names of the commands, and the root help as Typer writes it, without the time that importing Typer takes."""
+"""The root help as static text, which needs no import of Typer, and the commands' names from it."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What a command works on, as its options say it: model, oracle, kernel, board and build folder."""
+"""Read what a command works on, as its options say it: model, oracle, kernel, board and build folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
