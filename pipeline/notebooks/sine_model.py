@@ -192,9 +192,11 @@ print(f"mse of the validation data {val_mse_1:.4f}; the noise alone is {recipe.n
 # %%
 from dataclasses import replace
 
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 
-spread_1 = portable.fit(replace(recipe.baseline, init="spread"), data, recipe.seed).history.final_val_mse
+spread_1 = portable_trainer.fit(
+    replace(recipe.baseline, init="spread"), data, recipe.seed
+).history.final_val_mse
 print(f"mse of the validation data: kinks at 0 {val_mse_1:.4f}, kinks spread {spread_1:.4f}")
 
 # %% [markdown]

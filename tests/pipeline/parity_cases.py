@@ -12,7 +12,7 @@ import numpy as np
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset
 from sinehil_pipeline.recipes import load_recipe
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.initialisation import initial_weights
 from sinehil_pipeline.training.optimizers import keras_optimizer
 
@@ -76,8 +76,8 @@ def fit_with_keras(cases: Sequence[Case], data: Dataset, folder: Path) -> Arrays
     return dict(np.load(found))
 
 
-def unshuffled(case: Case, data: Dataset) -> portable.Fit:
-    return portable.fit(case.recipe, data, SEED, initial=start(case.recipe, data), shuffle=False)
+def unshuffled(case: Case, data: Dataset) -> portable_trainer.Fit:
+    return portable_trainer.fit(case.recipe, data, SEED, initial=start(case.recipe, data), shuffle=False)
 
 
 def distance(weights: Sequence[np.ndarray], keras: Arrays, case: Case) -> float:

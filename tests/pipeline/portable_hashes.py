@@ -13,7 +13,7 @@ from tests.cpu import simd_levels
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.gradients import ACTIVATIONS
 from sinehil_pipeline.training.initialisation import initial_weights
 from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, keras_optimizer
@@ -36,7 +36,7 @@ def recipes() -> Iterator[ModelRecipe]:
 
 
 def digest(recipe: ModelRecipe) -> str:
-    fit = portable.fit(recipe, DATA, BOOK.seed, initial=start(recipe))
+    fit = portable_trainer.fit(recipe, DATA, BOOK.seed, initial=start(recipe))
     return hashlib.sha256(b"".join(array.tobytes() for array in fit.weights)).hexdigest()
 
 

@@ -13,7 +13,7 @@ from sinehil_pipeline.config import GateRecipe, Recipe
 from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.history import History
 from sinehil_pipeline.training.jobs import first_divergence, train_final
 
@@ -37,7 +37,7 @@ def test_a_gate_that_cannot_be_passed_stops_the_run(
 def ends(recipe: Recipe, count: int) -> list[float]:
     """Return the validation mse of the first ``count`` tries, trained here."""
     seeds, data = range(recipe.seed, recipe.seed + count), make_dataset(recipe)
-    return [portable.fit(recipe.final, data, seed).history.final_val_mse for seed in seeds]
+    return [portable_trainer.fit(recipe.final, data, seed).history.final_val_mse for seed in seeds]
 
 
 def test_a_try_above_the_gate_is_followed_by_the_next_seed(short_recipe: Short, recorder: Recorder) -> None:
@@ -64,7 +64,7 @@ def test_a_diverging_training_stops_the_run(
         train(short_recipe(noise=1e30, epochs=30), tmp_path, trainer, recorder)
     assert "learning_rate" in found.value.next_step
     assert list(tmp_path.iterdir()) == []
-    assert max(epoch for _, epoch, *_ in recorder.epochs) <= portable.EPOCHS_PER_REPORT, (
+    assert max(epoch for _, epoch, *_ in recorder.epochs) <= portable_trainer.EPOCHS_PER_REPORT, (
         "it must stop at once"
     )
 

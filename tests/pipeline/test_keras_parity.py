@@ -10,8 +10,7 @@ from parity_cases import SEED, Arrays, Case, distance, fit_with_keras, start, un
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.recipes import load_recipe
-from sinehil_pipeline.training import optimizers
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import optimizers, portable_trainer
 from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES
 
 BOOK = load_recipe("book")
@@ -70,7 +69,7 @@ def others(case: Case) -> dict[str, ModelRecipe]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_another_recipe_does_not_agree(data: Dataset, keras: Arrays, case: Case) -> None:
     for field, other in others(case).items():
-        fit = portable.fit(other, data, SEED, initial=start(case.recipe, data), shuffle=False)
+        fit = portable_trainer.fit(other, data, SEED, initial=start(case.recipe, data), shuffle=False)
         assert distance(fit.weights, keras, case) > 10 * LARGEST_DIFFERENCE, field
 
 
@@ -87,5 +86,5 @@ def test_another_optimizer_constant_does_not_agree(
 
 def test_shuffled_batches_do_not_agree(data: Dataset, keras: Arrays) -> None:
     recipe = BOOKS_CASE.recipe
-    fit = portable.fit(recipe, data, SEED, initial=start(recipe, data))
+    fit = portable_trainer.fit(recipe, data, SEED, initial=start(recipe, data))
     assert distance(fit.weights, keras, BOOKS_CASE) > 1000 * LARGEST_DIFFERENCE

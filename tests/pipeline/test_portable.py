@@ -7,7 +7,7 @@ from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset, make_dataset
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.recipes.recipe_checks import INITS
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.gradients import ACTIVATIONS, BatchStep, activate, predict, weighted_sums
 from sinehil_pipeline.training.initialisation import initial_weights, layer_shapes
 from sinehil_pipeline.training.optimizers import KERAS_LEARNING_RATES, SCHEDULES, Optimizer
@@ -96,21 +96,21 @@ def test_activations_at_their_ends() -> None:
 @pytest.mark.parametrize("init", INITS)
 def test_every_size_learns(data: Dataset, hidden: tuple[int, ...], activation: str, init: str) -> None:
     recipe = ModelRecipe("any", hidden, 3, 16, activation, init, Optimizer("adam", 0.001, "cosine"))
-    fit = portable.fit(recipe, data, 137)
+    fit = portable_trainer.fit(recipe, data, 137)
     assert [weights.shape for weights in fit.weights[::2]] == layer_shapes(recipe)
     assert np.isfinite(fit.history.mse).all()
     assert fit.history.mse[-1] < fit.history.mse[0]
 
 
 def test_the_last_validation_is_that_of_the_weights(data: Dataset) -> None:
-    fit = portable.fit(replace(SHORT, activation="relu6"), data, 137)
+    fit = portable_trainer.fit(replace(SHORT, activation="relu6"), data, 137)
     blocks = [block[None] for block in blocks_of(fit.weights)]
     error = predict(blocks, data.validation.x, "relu6")[0] - data.validation.y
     assert fit.history.final_val_mse == pytest.approx(np.mean(error**2), rel=1e-6)
 
 
 def test_equal_seeds_give_equal_bytes_and_others_do_not(data: Dataset) -> None:
-    once, again, other = (portable.fit(SHORT, data, seed) for seed in (137, 137, 138))
+    once, again, other = (portable_trainer.fit(SHORT, data, seed) for seed in (137, 137, 138))
     assert all(a.tobytes() == b.tobytes() for a, b in zip(once.weights, again.weights, strict=True))
     assert any(a.tobytes() != b.tobytes() for a, b in zip(once.weights, other.weights, strict=True))
 
@@ -123,7 +123,7 @@ def test_every_field_of_a_recipe_counts(data: Dataset) -> None:
     # From one start, so large that relu6 matters.
     start = tuple(3 * array for array in initial_weights(SHORT, np.random.RandomState(1), data.train.x))
     found = [
-        portable.fit(recipe, data, 137, initial=None if recipe.init == "spread" else start).weights
+        portable_trainer.fit(recipe, data, 137, initial=None if recipe.init == "spread" else start).weights
         for recipe in recipes
     ]
     assert len({b"".join(array.tobytes() for array in weights) for weights in found}) == len(recipes)
@@ -131,7 +131,7 @@ def test_every_field_of_a_recipe_counts(data: Dataset) -> None:
 
 def test_progress_ends_at_the_last_epoch_even_if_it_is_no_round_number(data: Dataset) -> None:
     heard: list[tuple[int, float]] = []
-    fit = portable.fit(replace(BOOK.final, epochs=23), data, 137, lambda *done: heard.append(done))
+    fit = portable_trainer.fit(replace(BOOK.final, epochs=23), data, 137, lambda *done: heard.append(done))
     assert [epoch for epoch, _ in heard] == [20, 23]
     assert heard[-1][1] == fit.history.final_val_mse
     assert len(fit.history.val_mse) == 23

@@ -18,7 +18,7 @@ from distributions import p_value, power
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.recipes import load_recipe
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.optimizers import Optimizer
 
 BOOK = load_recipe("book")
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 def ends(recipe: ModelRecipe) -> np.ndarray:
     data = make_dataset(BOOK)
-    return np.log([portable.fit(recipe, data, seed).history.final_val_mse for seed in range(SEEDS)])
+    return np.log([portable_trainer.fit(recipe, data, seed).history.final_val_mse for seed in range(SEEDS)])
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from sinehil_pipeline.conversion import convert
 from sinehil_pipeline.conversion.evaluation import every_x, import_everything, metrics, run_interpreter
 from sinehil_pipeline.data.samples import Split, make_dataset, target_of
 from sinehil_pipeline.sweep.seeds import SeedResult
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.curves import fixed_order_y
 from sinehil_pipeline.training.jobs import first_divergence
 
@@ -39,7 +39,7 @@ def measure_seed(channel: Channel, recipe: Recipe) -> SeedResult:
         channel.report(EpochDone(f"seed {recipe.seed}", epoch, recipe.final.epochs, val_mse))
 
     data = make_dataset(recipe)
-    fit = portable.fit(recipe.final, data, recipe.seed, on_epoch)
+    fit = portable_trainer.fit(recipe.final, data, recipe.seed, on_epoch)
     if first_divergence(fit.history) is not None:
         return SeedResult(recipe.seed)
     y = fixed_order_y(fit.weights, data.test.x, recipe.final.activation)

@@ -11,7 +11,7 @@ from sinehil.errors import QualityError
 from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.data.samples import Dataset, make_dataset
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.history import History
 
 PORTABLE = "portable"
@@ -19,7 +19,7 @@ KERAS = "keras"
 TRAINERS = (PORTABLE, KERAS)
 SEEDS = 2**32
 
-Fitter = Callable[[ModelRecipe, Dataset, int, portable.OnEpoch], portable.Fit]
+Fitter = Callable[[ModelRecipe, Dataset, int, portable_trainer.OnEpoch], portable_trainer.Fit]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def train_final(channel: Channel, recipe: Recipe, trainer: str) -> Trained:
     )
 
 
-def _fit(channel: Channel, model: ModelRecipe, data: Dataset, seed: int, trainer: str) -> portable.Fit:
+def _fit(
+    channel: Channel, model: ModelRecipe, data: Dataset, seed: int, trainer: str
+) -> portable_trainer.Fit:
     def on_epoch(epoch: int, val_mse: float) -> None:
         channel.report(EpochDone(model.name, epoch, model.epochs, val_mse))
 
@@ -86,7 +88,7 @@ def first_divergence(history: History) -> int | None:
 def fitter(trainer: str) -> Fitter:
     """Return what trains with this trainer; Keras is imported."""
     if trainer == PORTABLE:
-        return portable.fit
+        return portable_trainer.fit
     from sinehil_pipeline.training import keras_models
 
     keras_models.import_keras()

@@ -19,7 +19,7 @@ import numpy as np
 from sinehil.model.arrays import Float32s
 from sinehil_pipeline.config import ModelRecipe
 from sinehil_pipeline.data.samples import Dataset, Split
-from sinehil_pipeline.training import portable_trainer as portable
+from sinehil_pipeline.training import portable_trainer
 from sinehil_pipeline.training.history import History
 from sinehil_pipeline.training.initialisation import initial_weights
 from sinehil_pipeline.training.optimizers import Optimizer
@@ -75,7 +75,9 @@ def keras_optimizer(optimizer: Optimizer, steps: int) -> Any:
     return rules[optimizer.name](learning_rate=rate)
 
 
-def fit(recipe: ModelRecipe, data: Dataset, seed: int, on_epoch: portable.OnEpoch) -> portable.Fit:
+def fit(
+    recipe: ModelRecipe, data: Dataset, seed: int, on_epoch: portable_trainer.OnEpoch
+) -> portable_trainer.Fit:
     """Train with ``Model.fit``, literally the book; repeats on one machine, differs between CPU types.
 
     Keras draws its own initial weights; those of ``spread`` are the portable trainer's.
@@ -95,7 +97,7 @@ def fit(recipe: ModelRecipe, data: Dataset, seed: int, on_epoch: portable.OnEpoc
         callbacks=[report, keras.callbacks.TerminateOnNaN()],
         verbose=0,
     ).history
-    return portable.Fit(tuple(model.get_weights()), keras_history(logs))
+    return portable_trainer.Fit(tuple(model.get_weights()), keras_history(logs))
 
 
 def keras_history(logs: Mapping[str, Sequence[float]]) -> History:

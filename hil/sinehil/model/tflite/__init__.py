@@ -7,7 +7,7 @@ from sinehil.model.tflite.quantized_model import (
     Lookup,
     Quantization,
     QuantizedModel,
-    Table,
+    TableOperator,
 )
 from sinehil.model.tflite.reader import load_quantized_model, parse_quantized_model
 
@@ -20,7 +20,7 @@ __all__ = [
     "Lookup",
     "Quantization",
     "QuantizedModel",
-    "Table",
+    "TableOperator",
     "load_quantized_model",
     "parse_quantized_model",
 ]

@@ -7,10 +7,16 @@ import numpy as np
 
 from sinehil.model.arrays import Codes, Int32s
 from sinehil.model.tflite.limits import MAX_RANK, MAX_TABLE_SCALE, MIN_SCALE, MIN_TABLE_SCALE, number_problem
-from sinehil.model.tflite.quantized_model import Activation, FullyConnected, Lookup, Quantization, Table
+from sinehil.model.tflite.quantized_model import (
+    Activation,
+    FullyConnected,
+    Lookup,
+    Quantization,
+    TableOperator,
+)
 from sinehil.model.tflite.tensors import Tensors, text
 
-TABLES: tuple[Table, ...] = get_args(Table)
+TABLES: tuple[TableOperator, ...] = get_args(TableOperator)
 TABLE_OUTPUTS = {
     "TANH": Quantization(np.float32(1 / 128), 0),
     "LOGISTIC": Quantization(np.float32(1 / 256), -128),
@@ -114,7 +120,7 @@ def _activation(tensors: Tensors, operator: Any) -> Activation:
 
 def read_lookup(tensors: Tensors, name: str, source: Any, output: Any) -> Lookup:
     """Return a TANH or LOGISTIC, whose output has the one quantisation that fits its range."""
-    table: Table = "TANH" if name == "TANH" else "LOGISTIC"
+    table: TableOperator = "TANH" if name == "TANH" else "LOGISTIC"
     before, after = tensors.quantization(source), tensors.quantization(output)
     wanted = TABLE_OUTPUTS[table]
     if after != wanted:

@@ -8,7 +8,7 @@ import numpy as np
 from sinehil.model.arrays import Codes, Float32s, Int32s
 
 Activation = Literal["NONE", "RELU", "RELU6"]
-Table = Literal["TANH", "LOGISTIC"]
+TableOperator = Literal["TANH", "LOGISTIC"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Lookup:
     """An operator that takes each of ``width`` codes to another on its own, so that a table of 256 codes holds it."""
 
     name: str
-    operator: Table
+    operator: TableOperator
     input: Quantization
     output: Quantization
     width: int
