@@ -13,7 +13,7 @@ from sinehil_kernels import generate_kernel
 from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.avr.trial import trial_inputs
 from sinehil_kernels.generated import Figures
-from sinehil_kernels.size.loop_network import living_network
+from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.speed.register_layout import SharingGains, grouped
 from sinehil_kernels.value_ranges import reach
 
@@ -40,7 +40,7 @@ def exact_figures(seed: int, optimize: str) -> Figures:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_hardly_a_neuron_is_dead(seed: int) -> None:
-    network = living_network(reach(model_of(seed), "litert"))
+    network = computed_network(reach(model_of(seed), "litert"))
     assert [len(layer.neurons) for layer in network] == [16, 15 if seed == 1 else 16, 1]
 
 

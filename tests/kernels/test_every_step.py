@@ -27,7 +27,7 @@ from sinehil_kernels.native_kernel import HostKernel
 from sinehil_kernels.size.loop import Loop
 from sinehil_kernels.size.loop_assembly import loop_program
 from sinehil_kernels.size.loop_forms import NeuronConstants, is_exact
-from sinehil_kernels.size.loop_network import living_network
+from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.size.size_kernel import placed_neurons
 from sinehil_kernels.speed.stage_assembly import unrolled
@@ -137,7 +137,7 @@ def test_the_generator_itself_notices_it_in_the_smallest_kernel() -> None:
     by_points = by_samples = made = 0
     for seed, shape in ((1, (5, 9, 4)), (2, (4, 8, 3)), (3, (2, 8, 8, 1))):
         model = chain_net(seed, shape).model()
-        loop, samples = smallest_loop(living_network(reach(model, "litert"))), trial_inputs(model)
+        loop, samples = smallest_loop(computed_network(reach(model, "litert"))), trial_inputs(model)
         assert loop is not None
         for spoilt, constants in more_in_loop(loop):
             program = loop_program(spoilt)

@@ -26,7 +26,7 @@ from sinehil_kernels.size.loop_forms import (
     is_exact,
     with_edge,
 )
-from sinehil_kernels.size.loop_network import living_network
+from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.value_ranges import LayerReach, reach
 
@@ -74,7 +74,7 @@ def wanted_bytes(oracle: str, constants: NeuronConstants, layer: LayerReach, fac
 def assert_right_everywhere(model: QuantizedModel, oracle: str) -> int:
     """Hold the form on every accumulator, and what the loop leaves out because it never happens."""
     layers = reach(model, oracle)
-    loop = smallest_loop(living_network(layers))
+    loop = smallest_loop(computed_network(layers))
     assert loop is not None
     form, neurons = loop.form, 0
     for constants, layer in every_accumulator(loop, layers):
@@ -110,7 +110,7 @@ def test_tflm_has_a_line_on_each_side_of_zero(shape: tuple[int, ...]) -> None:
     """Ties are rounded away from 0, so that one line seldom serves both sides; two take a few bytes more."""
     model = chain_net(1, shape).model()
     assert assert_right_everywhere(model, "tflm") == sum(shape[1:])
-    loop = smallest_loop(living_network(reach(model, "tflm")))
+    loop = smallest_loop(computed_network(reach(model, "tflm")))
     assert loop is not None
     assert isinstance(loop.form, LongForm)
     assert loop.form.split
@@ -140,7 +140,7 @@ def test_the_kernel_is_right_on_inputs_that_go_far(seed: int = 1) -> None:
 def test_a_line_that_runs_over_between_two_steps_is_not_exact() -> None:
     """Negative control: right at every step and at both ends, wrong just before FAR."""
     layers = reach(saturating_net(0).model(), "litert")
-    neuron = living_network(layers)[-1].neurons[0]
+    neuron = computed_network(layers)[-1].neurons[0]
     points = np.array([0, 16_321, FAR * 2])
     far = replace(neuron, points=points, wanted=np.array([0, 255, 255]), floor=0, top=255, listed=False)
     form = ShortForm(3, 2, True, 0, 2, True)

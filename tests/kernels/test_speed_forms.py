@@ -98,7 +98,7 @@ def test_every_line_in_u_gives_what_its_assembly_gives(net: str) -> None:
         part = restricted(layers, first, end)
         for neuron in stages(part, (None,) * len(part))[0].neurons:
             found = find_first_byte(neuron, np.arange(first, end), can_be_inactive=True)
-            for u in found.u[found.active].tolist():
+            for u in found.input_u8[found.active].tolist():
                 assert neuron.trace is not None
                 code = 255 - u if found.mirrored else u
                 at = np.searchsorted(neuron.accumulators, neuron.trace[code - first])

@@ -28,7 +28,7 @@ class LoopLayer:
 class Loop:
     """A whole kernel, and what of it takes bytes to spare cycles.
 
-    ``unroll``: products between two looks at the end of the inputs. ``flat_shifts``: shifts without a loop.
+    ``unroll``: products between two tests for the end of the inputs. ``flat_shifts``: shifts without a loop.
     ``inlined``: multiplication by the multiplier's bytes without a subroutine.
     """
 
@@ -43,7 +43,7 @@ class Loop:
     def enters_late(self) -> bool:
         """Whether the one input of the first layer is multiplied by the last of the unrolled products.
 
-        An odd number of inputs says so, which no other layer has then.
+        An odd number of inputs marks it, which no other layer has then.
         """
         return (
             self.unroll > 1

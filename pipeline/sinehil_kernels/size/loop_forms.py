@@ -52,7 +52,7 @@ class MultiplyingForm(Protocol):
 
     @property
     def corrections(self) -> bool:
-        """Whether the stream says what to add from some sums on."""
+        """Whether the stream has corrections to add from some sums on."""
 
     @property
     def doubled(self) -> bool:
@@ -60,7 +60,7 @@ class MultiplyingForm(Protocol):
 
 
 def common_text(form: MultiplyingForm) -> list[str]:
-    """Return what the reader of the assembly is told of every form that multiplies."""
+    """Return the part of a form's comment that all multiplying forms share."""
     parts = ["with corrections"] if form.corrections else []
     return [*parts, *(["sums twice the accumulators"] if form.doubled else [])]
 

@@ -47,7 +47,7 @@ class LoopNeuron:
 
 @dataclass(frozen=True)
 class ComputedLayer:
-    """One layer's living neurons; ``inputs``: living neurons of the layer before, by their numbers there.
+    """One layer's computed neurons; ``inputs``: computed neurons of the layer before, by their numbers there.
 
     ``table`` [256]: the code handed on for each stored byte s, that of -128 first.
     """
@@ -58,17 +58,17 @@ class ComputedLayer:
     table: tuple[int, ...] | None = None
 
 
-def living_network(layers: Sequence[LayerReach]) -> tuple[ComputedLayer, ...]:
+def computed_network(layers: Sequence[LayerReach]) -> tuple[ComputedLayer, ...]:
     """Return the layers without constant neurons and those with no consumer."""
-    alive = computed_neurons(layers, keep_outputs=True)
+    computed = computed_neurons(layers, keep_outputs=True)
     before = _LayerInputs.of_model(layers[0])
     network = [] if layers[0].input_table is None else [_table_of_inputs(layers[0])]
     for number, layer in enumerate(layers):
-        neurons = _neurons(layer, alive[number], before, is_last=number == len(layers) - 1)
+        neurons = _neurons(layer, computed[number], before, is_last=number == len(layers) - 1)
         floors = [INPUT_FLOOR if layer.table is not None else neuron.floor for neuron in neurons]
         table = None if layer.table is None else _by_stored_byte(layer.table, neurons[0].floor)
-        network.append(ComputedLayer(layer.layer.name, tuple(before.alive), neurons, table))
-        before = _LayerInputs(alive[number], floors, layer.outputs[:, 0])
+        network.append(ComputedLayer(layer.layer.name, tuple(before.computed), neurons, table))
+        before = _LayerInputs(computed[number], floors, layer.outputs[:, 0])
     return tuple(network)
 
 
@@ -101,9 +101,9 @@ def alternatives(neuron: LoopNeuron) -> Iterator[LoopNeuron]:
 
 @dataclass(frozen=True)
 class _LayerInputs:
-    """What a layer reads: who lives, each one's floor, and every neuron's lowest code (the only one of a dead one)."""
+    """What a layer reads: computed neurons, each one's floor, and every neuron's lowest code."""
 
-    alive: list[int]
+    computed: list[int]
     floors: list[int]
     codes: Int64s
 
@@ -142,22 +142,22 @@ def _by_stored_byte(table: Int64s, floor: int) -> tuple[int, ...]:
 
 
 def _neurons(
-    layer: LayerReach, alive: list[int], before: _LayerInputs, is_last: bool
+    layer: LayerReach, computed: list[int], before: _LayerInputs, is_last: bool
 ) -> tuple[LoopNeuron, ...]:
     weights = layer.layer.weights.astype(np.int64)
     sources = before.codes.copy()
-    sources[before.alive] = np.array(before.floors) + 128
+    sources[before.computed] = np.array(before.floors) + 128
     biases = folded_biases(layer.layer, sources).tolist()
     shared = _shared_floor(layer) if is_last or layer.table is not None else None
     slopes = multipliers(layer.layer).tolist()
     neurons = []
-    for j in alive:
+    for j in computed:
         reached = layer.neurons[j]
         floor = _floor(layer, reached.codes) if shared is None else shared
         neurons.append(
             LoopNeuron(
                 number=j,
-                weights=weights[j, before.alive],
+                weights=weights[j, before.computed],
                 bias=biases[j],
                 points=reached.accumulators,
                 wanted=reached.codes - floor,

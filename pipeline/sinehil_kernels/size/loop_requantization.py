@@ -48,7 +48,7 @@ def shift_left(kernel: Assembly, count: int, registers: tuple[str, ...], counter
 
 
 def corrections(kernel: Assembly, r: LoopRegisters, count: str) -> None:
-    """Add what the stream says for sums from some on; it says as much for every input."""
+    """Add the stream's corrections for sums from some on; as many for every input."""
     other = r.spare or r.stored
     kernel.op("lpm", count, "Z+", note="corrections")
     kernel.op("rjmp", "corrected")
@@ -283,7 +283,7 @@ def _(_form: StepsForm, kernel: Assembly, _loop: Loop, r: LoopRegisters) -> None
 
 
 def _table(kernel: Assembly, loop: Loop, r: LoopRegisters) -> None:
-    """Look the code up in the layer's table; the stream says how far from here that is."""
+    """Look the code up in the layer's table; the stream has the distance to it."""
     code, low, high = r.stored, *r.sums[:2]
     past = kernel.new_label("no_table")
     if not all(layer.table is not None for layer in loop.layers):

@@ -126,30 +126,30 @@ def _estimate(layers: Sequence[LayerReach]) -> RegionEstimate:
     """Add up what the parts of a region take."""
     total = np.array(FRAME, np.float64)
     before = np.zeros(2)  # neurons of the layer before: active on average, and in all
-    for number, (layer, alive) in enumerate(
+    for number, (layer, computed) in enumerate(
         zip(layers, computed_neurons(layers, keep_outputs=False), strict=True)
     ):
-        counts = np.array([_mean_active(layer, alive), len(alive)])
+        counts = np.array([_mean_active(layer, computed), len(computed)])
         if number == 0 and len(layers) > 1:
             total += np.array(LINE) * counts
         else:
             total += (
-                np.array(PRODUCT) * before * len(alive)
-                + np.array(SUM) * len(alive)
+                np.array(PRODUCT) * before * len(computed)
+                + np.array(SUM) * len(computed)
                 + np.array(BYTE_OUT) * counts
             )
-            saved = min(max(2 * len(alive) - FREE_REGISTERS, 0), SAVED_REGISTERS)
+            saved = min(max(2 * len(computed) - FREE_REGISTERS, 0), SAVED_REGISTERS)
             total += np.array(SAVED) * saved
-            total += np.array(PASS) * before * max(0, -(-len(alive) // ACCUMULATORS) - 1)
+            total += np.array(PASS) * before * max(0, -(-len(computed) // ACCUMULATORS) - 1)
         before = counts
     return RegionEstimate(float(total[0]), 2 * float(total[1]))
 
 
-def _mean_active(layer: LayerReach, alive: Sequence[int]) -> float:
+def _mean_active(layer: LayerReach, computed: Sequence[int]) -> float:
     if layer.trace is None:
-        return float(len(alive))
-    codes: Int64s = layer.trace.codes[:, list(alive)]
-    return float((codes > codes.min(axis=0)).sum() / len(codes)) if len(alive) else 0.0
+        return float(len(computed))
+    codes: Int64s = layer.trace.codes[:, list(computed)]
+    return float((codes > codes.min(axis=0)).sum() / len(codes)) if len(computed) else 0.0
 
 
 def _best(estimates: RegionEstimates, price: float) -> Division:
@@ -179,29 +179,31 @@ def bound_cycles(layers: Sequence[LayerReach], codes: Sequence[Int64s]) -> float
     rows = len(codes[0])
     total = float(rows * (FIXED + FURTHER * (inputs + outputs - 2)))
     active: Bools = np.ones((rows, inputs), np.bool_)
-    for number, (layer, alive, found) in enumerate(
+    for number, (layer, computed, found) in enumerate(
         zip(layers, computed_neurons(layers, keep_outputs=False), codes, strict=True)
     ):
-        sources, active = active, _active(layer, alive, found)
+        sources, active = active, _active(layer, computed, found)
         if number == 0 and layer.trace is not None and layer.input_table is None and len(layers) > 1:
             total += FIRST_BYTE * int(active.sum())
             continue
-        can_be_inactive = sum(int((layer.neurons[j].codes == layer.outputs[j, 0]).sum()) > 1 for j in alive)
+        can_be_inactive = sum(
+            int((layer.neurons[j].codes == layer.outputs[j, 0]).sum()) > 1 for j in computed
+        )
         can_be_inactive *= layer.table is None
-        total += rows * (BIAS * len(alive) + TEST * can_be_inactive) + LEAST_LINE * int(active.sum())
-        total += sum(_products(layer, alive, row) for row in sources)
+        total += rows * (BIAS * len(computed) + TEST * can_be_inactive) + LEAST_LINE * int(active.sum())
+        total += sum(_products(layer, computed, row) for row in sources)
     return total / rows
 
 
-def _active(layer: LayerReach, alive: Sequence[int], codes: Int64s) -> Bools:
+def _active(layer: LayerReach, computed: Sequence[int], codes: Int64s) -> Bools:
     """Return which neurons are computed and active, [n, out]."""
-    computed = np.zeros(codes.shape[1], np.bool_)
-    computed[list(alive)] = True
-    found: Bools = computed & (codes > layer.outputs[:, 0])
+    is_computed = np.zeros(codes.shape[1], np.bool_)
+    is_computed[list(computed)] = True
+    found: Bools = is_computed & (codes > layer.outputs[:, 0])
     return found
 
 
-def _products(layer: LayerReach, alive: Sequence[int], sources: Bools) -> int:
-    factors = np.abs(layer.layer.weights[list(alive)][:, sources].astype(np.int64))
+def _products(layer: LayerReach, computed: Sequence[int], sources: Bools) -> int:
+    factors = np.abs(layer.layer.weights[list(computed)][:, sources].astype(np.int64))
     shared = sum(product_cycles(frozenset(column.tolist())) for column in factors.T)
     return int(TWO_BYTE_SUM * np.count_nonzero(factors) + shared)

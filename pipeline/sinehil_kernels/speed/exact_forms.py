@@ -21,12 +21,12 @@ from sinehil_kernels.speed.form16 import forms16
 from sinehil_kernels.speed.requantization_plan import Exceptions, Form, Requantization, SplitForm, StepSearch
 from sinehil_kernels.speed.wide_forms import forms24, forms32
 
-SPREAD, HALVINGS = 2e-4, 60  # relative: how far slopes are looked at
+SPREAD, HALVINGS = 2e-4, 60  # relative: the range of slopes that is searched
 MOST_EXCEPTIONS = 3
 
 
 def serve_interval(neuron: FoldedNeuron) -> tuple[FoldedNeuron, Exceptions] | None:
-    """Return the neuron with its best slope, without the accumulators that have to be told apart; None if too many."""
+    """Return the neuron with its best slope, without the accumulators to special-case; None if too many."""
     exceptions: Exceptions = ()
     while True:
         slope = _best_slope(neuron)
@@ -60,9 +60,9 @@ def _width(neuron: FoldedNeuron, slope: float) -> float:
 
 def _sides(neuron: FoldedNeuron, slope: float) -> tuple[Int64s, Int64s]:
     """Return the bounds of c that each point sets; infinite where the clamps set none."""
-    rest = neuron.wanted - slope * neuron.accumulators
+    remainder = neuron.wanted - slope * neuron.accumulators
     below_top = neuron.wanted < neuron.top
-    return np.where(neuron.wanted > 0, rest, -np.inf), np.where(below_top, rest + 1, np.inf)
+    return np.where(neuron.wanted > 0, remainder, -np.inf), np.where(below_top, remainder + 1, np.inf)
 
 
 def _binding(neuron: FoldedNeuron, slope: float) -> tuple[int, int]:
@@ -154,7 +154,7 @@ def _cheapest(neuron: FoldedNeuron, widths: Sequence[bool] = (False, True)) -> R
 
 
 def _where_active(neuron: FoldedNeuron, codes: Int64s) -> Requantization | None:
-    """Return the cheapest form if the input code tells whether the neuron rests: only active points count then."""
+    """Return the cheapest form for the active points alone, if the input code decides which those are."""
     assert neuron.trace is not None
     at = np.flatnonzero(neuron.wanted[np.searchsorted(neuron.accumulators, neuron.trace)])
     if not at.size or at.size == len(codes) or at[-1] - at[0] + 1 > at.size:
@@ -266,7 +266,7 @@ def _offsets(neuron: FoldedNeuron, form: Form) -> Int64s:
 
 
 def representable(neuron: FoldedNeuron, offsets: Int64s, wide: bool) -> Bools:
-    """Say for which offsets the bytes that there are tell every u that occurs, resting ones at least as such."""
+    """Return for which offsets the bytes distinguish every u that occurs; inactive ones need only be known as such."""
     low, high = neuron.span[0] - offsets, neuron.span[1] - offsets
     if wide:
         return (high < SIGN * 256) & (low >= -SIGN * 256)
@@ -295,7 +295,7 @@ def right(neuron: FoldedNeuron, form: Form, offsets: Int64s, sieve: int) -> Bool
 
 
 def tested(neuron: FoldedNeuron, form: Form, offset: int, wide: bool) -> Requantization:
-    """Add the test that tells resting accumulators."""
+    """Return the form with the test for inactive accumulators."""
     low, high = neuron.span[0] - offset, neuron.span[1] - offset
     u = neuron.accumulators - offset
     largest = int(form.raw(u[u >= 0]).max())

@@ -1,7 +1,8 @@
 """First layer of a one-input model: each byte computed from the input, in 4 to 20 cycles.
 
-A neuron is a line in u there, rounded and clamped; all 256 points are known, so that short constants can be found for
-which one or two 8-bit products give every byte right. Where none are, the byte is found by comparisons of u.
+With input_u8 = x + 128 a neuron is a line, rounded and clamped; all 256 points are known, so that short constants can
+be found for which one or two 8-bit products give every byte right. Where none are, the byte is found by comparisons
+of input_u8.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from sinehil_kernels.speed.requantization_plan import StepSearch
 
 BYTE_VALUES, WORD = 256, 1 << 16
 MIRROR = 255
-ALWAYS = 0.05  # a neuron that rests on fewer of the codes is computed on all of them
+ALWAYS = 0.05  # a neuron that is inactive on fewer of the codes is computed on all of them
 MAX_WHOLE, MAX_SHIFT, NEAREST_BYTES, NEAREST_WORDS = 4, 3, 6, 200
 CLAMP_CYCLES = 3
 KIND_CYCLES = {"bare": 4, "high": 5, "word": 6, "plus": 8, "minus": 8, "two": 11}
@@ -26,10 +27,11 @@ SIGNS = {"plus": 1, "minus": -1}
 
 @dataclass(frozen=True)
 class FirstLayerLine:
-    """byte = (constant +- product +- 256 whole u) >> 8, then >> shift, all modulo 2^16.
+    """byte = (constant +- product +- 256 whole input_u8) >> 8, then >> shift, all modulo 2^16.
 
-    ``kind``: "bare" product = u factor, constant 0, rising; "high" only its high byte counts; "word" all of it;
-    "plus" and "minus", rising, with product >> 8 besides; "two" factor has 16 bits: product = u fh + (u fl >> 8).
+    ``kind``: "bare" product = input_u8 factor, constant 0, rising; "high" only its high byte counts; "word" all of it;
+    "plus" and "minus", rising, with product >> 8 besides; "two" factor has 16 bits, fh and fl:
+    product = input_u8 fh + (input_u8 fl >> 8).
     """
 
     kind: str
@@ -46,17 +48,17 @@ class FirstLayerLine:
         word = self.kind == "word" and self.falling
         return KIND_CYCLES[self.kind] + word + carries + self.whole + self.shift
 
-    def __call__(self, u: Int64s) -> Int64s:
+    def __call__(self, input_u8: Int64s) -> Int64s:
         """Return the bytes as the assembly computes them."""
         sign = -1 if self.falling else 1
-        word = (self.constant + sign * (self._product(u) + BYTE_VALUES * self.whole * u)) % WORD
+        word = (self.constant + sign * (self._product(input_u8) + BYTE_VALUES * self.whole * input_u8)) % WORD
         bytes_: Int64s = (word >> 8) >> self.shift
         return bytes_
 
-    def _product(self, u: Int64s) -> Int64s:
+    def _product(self, input_u8: Int64s) -> Int64s:
         if self.kind == "two":
-            return u * (self.factor >> 8) + (u * (self.factor & 0xFF) >> 8)
-        product = u * self.factor
+            return input_u8 * (self.factor >> 8) + (input_u8 * (self.factor & 0xFF) >> 8)
+        product = input_u8 * self.factor
         if self.kind in SIGNS:
             return product + SIGNS[self.kind] * (product >> 8)
         return product & 0xFF00 if self.kind in ("bare", "high") else product
@@ -120,14 +122,15 @@ class FirstLayerLine:
 
 @dataclass(frozen=True)
 class FirstByte:
-    """A first-layer neuron on the codes ``u`` [n]: where it is ``active`` [n], its form there, its clamp.
+    """A first-layer neuron on the codes ``input_u8`` [n]: where it is ``active`` [n], its form there, its clamp.
 
-    ``clamp``: None, or the first u that is clamped to ``top`` (rising) or the first that is not (falling).
-    ``mirrored``: all that is in 255 - u instead of u, so that a neuron which rests on high codes rises as well.
+    ``clamp``: None, or the first input_u8 that is clamped to ``top`` (rising) or the first that is not (falling).
+    ``mirrored``: all that is in 255 - input_u8 instead of input_u8, so that a neuron which is inactive on high codes
+    rises as well.
     """
 
     form: FirstLayerLine | StepSearch
-    u: Int64s
+    input_u8: Int64s
     active: Bools
     rising: bool
     clamp: int | None
@@ -141,8 +144,8 @@ class FirstByte:
 
     @property
     def threshold(self) -> int:
-        """The first active u, or 255 - u where ``mirrored``."""
-        return int(self.u[self.active][0])
+        """The first active input_u8, or 255 - input_u8 where ``mirrored``."""
+        return int(self.input_u8[self.active][0])
 
     @property
     def cycles(self) -> int:
@@ -165,8 +168,8 @@ class FirstByte:
         return byte
 
 
-def find_first_byte(neuron: FoldedNeuron, u: Int64s, can_be_inactive: bool) -> FirstByte:
-    """Return the cheapest form that is right on every active one of the codes ``u`` [n], which its trace is of.
+def find_first_byte(neuron: FoldedNeuron, input_u8: Int64s, can_be_inactive: bool) -> FirstByte:
+    """Return the cheapest form that is right on every active one of the codes ``input_u8`` [n], which its trace is of.
 
     With ``can_be_inactive`` those are the codes on which its byte is not 0, else all.
     """
@@ -174,50 +177,52 @@ def find_first_byte(neuron: FoldedNeuron, u: Int64s, can_be_inactive: bool) -> F
     wanted = neuron.wanted[np.searchsorted(neuron.accumulators, neuron.trace)]
     active = (wanted > 0) | (not can_be_inactive)
     if (~active).mean() < ALWAYS:
-        everywhere = _on(neuron, u, wanted, np.ones(len(u), np.bool_))
+        everywhere = _on(neuron, input_u8, wanted, np.ones(len(input_u8), np.bool_))
         if isinstance(everywhere.form, FirstLayerLine) or active.all():
             return everywhere
-    return _on(neuron, u, wanted, active)
+    return _on(neuron, input_u8, wanted, active)
 
 
-def _on(neuron: FoldedNeuron, u: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
+def _on(neuron: FoldedNeuron, input_u8: Int64s, wanted: Int64s, active: Bools) -> FirstByte:
     rising = neuron.weights[0] > 0
     mirrored = not rising and not active.all()
     if mirrored:
-        u, wanted, active, rising = MIRROR - u[::-1], wanted[::-1], active[::-1], True
-    steps = StepSearch.through(u[active], wanted[active])
-    found = FirstByte(steps, u, active, rising, None, neuron.top, mirrored)
-    whole = _first_line(neuron, u[active], wanted[active], rising)
+        input_u8, wanted, active, rising = MIRROR - input_u8[::-1], wanted[::-1], active[::-1], True
+    steps = StepSearch.through(input_u8[active], wanted[active])
+    found = FirstByte(steps, input_u8, active, rising, None, neuron.top, mirrored)
+    whole = _first_line(neuron, input_u8[active], wanted[active], rising)
     if whole is not None:
         found = replace(found, form=whole)
     below = active & (wanted < neuron.top)
-    clamped = u[active & ~below]
+    clamped = input_u8[active & ~below]
     if below.any() and clamped.size:
-        line = _first_line(neuron, u[below], wanted[below], rising)
+        line = _first_line(neuron, input_u8[below], wanted[below], rising)
         clamp = int(clamped[0]) if rising else int(clamped[-1]) + 1
         if line is not None and (whole is None or line.cycles + CLAMP_CYCLES < whole.cycles):
             found = replace(found, form=line, clamp=clamp)
     return found
 
 
-def _first_line(neuron: FoldedNeuron, u: Int64s, wanted: Int64s, rising: bool) -> FirstLayerLine | None:
+def _first_line(
+    neuron: FoldedNeuron, input_u8: Int64s, wanted: Int64s, rising: bool
+) -> FirstLayerLine | None:
     slope = abs(neuron.weights[0]) * neuron.slope
-    one = _cheapest(None, _one_product(slope, u, wanted, rising), u, wanted)
+    one = _cheapest(None, _one_product(slope, input_u8, wanted, rising), input_u8, wanted)
     if one is not None and one.cycles <= KIND_CYCLES["two"]:
         return one
-    return _cheapest(one, _two_products(slope, u, wanted, rising), u, wanted)
+    return _cheapest(one, _two_products(slope, input_u8, wanted, rising), input_u8, wanted)
 
 
 def _cheapest(
-    best: FirstLayerLine | None, lines: Iterable[FirstLayerLine], u: Int64s, wanted: Int64s
+    best: FirstLayerLine | None, lines: Iterable[FirstLayerLine], input_u8: Int64s, wanted: Int64s
 ) -> FirstLayerLine | None:
     for line in lines:
-        if (best is None or line.cycles < best.cycles) and np.array_equal(line(u), wanted):
+        if (best is None or line.cycles < best.cycles) and np.array_equal(line(input_u8), wanted):
             best = line
     return best
 
 
-def _one_product(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[FirstLayerLine]:
+def _one_product(slope: float, input_u8: Int64s, wanted: Int64s, rising: bool) -> Iterator[FirstLayerLine]:
     for whole in range(int(slope) - 1, int(slope) + 1):
         for shift in range(MAX_SHIFT + 1):
             exact = round((slope - whole) * BYTE_VALUES * 2**shift)
@@ -228,26 +233,28 @@ def _one_product(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Itera
                     yield FirstLayerLine("bare", False, whole, factor, shift, 0)
                 for kind in ("high", "word", *(SIGNS if rising else ())):
                     yield from _with_constant(
-                        FirstLayerLine(kind, not rising, whole, factor, shift, 0), u, wanted
+                        FirstLayerLine(kind, not rising, whole, factor, shift, 0), input_u8, wanted
                     )
 
 
-def _two_products(slope: float, u: Int64s, wanted: Int64s, rising: bool) -> Iterator[FirstLayerLine]:
+def _two_products(slope: float, input_u8: Int64s, wanted: Int64s, rising: bool) -> Iterator[FirstLayerLine]:
     for whole in range(max(0, int(slope) - 1), min(int(slope), MAX_WHOLE) + 1):
         exact = round((slope - whole) * WORD)
         for factor in sorted(
             range(max(0, exact - NEAREST_WORDS), min(WORD, exact + NEAREST_WORDS + 1)),
             key=lambda value: abs(value - exact),
         ):
-            yield from _with_constant(FirstLayerLine("two", not rising, whole, factor, 0, 0), u, wanted)
+            yield from _with_constant(
+                FirstLayerLine("two", not rising, whole, factor, 0, 0), input_u8, wanted
+            )
 
 
-def _with_constant(line: FirstLayerLine, u: Int64s, wanted: Int64s) -> Iterator[FirstLayerLine]:
-    """Yield the line with constants that put every u between wanted and wanted + 1, if there are any."""
-    grown = line._product(u) + BYTE_VALUES * line.whole * u
-    rest = -grown if line.falling else grown
+def _with_constant(line: FirstLayerLine, input_u8: Int64s, wanted: Int64s) -> Iterator[FirstLayerLine]:
+    """Yield the line with constants that put every input_u8 between wanted and wanted + 1, if there are any."""
+    grown = line._product(input_u8) + BYTE_VALUES * line.whole * input_u8
+    remainder = -grown if line.falling else grown
     unit = BYTE_VALUES << line.shift
-    low, high = int((wanted * unit - rest).max()), int((wanted * unit + unit - 1 - rest).min())
+    low, high = int((wanted * unit - remainder).max()), int((wanted * unit + unit - 1 - remainder).min())
     if low > high or (int(wanted.max()) + 1) * unit > WORD:
         return
     if line.kind == "high":

@@ -91,14 +91,14 @@ class FoldedStage:
 def lookups(layers: Sequence[LayerReach]) -> tuple[ByteTable | None, ...]:
     """Return the tables behind the layers, each for the raw codes that its computed neurons have."""
     found: list[ByteTable | None] = []
-    for number, (layer, alive) in enumerate(
+    for number, (layer, computed) in enumerate(
         zip(layers, computed_neurons(layers, keep_outputs=False), strict=True), 1
     ):
-        if layer.table is None or not alive:
+        if layer.table is None or not computed:
             found.append(None)
             continue
-        lowest = min(int(layer.neurons[j].codes.min()) for j in alive)
-        highest = max(int(layer.neurons[j].codes.max()) for j in alive)
+        lowest = min(int(layer.neurons[j].codes.min()) for j in computed)
+        highest = max(int(layer.neurons[j].codes.max()) for j in computed)
         codes = layer.table[lowest + 128 : highest + 129]
         base = int(codes.min())
         found.append(ByteTable(f"table_{number}", lowest, base, bytes((codes - base).tolist())))
@@ -116,19 +116,19 @@ def input_lookup(layers: Sequence[LayerReach]) -> ByteTable | None:
 
 def stages(layers: Sequence[LayerReach], tables: Sequence[ByteTable | None]) -> tuple[FoldedStage, ...]:
     """Return the layers with what is computed in each; the sources of the first are all inputs."""
-    alive = computed_neurons(layers, keep_outputs=False)
+    computed = computed_neurons(layers, keep_outputs=False)
     sources = list(range(layers[0].layer.weights.shape[1]))
-    at_rest = layers[0].inputs[:, 0]
+    at_zero = layers[0].inputs[:, 0]
     found = []
     for number, (layer, lookup) in enumerate(zip(layers, tables, strict=True)):
-        biases = folded_biases(layer.layer, at_rest).tolist()
-        kept = tuple(_neuron(layer, j, sources, biases[j]) for j in alive[number])
+        biases = folded_biases(layer.layer, at_zero).tolist()
+        neurons = tuple(_neuron(layer, j, sources, biases[j]) for j in computed[number])
         ends = layer.outputs.tolist()
         fixed = tuple((j, low) for j, (low, high) in enumerate(ends) if low == high)
-        found.append(FoldedStage(number + 1, layer.layer, kept, fixed, lookup))
-        sources, at_rest = alive[number], layer.outputs[:, 0].copy()
+        found.append(FoldedStage(number + 1, layer.layer, neurons, fixed, lookup))
+        sources, at_zero = computed[number], layer.outputs[:, 0].copy()
         if lookup is not None:
-            at_rest[alive[number]] = lookup.base
+            at_zero[computed[number]] = lookup.base
     return tuple(found)
 
 

@@ -45,7 +45,7 @@ class WeightSum:
 
 @dataclass(frozen=True)
 class ProductAddend:
-    """A product on its way into an accumulator; ``note`` says for the reader whose weight it is."""
+    """A product on its way into an accumulator; ``note``: whose weight it is."""
 
     negative: bool
     registers: Registers

@@ -100,7 +100,7 @@ def _swapped(gains: SharingGains, groups: Groups) -> Groups:
         found[swap[0]], found[swap[2]] = swap[1], swap[3]
 
 
-FEW = 6  # registers of accumulators that are kept through all passes of the stage before
+FEW = 6  # registers of accumulators that stay through all passes of the stage before
 Group = list[tuple[int, Registers]]  # neurons of a stage by index
 
 
@@ -136,7 +136,7 @@ class RegisterAllocator:
         return reserved | (set(self.outputs) if index == len(self.planned) - 1 or self.always else set())
 
     def layout(self, index: int, taken: set[str]) -> RegisterLayout:
-        """Return the fewest passes in which the accumulators fit, with room for the next stage's where they are few."""
+        """Return the fewest passes in which the accumulators fit, and those of the next stage where they are few."""
         widths = self.widths(index)
         after = self.widths(index + 1) if index + 1 < len(self.planned) else []
         pool = RegisterPool.of(taken | self.reserved(index), (THIRD, INPUT))

@@ -12,30 +12,30 @@ MOST_ASIDE_WORDS = 200  # not the long searches of a step function
 
 
 def emit_inactive_test(
-    assembly: Assembly, plan: Requantization, u: Sequence[str], resting: str, mirrored: bool = False
+    assembly: Assembly, plan: Requantization, u: Sequence[str], inactive: str, mirrored: bool = False
 ) -> None:
-    """Branch to ``resting`` if the neuron rests; ``mirrored``: INPUT is 255 - u of the input."""
+    """Branch to ``inactive`` if the neuron is; ``mirrored``: INPUT is 255 - (x + 128)."""
     if plan.inactive_test == "codes":
         first, end = plan.codes
         if mirrored:
             first, end = (None if bound is None else 256 - bound for bound in (end, first))
-        _inactive_outside(assembly, first, end, resting)
+        _inactive_outside(assembly, first, end, inactive)
     elif plan.inactive_test == "sign":
         assembly.op("tst", u[-1])
-        assembly.op("brmi", resting)
+        assembly.op("brmi", inactive)
     elif plan.inactive_test == "compare":
         if is_upper(u[1]):
             assembly.op("cpi", u[1], plan.from_high_byte)
         else:
             assembly.op("ldi", FACTOR, plan.from_high_byte)
             assembly.op("cp", u[1], FACTOR)
-        assembly.op("brsh", resting)
+        assembly.op("brsh", inactive)
 
 
-def _inactive_outside(assembly: Assembly, first: int | None, end: int | None, resting: str) -> None:
+def _inactive_outside(assembly: Assembly, first: int | None, end: int | None, inactive: str) -> None:
     if end is None:
         assembly.op("cpi", INPUT, first or 0, note="rests by the input")
-        assembly.op("brlo", resting)
+        assembly.op("brlo", inactive)
         return
     compared = INPUT
     if first is not None:
@@ -43,7 +43,7 @@ def _inactive_outside(assembly: Assembly, first: int | None, end: int | None, re
         assembly.op("mov", FACTOR, INPUT)
         assembly.op("subi", FACTOR, first)
     assembly.op("cpi", compared, end - (first or 0), note="rests by the input")
-    assembly.op("brsh", resting)
+    assembly.op("brsh", inactive)
 
 
 def emit_byte(assembly: Assembly, plan: Requantization, u: Sequence[str], top: int) -> str:
@@ -125,14 +125,14 @@ def _emit_with_scratch(
     moved = u
     if set(needed) & set(u):
         moved = [register for register in ("r20", "r21", *X, *Z) if register not in u][: len(u)]
-    kept = sorted({*needed, *moved} - set(u))
-    for register in kept:
+    saved = sorted({*needed, *moved} - set(u))
+    for register in saved:
         assembly.op("push", register)
     if moved is not u:
         for register, byte in zip(moved, u, strict=True):
             assembly.op("mov", register, byte)
     _emit_other(assembly, other, offset, moved, top)
-    for register in reversed(kept):
+    for register in reversed(saved):
         assembly.op("pop", register)
 
 

@@ -139,7 +139,7 @@ class Requantization:
         )
 
     def _own_cycles(self, top: int) -> float:
-        """Return what it costs until somebody else has to decide."""
+        """Return what it costs until another form has to decide."""
         if isinstance(self.form, StepSearch):
             return self.form.cycles
         between = BETWEEN_CYCLES if None not in self.codes else SIGN_CYCLES

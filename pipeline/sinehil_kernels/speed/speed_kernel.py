@@ -154,10 +154,10 @@ def _codes(layers: Sequence[LayerReach], codes: Int64s, oracle: str) -> Iterator
 
 def _least_bytes(layers: Sequence[LayerReach]) -> int:
     """Return what the products that cannot be left out take at least."""
-    alive = computed_neurons(layers, keep_outputs=False)
+    computed = computed_neurons(layers, keep_outputs=False)
     sources: Sequence[int] = range(layers[0].layer.weights.shape[1])
     products = 0
-    for layer, neurons in zip(layers, alive, strict=True):
+    for layer, neurons in zip(layers, computed, strict=True):
         products += int(np.count_nonzero(layer.layer.weights[np.ix_(list(neurons), list(sources))]))
         sources = neurons
     return LEAST_BYTES_A_PRODUCT * products

@@ -17,7 +17,7 @@ from sinehil_kernels.speed.register_layout import (
 )
 from sinehil_kernels.speed.registers import ARGUMENT, BYTE, INPUT, ZERO, Registers, StackFrame, X, Z, load
 from sinehil_kernels.speed.requantization_assembly import byte_register, emit_byte, emit_inactive_test
-from sinehil_kernels.speed.sources import ByteSource, FromInput, FromMemory, InputDispatch, SourcePass
+from sinehil_kernels.speed.stage_inputs import ByteSource, FromInput, FromMemory, InputDispatch, SourcePass
 from sinehil_kernels.speed.stage_plan import (
     PlannedNeuron,
     PlannedStage,
@@ -37,7 +37,7 @@ WORDS_A_PRODUCT = 6  # at most
 
 @dataclass
 class RegionCode:
-    """All layers for one region, with frame and return; x_q is in its argument's registers, or u in INPUT."""
+    """All layers for one region, with frame and return; x_q is in its argument's registers, or x + 128 in INPUT."""
 
     planned: tuple[PlannedStage, ...]
     inputs: ByteTable | None
@@ -143,9 +143,9 @@ class RegionCode:
         """Write the first stage from inputs in registers, each neuron after the other; return which comes next."""
         registers, neurons = self._singly, self.planned[0].neurons
         assert registers is not None
-        kept = ResidentInputs.of(neurons, registers.sources, has_table=self.inputs is not None)
+        resident = ResidentInputs.of(neurons, registers.sources, has_table=self.inputs is not None)
         pointer, busy = ("Z", ARGUMENT) if self.frame.y_in_z else ("X", ())
-        late = kept.load(self.assembly, pointer, self.inputs, busy)
+        late = resident.load(self.assembly, pointer, self.inputs, busy)
         if self.frame.y_in_z:
             self.frame.keep_outputs()
         for register, held in late:
@@ -156,7 +156,7 @@ class RegionCode:
         self._load(1, ahead)
         for which, made in enumerate(neurons):
             accumulator = registers.accumulator[: made.form.width]
-            kept.accumulate(self.assembly, 1, made, accumulator)
+            resident.accumulate(self.assembly, 1, made, accumulator)
             self._finish(0, which, accumulator, ahead)
         return self._carried(1, ahead) if ahead else 1
 

@@ -106,7 +106,7 @@ class PlannedNeuron:
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage whose accumulators are requantised by ``neurons``; or the first of all, straight from u: ``first``."""
+    """A stage whose accumulators are requantized by ``neurons``; or one straight from the input: ``first``."""
 
     stage: FoldedStage
     neurons: tuple[PlannedNeuron, ...]
@@ -115,7 +115,7 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class RegionPlan:
-    """A model, or a one-input model on the codes u = first to end - 1."""
+    """A model, or a one-input model on the codes ``first`` to ``end`` - 1 (each + 128)."""
 
     first: int
     end: int
@@ -133,39 +133,43 @@ def plan(
     one_input = layers[0].trace is not None
     part = restricted(layers, first, end) if one_input and (first, end) != (0, 256) else layers
     found = stages(part, lookups(layers))
-    u = np.arange(first, end) if one_input and len(found) > 1 and layers[0].input_table is None else None
+    input_u8 = (
+        np.arange(first, end) if one_input and len(found) > 1 and layers[0].input_table is None else None
+    )
     return RegionPlan(
         first,
         end,
-        tuple(_planned(stage, u if stage.number <= 2 else None, checks) for stage in found),
+        tuple(_planned(stage, input_u8 if stage.number <= 2 else None, checks) for stage in found),
         input_lookup(layers),
     )
 
 
-def _planned(stage: FoldedStage, u: Int64s | None, checks: int) -> PlannedStage:
-    """Return a stage; ``u``: the input's codes, where they are at hand while it is computed."""
-    if u is not None and stage.number == 1:
+def _planned(stage: FoldedStage, input_u8: Int64s | None, checks: int) -> PlannedStage:
+    """Return a stage; ``input_u8``: the input's codes + 128, where they are at hand while it is computed."""
+    if input_u8 is not None and stage.number == 1:
         can_be_inactive = stage.lookup is None
         return PlannedStage(
-            stage, (), tuple(find_first_byte(neuron, u, can_be_inactive) for neuron in stage.neurons)
+            stage, (), tuple(find_first_byte(neuron, input_u8, can_be_inactive) for neuron in stage.neurons)
         )
-    return PlannedStage(stage, tuple(plan_neuron(neuron, u, checks) for neuron in stage.neurons), None)
+    return PlannedStage(stage, tuple(plan_neuron(neuron, input_u8, checks) for neuron in stage.neurons), None)
 
 
-def plan_neuron(neuron: FoldedNeuron, u: Int64s | None = None, checks: int = MOST_CHECKS) -> PlannedNeuron:
-    """Return the neuron with the cheapest form at any scale that its weights have room for."""
+def plan_neuron(
+    neuron: FoldedNeuron, input_u8: Int64s | None = None, checks: int = MOST_CHECKS
+) -> PlannedNeuron:
+    """Return the neuron with the cheapest form at any scale at which its weights still fit."""
     largest = max(abs(weight) for weight in neuron.weights)
     scales = range(1, min(MOST_SCALES, LARGEST_FACTOR // largest) + 1)
     plans = [
-        PlannedNeuron(scaled, k, _requantization(scaled, u, checks))
+        PlannedNeuron(scaled, k, _requantization(scaled, input_u8, checks))
         for k in scales
         for scaled in [_scaled(neuron, k)]
     ]
     return min(plans, key=lambda made: (made.form.width, made.form.cycles(neuron.top), made.scale))
 
 
-def _requantization(neuron: FoldedNeuron, u: Int64s | None, checks: int) -> Requantization:
-    found = find_requantization(neuron, u)
+def _requantization(neuron: FoldedNeuron, input_u8: Int64s | None, checks: int) -> Requantization:
+    found = find_requantization(neuron, input_u8)
     return with_guards(neuron, found, checks) if neuron.trace is None else found
 
 

@@ -179,8 +179,8 @@ class Form24:
     def raw(self, u: Int64s) -> Int64s:
         """Return the bytes for u >= 0, before the clamp; ``capacity`` or more where the registers do not suffice."""
         v, p = u << max(self.shift, 0), self.p(u)
-        room = UPPER_24 if self.long else WORD  # of u, and of the sum to which u m2 comes last
-        inside = (v < room) & (p - v * (self.multiplier >> 16) < room) & (p < 256 * room)
+        limit = UPPER_24 if self.long else WORD  # of u, and of the sum to which u m2 comes last
+        inside = (v < limit) & (p - v * (self.multiplier >> 16) < limit) & (p < 256 * limit)
         raw: Int64s = np.where(inside, p // self.unit, self.capacity)
         return raw
 
@@ -215,7 +215,7 @@ class Form24:
         return THIRD
 
     def _emit_constant(self, assembly: Assembly) -> None:
-        """Add it, by subtracting its complement; see ``raw`` for whether there is room."""
+        """Add it, by subtracting its complement; see ``raw`` for whether it fits."""
         if self.constant:
             complement = -self.constant & 0xFFFF
             assembly.op("subi", LOW, complement & 0xFF)

@@ -21,7 +21,7 @@ REACH, WORDS, WORDS_A_STEP = (
     80,
     4,
 )  # words behind one dispatch, so that its jumps reach; words of a neuron
-MOST_KEPT = 10  # bytes on the stack between two passes
+MOST_ON_STACK = 10  # bytes on the stack between two passes
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ class ByteSource(Protocol):
 class FromInput:
     """First-layer neurons of a one-input model, computed where they are used.
 
-    Those that are inactive over a part of the codes are sorted by their thresholds, so that a few comparisons of u
-    find the first active one, behind which all are active: no more tests. Where the stack allows, every other pass
-    pops what the one before it has pushed, in reverse, up to the first neuron that rests.
+    Those that are inactive over a part of the codes are sorted by their thresholds, so that a few comparisons of the
+    input find the first active one, behind which all are active: no more tests. Where the stack allows, every other
+    pass pops what the one before it has pushed, in reverse, up to the first inactive neuron.
     """
 
     planned: PlannedStage
-    mirrored: bool = False  # whether INPUT is 255 - u
+    mirrored: bool = False  # whether INPUT is 255 - input_u8
 
     @property
     def taken(self) -> tuple[str, ...]:
-        """The register of u."""
+        """The register of the input."""
         return (INPUT,)
 
     def emit(self, assembly: Assembly, consume: Consume, which: SourcePass) -> None:
         """Write one pass: always active neurons, then the two chains; or all that in reverse."""
-        kept = which.keeps and self._most_active() <= MOST_KEPT
-        if kept and which.number % 2:
+        on_stack = which.keeps and self._most_active() <= MOST_ON_STACK
+        if on_stack and which.number % 2:
             self._emit_reverse(assembly, consume)
             return
-        if kept and not which.is_last:
+        if on_stack and not which.is_last:
             consume = _pushing(assembly, consume)
         for part in self._parts():
             self._turn(assembly, part)
@@ -109,7 +109,7 @@ class FromInput:
         entries = [assembly.new_label("first") for _ in chain]
         end = assembly.new_label("rest")
         bounds = [first.threshold for _, first in chain]
-        lowest, highest = int(chain[0][1].u[0]), int(chain[0][1].u[-1]) + 1
+        lowest, highest = int(chain[0][1].input_u8[0]), int(chain[0][1].input_u8[-1]) + 1
         weights = [a - b for a, b in pairwise([highest, *bounds, lowest])]
         InputDispatch((end, *entries[::-1]), tuple(bounds[::-1]), tuple(weights[::-1])).emit(assembly)
         for entry, (number, first) in zip(entries, chain, strict=True):
@@ -126,7 +126,7 @@ class FromInput:
         consume(byte, number)
 
     def _emit_reverse(self, assembly: Assembly, consume: Consume) -> None:
-        """Write the pass that pops what was pushed last first; a chain ends where the first neuron rests."""
+        """Write the pass that pops what was pushed last first; a chain ends at the first inactive neuron."""
         for part in reversed(self._parts()):
             end = assembly.new_label("rest")
             if part[0][1].kind != "always":
@@ -185,11 +185,12 @@ class InputDispatch:
 class FromMemory:
     """Bytes behind X, in the order of ``numbers``: input codes (``shifted`` by 128), or what a stage has pushed.
 
-    ``rests``: whether the source can be inactive, so that a test spares its products. A ``lookup`` is for input codes.
+    ``can_be_inactive``: whether each source can be, so that a test spares its products. A ``lookup`` is for input
+    codes.
     """
 
     numbers: tuple[int, ...]
-    rests: tuple[bool, ...]
+    can_be_inactive: tuple[bool, ...]
     shifted: bool
     lookup: ByteTable | None
 
@@ -207,7 +208,7 @@ class FromMemory:
             if self.lookup is not None:
                 self.lookup.emit(assembly, BYTE, LOWEST_CODE)
             skip = assembly.new_label("skip")
-            if self.rests[number]:
+            if self.can_be_inactive[number]:
                 assembly.op("tst", BYTE)
                 assembly.op("breq", skip)
             consume(BYTE, number)
