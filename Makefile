@@ -65,6 +65,9 @@ engines: demo ## measure our kernels and others' again: pipeline/engines.md and 
 mutants: demo ## make kernels wrong and count who notices, again: hil/mutants.md, .png and .json
 	@$(BIN)/sinehil audit mutants --sample 4000 --on-board 200 --out hil
 
+source-mutants: setup-test ## change our own source in 200 small ways and count what the tests notice: build/mutations (hours)
+	@for step in map choose run compare; do $(BIN)/python tests/source_mutations.py $$step || exit; done
+
 faults: demo ## verify over a million faulted requests and 2,000 on virtual Unos: hil/faults.md
 	@$(BIN)/sinehil audit link --transactions 1000000 --on-board 2000 --out hil/faults.md
 
@@ -99,5 +102,5 @@ $(VENV)/.notebook: docker/requirements-notebook.txt $(VENV)/.ready
 	@$(BIN)/pip install --quiet --require-hashes -r docker/requirements-notebook.txt
 	@touch $@
 
-.PHONY: help demo engines mutants faults train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container fuzz \
+.PHONY: help demo engines mutants source-mutants faults train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container fuzz \
   check lint report-picture lock audit clean setup setup-lint setup-test packages packages-lint packages-test
