@@ -1,4 +1,4 @@
-"""From a quantised model to a C kernel that is proven equal to the oracle's interpreter."""
+"""Generate a kernel from a quantised model, in C or AVR assembly, proven equal to the oracle's interpreter."""
 
 from sinehil_kernels.check import check_kernel
 from sinehil_kernels.choice import choose_kernel

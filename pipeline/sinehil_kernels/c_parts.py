@@ -1,4 +1,4 @@
-"""The C text that kernels share: identity, the float ends, the checksum over what lies in flash.
+"""Write the C text that all kernels share: identity, float ends, checksum over the constants in flash.
 
 Every kernel's C file is ``head``, what computes the layers, ``float_ends``, ``checksum``, in this order.
 """

@@ -1,4 +1,4 @@
-"""The generator's own check: its output, run on this machine, against the real interpreter."""
+"""Check a generated kernel, run on this machine, against the real interpreter."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which kernel a board gets: the one asked for, else the fastest that fits."""
+"""Choose the kernel for a board: the one asked for, else the fastest that fits."""
 
 from collections.abc import Sequence
 

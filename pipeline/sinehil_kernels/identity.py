@@ -1,4 +1,4 @@
-"""What every kernel says of itself and computes in float, whatever computes its layers."""
+"""The identity bytes and float constants that every kernel has, whatever computes its layers."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""What a kernel takes of a board with the firmware around it, as far as that is known before the compiler says it."""
+"""Estimate the flash and RAM of a kernel with its firmware, before it is compiled."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A generated kernel's C, compiled and loaded on this machine. What is in assembly is there as bytes only."""
+"""Compile and load a kernel's C on this machine; assembly is there as bytes only, for the checksum."""
 
 import ctypes
 

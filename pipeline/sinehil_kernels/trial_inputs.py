@@ -1,4 +1,4 @@
-"""The input codes on which kernels are tried on this machine."""
+"""Choose the input codes on which kernels are run on this machine: all of one input, or seeded samples."""
 
 import numpy as np
 

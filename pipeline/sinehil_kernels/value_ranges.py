@@ -1,4 +1,4 @@
-"""Which accumulators can come to each neuron's requantisation, and what the oracle makes of them.
+"""Compute which accumulators can occur in each neuron, and the code that the oracle gives for each.
 
 With one input, the 256 codes are run and everything that occurs is listed. With several, each neuron's accumulators
 lie in the interval that its weights and its inputs' ranges allow; the oracle's requantisation is a monotone step

@@ -1,1 +1,1 @@
-"""Kernels in AVR assembly: instructions as data, assembled, counted and run in Python, then by the real tools."""
+"""AVR assembly: encode, place, simulate and count instructions, without any outside tool."""

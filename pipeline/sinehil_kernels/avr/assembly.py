@@ -1,9 +1,11 @@
-"""A function in AVR assembly: written line by line, then placed, with branches that do not reach made longer."""
+"""Assemble a function: instructions and labels to words, with branches that do not reach made longer."""
 
 import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import accumulate, count
 
 from sinehil_kernels.avr.chip import Call
 from sinehil_kernels.avr.isa import INVERSE, Operand, encode
@@ -120,28 +122,22 @@ class Assembly:
         items: list[Item] = list(self.items)
         while True:
             addresses, labels = _place(items)
-            far = [
-                index
-                for index, item in enumerate(items)
-                if isinstance(item, Instruction)
-                and item.mnemonic in INVERSE
-                and not -64 <= labels[str(item.operands[0])] - addresses[index] - 1 < 64
-            ]
-            if not far:
+            far = next(_far_branches(items, addresses, labels), None)
+            if far is None:
                 return Program(tuple(items), tuple(_words(items, addresses, labels)), labels)
-            self._make_longer(items, addresses, far[0])
+            self._make_longer(items, addresses, far)
 
     def _make_longer(self, items: list[Item], addresses: Sequence[int], index: int) -> None:
         """Let the branch reach an RJMP to its label that is near enough, or else go over one of its own."""
         branch = items[index]
         assert isinstance(branch, Instruction)
         jump = Instruction("rjmp", branch.operands, branch.note)
+        first = bisect_left(addresses, addresses[index] - NEAR)
         near = (
             at
-            for at, item in enumerate(items)
-            if isinstance(item, Instruction)
+            for at in range(first, bisect_right(addresses, addresses[index] + NEAR))
+            if isinstance(item := items[at], Instruction)
             and (item.mnemonic, item.operands) == (jump.mnemonic, jump.operands)
-            and abs(addresses[at] - addresses[index]) <= NEAR
         )
         island = next(near, None)
         if island is None:
@@ -216,9 +212,10 @@ def _byte_lines(values: bytes) -> Iterator[str]:
 
 
 def _size_words(item: Item) -> int:
-    if isinstance(item, Data):
-        return len(item.values) // 2
-    return 1 if isinstance(item, Instruction) else 0
+    kind = type(item)  # not isinstance: this is the innermost call of placing a long function
+    if kind is Instruction:
+        return 1
+    return len(item.values) // 2 if isinstance(item, Data) else 0
 
 
 def _count_words(items: Sequence[Item]) -> int:
@@ -226,15 +223,25 @@ def _count_words(items: Sequence[Item]) -> int:
 
 
 def _place(items: Sequence[Item]) -> tuple[list[int], dict[str, int]]:
-    addresses, labels, at = [], {}, 0
-    for item in items:
-        addresses.append(at)
-        if isinstance(item, Label):
-            if item.name in labels:
-                raise AssertionError(f"label {item.name} is placed twice")
-            labels[item.name] = at
-        at += _size_words(item)
+    """Return the word address of each item, and of each label."""
+    addresses = list(accumulate(map(_size_words, items), initial=0))[:-1]
+    placed = [(item.name, at) for item, at in zip(items, addresses, strict=True) if type(item) is Label]
+    labels = dict(placed)
+    if len(labels) != len(placed):
+        twice = Counter(name for name, _ in placed).most_common(1)[0][0]
+        raise AssertionError(f"label {twice} is placed twice")
     return addresses, labels
+
+
+def _far_branches(
+    items: Sequence[Item], addresses: Sequence[int], labels: Mapping[str, int]
+) -> Iterator[int]:
+    """Yield where branches stand that do not reach their label."""
+    for index, item in enumerate(items):
+        if type(item) is Instruction and item.mnemonic in INVERSE:
+            distance = labels[str(item.operands[0])] - addresses[index] - 1
+            if not -64 <= distance < 64:
+                yield index
 
 
 def _words(items: Sequence[Item], addresses: Sequence[int], labels: Mapping[str, int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The chip around an instruction: registers, flags, RAM, stack and flash of an ATmega328P."""
+"""The state of a simulated ATmega328P: registers, flags, RAM, stack and flash."""
 
 from dataclasses import dataclass
 

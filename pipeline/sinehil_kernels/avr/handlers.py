@@ -1,4 +1,4 @@
-"""What each instruction does to the chip: handlers by canonical name, see isa.py."""
+"""Execute each AVR instruction on the simulated chip: handlers by canonical name, see isa.py."""
 
 from collections.abc import Callable, Mapping
 

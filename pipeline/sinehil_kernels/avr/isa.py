@@ -1,4 +1,4 @@
-"""The AVR instructions that kernels use: encoding and cycles.
+"""Encode and decode the AVR instructions that kernels use, with their cycles.
 
 Source: Microchip, AVR Instruction Set Manual (DS40002198), device with 16-bit program counter and MUL (AVRe+).
 tests/kernels/test_isa.py holds the encoding against the GNU assembler, the cycles against simavr.

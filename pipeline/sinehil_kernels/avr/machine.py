@@ -1,4 +1,4 @@
-"""Runs an assembled function on a chip of our own and watches the calling convention of avr-gcc.
+"""Simulate an assembled function and check that it keeps to the calling convention of avr-gcc.
 
 It holds every generated kernel against the plan on any machine, without a simulator; simavr, which is not ours, is held
 against it in tests/kernels/test_avr.py.
@@ -39,12 +39,13 @@ class Machine(Chip):
         before = bytes(self.registers)
         self.push_word(len(self._image))  # returning there ends the run
         self._low_water = self.stack
-        while 0 <= self.pc < len(self._steps):
-            handler, first, second, cycles = self._steps[self.pc]
+        steps, end, max_cycles = self._steps, len(self._steps), self._max_cycles
+        while 0 <= (pc := self.pc) < end:
+            handler, first, second, cycles = steps[pc]
             self.cycles += cycles
-            self.pc += 1
+            self.pc = pc + 1
             handler(self, first, second)
-            if self.cycles > self._max_cycles:
+            if self.cycles > max_cycles:
                 raise CycleLimitError("the function does not come to an end")
         if self.pc != len(self._image):
             raise ConventionError(f"it leaves the function for {self.pc:#x}")
@@ -60,14 +61,15 @@ class Machine(Chip):
         Raises ConventionError if it leaves the function or does not come there.
         """
         self.pc, self.cycles = start, 0
-        while self.pc not in ends:
-            if not 0 <= self.pc < len(self._steps) or self.cycles > self._max_cycles:
+        steps, end, max_cycles = self._steps, len(self._steps), self._max_cycles
+        while (pc := self.pc) not in ends:
+            if not 0 <= pc < end or self.cycles > max_cycles:
                 raise ConventionError(f"it does not come from {start:#x} to its end")
-            handler, first, second, cycles = self._steps[self.pc]
+            handler, first, second, cycles = steps[pc]
             self.cycles += cycles
-            self.pc += 1
+            self.pc = pc + 1
             handler(self, first, second)
-        return self.pc
+        return pc
 
     def _check_convention(self, before: bytes) -> None:
         changed = [number for number in CALL_SAVED if self.registers[number] != before[number]]

@@ -1,4 +1,4 @@
-"""The instructions of a neuron, run where they stand in a kernel on all points of the neuron's proof.
+"""Run the instructions of each neuron, where they stand in the kernel, on all points of its proof.
 
 The proof is about formulas, and samples seldom meet a step. Here the assembly itself is asked about both sides of every
 step and both ends, with the registers that it has in the kernel.

@@ -1,4 +1,4 @@
-"""From an assembled function to the files of a kernel, with the checksum over its own bytes."""
+"""Write the files of a kernel in assembly, with a checksum over the function's own bytes."""
 
 import zlib
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The worst-case execution time of a function without loops, and its deepest stack: over all paths, taken or not.
+"""Compute the worst-case execution time and the deepest stack of a function without loops, over all its paths.
 
 What is run on some inputs says nothing of others. Here each branch is thought to go both ways, so that a further look
 of one neuron is counted though no input at hand needs it.

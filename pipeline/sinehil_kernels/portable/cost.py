@@ -1,4 +1,4 @@
-"""What avr-gcc makes of a kernel in C, estimated from its plans.
+"""Estimate the code size and stack that avr-gcc makes of a kernel in C.
 
 Fitted to what avr-gcc 5.4 made of 54 kernels; CODE_TOLERANCE_BYTES is more than any was off. tests/kernels/test_room.py
 compiles some and holds the estimate against them.

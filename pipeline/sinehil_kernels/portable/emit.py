@@ -1,4 +1,4 @@
-"""Plans to C. The text names its generator and its source's hash, never a time or a path."""
+"""Write the C file of a portable kernel; it names its generator and its source's hash, never a time or a path."""
 
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.c_parts import checksum, float_ends, head

@@ -1,4 +1,4 @@
-"""The C text of one layer: its proof, its constants, its loop."""
+"""Write the C text of one layer: its proof, its constants, its loop."""
 
 from collections.abc import Iterator, Mapping
 

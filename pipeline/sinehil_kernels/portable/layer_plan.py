@@ -1,4 +1,4 @@
-"""The plan of a kernel: which neurons are computed, and every constant of every layer with its proof.
+"""Plan a portable kernel: which neurons are computed, and each layer's constants with their proof.
 
 Activations are u = code - origin, where origin is the code that the layer's activation cannot go below; -128 for the
 model's input and behind tables. That is one unsigned byte, 0 for a neuron that does not fire; zero points vanish in the

@@ -1,4 +1,4 @@
-"""From a model to its kernel in plain C."""
+"""Generate the kernel in plain C, for every board."""
 
 import zlib
 

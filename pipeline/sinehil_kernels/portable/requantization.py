@@ -1,4 +1,4 @@
-"""Integer forms of requantisation, each proven over every accumulator that can occur.
+"""Find integer forms of requantisation, each proven over every accumulator that can occur.
 
 Between a neuron's accumulator and its output code the oracle multiplies by a real number and rounds. For a device
 the same step function is found in integers and held against the oracle's on the whole reach of the neuron; one

@@ -1,4 +1,4 @@
-"""The constants of a layer as they lie in flash, in the order in which the checksum reads them."""
+"""Lay out the constants of a layer in flash, in the order in which the checksum reads them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

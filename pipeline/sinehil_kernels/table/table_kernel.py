@@ -1,4 +1,4 @@
-"""The kernel that looks the answer up: what a model with one int8 input can physically come down to."""
+"""Generate the lookup-table kernel: one byte for each code of a model with one input."""
 
 import numpy as np
 
