@@ -18,8 +18,7 @@ from typing import Any
 from sinehil import model as model_package
 from sinehil import native, verify
 from sinehil.base.files import bounded_bytes, write_atomically
-from sinehil.base.folders import cache_dir
-from sinehil.base.resources import resource
+from sinehil.base.folders import cache_dir, resource
 from sinehil.errors import SinehilError
 from sinehil.verify.result import Proof
 from sinehil_kernels.generated import Compiled, Figures, ProvenKernel

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from sinehil.base import manifest
 from sinehil.base.installed import check_installed
-from sinehil.base.progress import Progress
 from sinehil.base.staging import staged_folder
-from sinehil.base.workers import Workers
+from sinehil.base.workers import Progress, Workers
 from sinehil.errors import UsageError
 from sinehil.model.tflite import load_quantized_model
 from sinehil_kernels import proven_kernel

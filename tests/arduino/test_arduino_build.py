@@ -8,7 +8,7 @@ import pytest
 
 from sinehil.arduino import ArduinoEnvironment, compile_sketch
 from sinehil.arduino.build import errors_first, too_big, unfinished_mark
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.errors import ArtefactError, ExitCode, ToolError, UsageError
 
 UNO = "arduino:avr:uno"

@@ -16,7 +16,7 @@ from sinehil.arduino.debian_packages import (
 )
 from sinehil.arduino.environment import require
 from sinehil.arduino.toolchain import find_arduino_cli
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.base.tools import run
 from sinehil.errors import ToolError
 from sinehil.jobs.tool_check import check_tools, status_of, version_in

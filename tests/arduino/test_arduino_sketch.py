@@ -5,8 +5,8 @@ import pytest
 
 from sinehil.arduino import stage_sketch
 from sinehil.arduino.sketch import STAGED
+from sinehil.base.folders import resource
 from sinehil.base.manifest import KERNEL
-from sinehil.base.resources import resource
 from sinehil.errors import ArtefactError, UsageError
 
 

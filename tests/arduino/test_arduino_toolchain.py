@@ -15,7 +15,7 @@ from sinehil.arduino.toolchain import (
     find_or_build_arduino_cli,
     pinned_version,
 )
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.errors import ToolError
 
 SYSTEM_PATH = "/usr/bin:/bin"  # Debian's Go, if it is there, is too old

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.board import port_lock
+from sinehil.board import locks as port_lock
 from tests.bench.conftest import Bench, until
 from tests.serial_over_tcp import SCHEMES, bridged
 

@@ -32,7 +32,7 @@ class Event:
 
 @dataclass
 class Events:
-    """A Trace in memory."""
+    """A TraceSink in memory."""
 
     all: list[Event] = field(default_factory=list)
 

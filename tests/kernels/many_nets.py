@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from random_nets import any_net
 
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.model.arithmetic import ORACLES
 from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import open_oracle

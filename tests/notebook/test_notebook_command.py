@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from tests.bench.conftest import until
 from tests.bench.test_interruption import Run, started
 from tests.conftest import Cli

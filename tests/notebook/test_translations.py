@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.errors import ArtefactError
 from translation.blocks import blocks, translated
 from translation.catalogue import read_catalogue

@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sinehil.base.progress import Silence
+from sinehil.base.workers import Silence
 from sinehil.model.targets import TARGETS
 from sinehil_pipeline.recipes import load_recipe, parse_override
 from sinehil_pipeline.run import train

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from training_runs import Run
 
+from sinehil.base.folders import resource
 from sinehil.base.manifest import QUANTIZED_MODEL
-from sinehil.base.resources import resource
 from sinehil.model.tflite import load_quantized_model
 from sinehil_kernels import generate_kernel
 

@@ -16,7 +16,7 @@ TIMEOUT_S = 300
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from sinehil.base.progress import Silence
+from sinehil.base.workers import Silence
 from sinehil_pipeline.recipes import load_recipe
 from sinehil_pipeline.run import train
 from tests.cpu import simd_levels

@@ -16,14 +16,13 @@ import pytest
 from tests.conftest import MountTmpfs, need_namespaces
 
 from sinehil.base.deadline import Deadline
-from sinehil.board import port_lock
-from sinehil.board.node_lock import hold_node
-from sinehil.board.port_lock import PortLock
+from sinehil.board import locks as port_lock
+from sinehil.board.locks import PortLock, hold_node
 from sinehil.board.transport import SerialTransport, check_port
 from sinehil.errors import ExitCode, LinkError
 
 NOBODY = 65534
-LOCK = "from sinehil.board.port_lock import PortLock; held = PortLock.acquire"
+LOCK = "from sinehil.board.locks import PortLock; held = PortLock.acquire"
 OPEN = "import os; os.open(port, os.O_RDWR | os.O_NOCTTY)"
 WITH_FLOCK = f"{OPEN.replace('os.open', 'held = os.open')}; import fcntl; fcntl.flock(held, fcntl.LOCK_EX)"
 HOLD = "print('held', flush=True); input()"

@@ -54,7 +54,7 @@ def test_ports_shows_a_boards_name_as_text(
 ) -> None:
     """A USB device says its own name; arduino-cli hands it on."""
     from sinehil import arduino
-    from sinehil.arduino.board_list import BoardPort
+    from sinehil.arduino.boards import BoardPort
 
     monkeypatch.setattr(arduino, "prepare_environment", lambda _: None)
     monkeypatch.setattr(

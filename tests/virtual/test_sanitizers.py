@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from virtual_tools import TAG, ask, convert, greet, open_port, says_hello, until
 
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.virtual import ControlClient
 from sinehil.virtual.programs import BOARD_LIBRARIES
 

@@ -1,7 +1,6 @@
-"""arduino-cli and what it needs, found or built, and driven: compile, upload, list."""
+"""Find or build arduino-cli and drive it: compile, upload, list. Imports board, model and base."""
 
-from sinehil.arduino.board_details import Board, describe_board
-from sinehil.arduino.board_list import BoardPort, list_ports
+from sinehil.arduino.boards import Board, BoardPort, describe_board, list_ports
 from sinehil.arduino.build import Firmware, compile_sketch
 from sinehil.arduino.environment import ArduinoEnvironment, prepare_environment
 from sinehil.arduino.sketch import stage_sketch

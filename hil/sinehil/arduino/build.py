@@ -1,4 +1,4 @@
-"""Compiling a staged sketch with arduino-cli."""
+"""Compile a staged sketch with arduino-cli."""
 
 import re
 import tempfile

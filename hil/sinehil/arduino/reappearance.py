@@ -1,4 +1,4 @@
-"""Where a board is after an upload: with USB of its own, or after a hiccup, it comes back under another name."""
+"""Find a board's port after an upload: boards with USB of their own may come back under another name."""
 
 import os
 import time

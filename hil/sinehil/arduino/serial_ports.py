@@ -1,4 +1,4 @@
-"""What is attached: the machine's serial ports and the running virtual boards, as arduino-cli describes a port."""
+"""List serial ports and running virtual boards, in the form in which arduino-cli describes a port."""
 
 import json
 import os

@@ -1,10 +1,10 @@
-"""Staging: the sketch with its generated kernel, in a folder of its own; the source tree is never written."""
+"""Stage the sketch with its generated kernel in a folder of its own; the source tree is never written."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from sinehil.base.files import write_atomically
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.errors import ArtefactError, UsageError
 
 SKETCH = "arduino_sketch"

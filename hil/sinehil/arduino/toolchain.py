@@ -1,4 +1,4 @@
-"""arduino-cli: found on PATH, else in the cache, else built from the pinned Go module."""
+"""Find arduino-cli on PATH or in the cache, else build it from the pinned Go module."""
 
 import contextlib
 import fcntl
@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sinehil.arduino.golang import BUILD_TIMEOUT_S, GO_MODULE, Go, Progress, go_for_build, numbers
-from sinehil.base.folders import cache_dir
-from sinehil.base.resources import resource
+from sinehil.base.folders import cache_dir, resource
 from sinehil.base.tools import Finished, follow, run, tail
 from sinehil.errors import ToolError
 

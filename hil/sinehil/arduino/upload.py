@@ -1,4 +1,4 @@
-"""Uploading an image with arduino-cli, which calls avrdude."""
+"""Upload an image with arduino-cli, which calls avrdude."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from sinehil.arduino.build import Firmware
 from sinehil.arduino.environment import RETRIES, ArduinoEnvironment
 from sinehil.arduino.reappearance import look, wait_for_board
 from sinehil.base.tools import Finished, json_object, programs_in, run, tail
-from sinehil.board.port_lock import PortLock
+from sinehil.board.locks import PortLock
 from sinehil.errors import LinkError, ToolError, UsageError
 
 TIMEOUT_S = 120.0

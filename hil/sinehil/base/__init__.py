@@ -1,1 +1,1 @@
-"""What every room stands on: bounded files, staging, the artefact folder, console, untrusted text, child processes."""
+"""What every room uses: bounded files, artefact folder, console, logs, text, processes. Imports errors only."""

@@ -1,4 +1,4 @@
-"""What people and scripts see: talk, one line per stage, progress bars, one JSON object."""
+"""Talk, one line per stage, progress bars, and the one JSON object of --json."""
 
 import contextlib
 import json

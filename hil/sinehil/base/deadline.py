@@ -1,4 +1,4 @@
-"""A point in time that several waits share, so that retries cannot add up past it."""
+"""A deadline that several waits share, so that retries cannot add up past it."""
 
 import time
 from collections.abc import Callable

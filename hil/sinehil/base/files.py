@@ -1,4 +1,4 @@
-"""Reading that comes to an end whatever a name leads to; writing that leaves earlier files whole."""
+"""Bounded reads of untrusted paths, and atomic writes."""
 
 import contextlib
 import errno

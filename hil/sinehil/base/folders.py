@@ -1,4 +1,4 @@
-"""The folders sinehil keeps outside a project: built tools (prebuilt, cache) and running boards (runtime)."""
+"""Paths of shipped data files, of built tools (prebuilt, cache) and of running boards (runtime)."""
 
 import os
 import tempfile
@@ -34,3 +34,12 @@ def runtime_dir() -> Path:
     path = Path(own) if own else Path(tempfile.gettempdir()) / f"sinehil-{os.getuid()}"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def resource(relative: str) -> Path:
+    """Return the path of a shipped file or folder, named as in the repository (``arduino_sketch``, ...)."""
+    installed = _PACKAGE / "_data" / relative
+    return installed if installed.exists() else _PACKAGE.parents[1] / relative

@@ -1,4 +1,4 @@
-"""What is needed beside the base install: whether it is there, and in which versions."""
+"""Check that optional packages are installed, and return the versions that decide the artefacts' bytes."""
 
 import importlib.util
 from importlib.metadata import PackageNotFoundError, version

@@ -1,4 +1,4 @@
-"""What `-v` sets up: the standard logging module, for all packages, as lines on stderr."""
+"""Set up the standard logging module for -v and -vv: lines on stderr from all packages."""
 
 import logging
 import re

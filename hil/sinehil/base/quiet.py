@@ -1,4 +1,4 @@
-"""Silence for libraries that talk past Python."""
+"""Silence stderr while C++ libraries print to it."""
 
 import contextlib
 import os

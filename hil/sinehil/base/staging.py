@@ -1,4 +1,4 @@
-"""Many files replaced as one: all new, or all as they were, whatever ends the process.
+"""Replace many files as one: all new, or all as they were, whatever ends the process.
 
 What happens does so inside the target folder, so that renames stay on one file system even if that is a mount point:
 

@@ -1,4 +1,4 @@
-"""Runs a tool in our session and ends all of that session when the tool has ended, or whoever started us.
+"""Run a tool in a session of its own; end the whole session when the tool, or whoever started it, has ended.
 
 SIGKILL gives nobody time to clean up, and a death signal (prctl(2), PR_SET_PDEATHSIG) reaches children only, not
 avrdude beneath arduino-cli, which would go on writing to the board. So this small program stands between: its standard

@@ -1,4 +1,4 @@
-"""Running outside tools: their words are kept, their failures get a name, and none outlives an interruption."""
+"""Run outside tools: keep their output, name their failures, and let none outlive an interruption."""
 
 import contextlib
 import json

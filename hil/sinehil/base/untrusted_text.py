@@ -1,4 +1,4 @@
-"""Foreign strings as text that hides and does nothing, wherever they are shown."""
+"""Escape control and invisible characters in untrusted text."""
 
 import unicodedata
 

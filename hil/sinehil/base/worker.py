@@ -1,4 +1,4 @@
-"""The child side of worker processes: one process, one function, messages over a pipe.
+"""The child side of a worker process: one function, messages over a socket.
 
 Run as ``python -m sinehil.base.worker FD`` by ``workers.Workers`` alone. A process of its own keeps TensorFlow
 and its chatter out of the caller, uses the second core, and can be ended at any moment.
@@ -39,7 +39,7 @@ class Underway:
 
 
 @dataclass(frozen=True)
-class Call(Generic[Result]):
+class WorkerCall(Generic[Result]):
     """What a worker is to do: ``function(channel, *arguments)``; the function is pickled by name."""
 
     function: Callable[..., Result]
@@ -47,7 +47,7 @@ class Call(Generic[Result]):
 
 
 @dataclass(frozen=True)
-class Done(Generic[Result]):
+class Returned(Generic[Result]):
     """The function returned."""
 
     result: Result
@@ -61,7 +61,7 @@ class Early:
 
 
 @dataclass(frozen=True)
-class Failed:
+class Raised:
     """The function raised: an expected error as it is, anything else as ``traceback`` text."""
 
     error: SinehilError | None
@@ -91,14 +91,14 @@ class Channel:
         return self._connection.recv()
 
 
-def _answer(connection: "Connection[Any, Any]") -> Done[Any] | Failed:
+def _answer(connection: "Connection[Any, Any]") -> Returned[Any] | Raised:
     try:
-        call: Call[Any] = connection.recv()
-        return Done(call.function(Channel(connection), *call.arguments))
+        call: WorkerCall[Any] = connection.recv()
+        return Returned(call.function(Channel(connection), *call.arguments))
     except SinehilError as error:
-        return Failed(error, traceback.format_exc())
+        return Raised(error, traceback.format_exc())
     except Exception:  # the parent raises it again, as a ToolError
-        return Failed(None, traceback.format_exc())
+        return Raised(None, traceback.format_exc())
 
 
 def main(file_descriptor: int) -> None:

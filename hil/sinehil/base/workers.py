@@ -1,4 +1,4 @@
-"""The parent side of worker processes: start functions in them, hear their progress, leave none behind."""
+"""The parent side of worker processes: start functions in them, pass on their progress, leave none behind."""
 
 import contextlib
 import os
@@ -10,11 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import IO, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import IO, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 from sinehil.base.deadline import Deadline
-from sinehil.base.progress import Progress
-from sinehil.base.worker import Call, Channel, Done, Early, EpochDone, Failed, Underway
+from sinehil.base.worker import Channel, Early, EpochDone, Raised, Returned, Underway, WorkerCall
 from sinehil.errors import ToolError
 
 Result = TypeVar("Result")
@@ -23,10 +22,30 @@ Arguments = ParamSpec("Arguments")
 OUTPUT_TAIL_BYTES = 4000
 
 
+class Progress(Protocol):
+    """Hears of a run; called from the thread that called ``train``."""
+
+    def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
+        """``epoch`` of ``epochs`` of a model is done. Counts from 1 again when the gate asks for another try."""
+
+    def stage(self, text: str, fraction: float | None = None) -> None:
+        """Say what is going on besides training, and how far it is where that is known."""
+
+
+class Silence:
+    """A Progress that tells nobody."""
+
+    def epoch(self, model: str, epoch: int, epochs: int, val_mse: float) -> None:
+        """Ignore it."""
+
+    def stage(self, text: str, fraction: float | None = None) -> None:
+        """Ignore it."""
+
+
 class Task(Generic[Result]):
     """A function running in a worker."""
 
-    def __init__(self, call: Call[Result]) -> None:
+    def __init__(self, call: WorkerCall[Result]) -> None:
         ours, theirs = socket.socketpair()
         self._chatter: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in end)
         with theirs:
@@ -41,7 +60,7 @@ class Task(Generic[Result]):
         self.connection: Connection[Any, Any] = Connection(ours.detach())
         self.connection.send(call)
         self._name = call.function.__name__
-        self._answer: Done[Result] | None = None
+        self._answer: Returned[Result] | None = None
         self._early: deque[Any] = deque()
 
     @property
@@ -90,9 +109,9 @@ class Task(Generic[Result]):
             progress.stage(message.text, message.fraction)
         elif isinstance(message, Early):
             self._early.append(message.part)
-        elif isinstance(message, Done):
+        elif isinstance(message, Returned):
             self._answer = message
-        elif isinstance(message, Failed):
+        elif isinstance(message, Raised):
             raise message.error or self._failure("failed", message.traceback)
 
     def _failure(self, what: str, trace: str) -> ToolError:
@@ -134,7 +153,7 @@ class Workers:
         **_: Arguments.kwargs,
     ) -> Task[Result]:
         """Run ``function(channel, *arguments)``, a module-level function, in a process of its own."""
-        task = Task(Call(function, arguments))
+        task = Task(WorkerCall(function, arguments))
         self._tasks.append(task)
         return task
 

@@ -1,1 +1,1 @@
-"""What is behind a port: wire protocol, transport, locks, link, requests in flight, device."""
+"""What is behind a port: protocol, transport, locks, link, exchange, device, trace. Imports model and base."""

@@ -1,4 +1,4 @@
-"""A board that speaks the sinehil protocol: what it can be asked. See hil/PROTOCOL.md."""
+"""Ask a connected board for identity, inferences, cycles and counters. See hil/PROTOCOL.md."""
 
 import secrets
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from sinehil.board.exchange import Exchange, Progress
 from sinehil.board.link import Choose, Link, LinkCounters
 from sinehil.board.protocol import Frame, MessageType
 from sinehil.board.protocol.frame import FLOAT_BYTES
-from sinehil.board.trace import Trace
+from sinehil.board.trace import TraceSink
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError
 from sinehil.model.arrays import Codes, Float32s
@@ -29,7 +29,7 @@ class Device:
     """
 
     def __init__(
-        self, transport: Transport, choose: Choose = secrets.choice, trace: Trace | None = None
+        self, transport: Transport, choose: Choose = secrets.choice, trace: TraceSink | None = None
     ) -> None:
         self._link = Link(transport, choose, trace)
         self._limits: protocol.IdentifyReply | None = None

@@ -1,4 +1,4 @@
-"""What is on a port instead of our firmware, as far as a silent handshake can tell."""
+"""Find out what is on a port that does not answer the handshake: another sketch, a bootloader, nothing."""
 
 from sinehil.base.deadline import Deadline
 from sinehil.board.transport import Transport

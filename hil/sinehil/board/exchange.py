@@ -1,4 +1,4 @@
-"""Many requests and their replies over one link: a few in flight, lost ones sent again, never without an end."""
+"""Send many requests with a few in flight, repeat lost ones, and end in bounded time."""
 
 import logging
 from collections.abc import Callable, Sequence

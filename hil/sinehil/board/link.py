@@ -1,4 +1,4 @@
-"""The host's end of the wire: handshake, sessions, frames; resets and silence noticed. See hil/PROTOCOL.md."""
+"""The host's end of the wire: handshake, sessions, frames, detection of resets and silence. See hil/PROTOCOL.md."""
 
 import logging
 import secrets
@@ -12,7 +12,7 @@ from sinehil.board import protocol
 from sinehil.board.diagnosis import who_is_there
 from sinehil.board.protocol import DropReason, ErrorCode, Frame, MessageType
 from sinehil.board.timing import RoundTrip
-from sinehil.board.trace import Trace, TraceKind
+from sinehil.board.trace import TraceKind, TraceSink
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError, LinkError
 
@@ -47,7 +47,7 @@ class Link:
     """
 
     def __init__(
-        self, transport: Transport, choose: Choose = secrets.choice, trace: Trace | None = None
+        self, transport: Transport, choose: Choose = secrets.choice, trace: TraceSink | None = None
     ) -> None:
         self._transport, self._choose, self._trace = transport, choose, trace
         self._sent = protocol.SentRequests()

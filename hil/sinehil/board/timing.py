@@ -1,4 +1,4 @@
-"""How long a reply may take before it counts as lost, learnt from those that came: RFC 6298."""
+"""Learn from round trips when a reply is overdue: RFC 6298."""
 
 SMOOTHING, VARIATION_SMOOTHING, VARIATIONS = 1 / 8, 1 / 4, 4
 # A busy host stands still now and then for as long as this; a retry for nothing is harmless, but counted.

@@ -1,4 +1,4 @@
-"""A trace of the wire: each frame and what became of it, as aligned text or JSON lines. See hil/PROTOCOL.md."""
+"""Trace each frame on the wire and what became of it, as aligned text or JSON lines. See hil/PROTOCOL.md."""
 
 import contextlib
 import json
@@ -42,7 +42,7 @@ class TraceKind(StrEnum):
 MARKS = {TraceKind.SENT: "->", TraceKind.RECEIVED: "<-", TraceKind.DROPPED: "x"}
 
 
-class Trace(Protocol):
+class TraceSink(Protocol):
     """What takes note of a link's events."""
 
     def record(
@@ -52,7 +52,7 @@ class Trace(Protocol):
 
 
 class TraceFile:
-    """A Trace that writes a line for each event. ``start_s`` is when the line's clock started.
+    """A TraceSink that writes a line for each event. ``start_s`` is when the line's clock started.
 
     What cannot be written any more ends the trace with a note on stderr, and changes nothing else. Sent to another
     process, it appends to the same file.
@@ -78,7 +78,7 @@ class TraceFile:
     def record(
         self, at_s: float, port: str, kind: TraceKind, frame: Frame | None, note: str, data: bytes
     ) -> None:
-        """See Trace."""
+        """See TraceSink."""
         line = json_line if self._as_json else text_line
         self._write(line(at_s - self._start_s, port, kind, frame, note, data))
 

@@ -1,4 +1,4 @@
-"""Serial ports as plain byte pipes; the only place that opens one, and where its failures get names."""
+"""Open serial ports as byte pipes, and name what fails; the only module that opens one."""
 
 import errno
 import grp
@@ -12,7 +12,7 @@ from typing import Protocol, Self
 import serial
 
 from sinehil.base.deadline import Deadline
-from sinehil.board.port_lock import PortLock, busy
+from sinehil.board.locks import PortLock, busy
 from sinehil.errors import LinkError
 
 BAUD = 115200

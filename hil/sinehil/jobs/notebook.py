@@ -11,8 +11,8 @@ from pathlib import Path
 from sinehil.base.console import Console
 from sinehil.base.deadline import Deadline
 from sinehil.base.files import bounded_bytes, write_atomically
+from sinehil.base.folders import resource
 from sinehil.base.installed import check_installed
-from sinehil.base.resources import resource
 from sinehil.base.tools import follow, tail
 from sinehil.errors import ExitCode, ToolError
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sinehil.base.console import Console, Stage
 from sinehil.board.device import Device
-from sinehil.board.trace import Trace
+from sinehil.board.trace import TraceSink
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import UsageError
 from sinehil.jobs.firmware import expectation, recorded_size
@@ -63,7 +63,7 @@ def verify_port(
     inputs: Inputs,
     on_sample: Callable[[Sample], None] | None = None,
     progress: Callable[[int], None] | None = None,
-    trace: Trace | None = None,
+    trace: TraceSink | None = None,
 ) -> VerifyResult:
     """Verify the board on ``port``, and ask it for cycles and counters; ``trace`` takes note of every frame."""
     interpreter = open_oracle(expected.oracle, expected.model)
@@ -80,7 +80,7 @@ def verify_flashed(
     inputs: Inputs,
     on_sample: Callable[[Sample], None] | None = None,
     progress: Callable[[int], None] | None = None,
-    trace: Trace | None = None,
+    trace: TraceSink | None = None,
 ) -> VerifyResult:
     """Verify a board that an earlier run flashed; the image's size is what that run recorded, if it was here."""
     expected = expectation(selection.model, selection.oracle)

@@ -1,7 +1,6 @@
-"""The firmware and its kernel as code of this machine: every byte of the protocol, without a board or a line."""
+"""Boards as code of this machine: the real command handler, without a chip or a line. Imports board and base."""
 
-from sinehil.native.board import NativeBoard, NativeFirmware
+from sinehil.native.board import NativeBoard, NativeFirmware, NativeTransport
 from sinehil.native.library import compile_library
-from sinehil.native.transport import NativeTransport
 
 __all__ = ["NativeBoard", "NativeFirmware", "NativeTransport", "compile_library"]

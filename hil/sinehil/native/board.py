@@ -1,11 +1,11 @@
-"""Boards that run the real command handler in this process: a reply comes as the bytes that ask for it go in."""
+"""Run the real command handler in this process, as a board and as a transport to it."""
 
 import ctypes
 import itertools
 from collections.abc import Mapping
 from typing import Self
 
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.native.library import compile_library
 
 SKETCH_FILES = ("protocol.cpp", "commands.cpp", "crc32.c", "float_io.c")
@@ -58,3 +58,35 @@ class NativeBoard:
             if self._reply_bytes.value:
                 replies.append(self._reply.raw[: self._reply_bytes.value])
         return replies
+
+
+class NativeTransport:
+    """See sinehil.board.transport.Transport."""
+
+    def __init__(self, board: NativeBoard, name: str = "native") -> None:
+        self.name = name
+        self._board, self._replies, self._now_s = board, bytearray(), 0.0
+
+    def now(self) -> float:
+        """Return simulated seconds: those that somebody waited in vain."""
+        return self._now_s
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what the board has answered; where that is nothing, ``timeout_s`` has passed."""
+        data = bytes(self._replies)
+        self._replies.clear()
+        if not data:
+            self._now_s += timeout_s
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Give the board ``data``, and keep its replies."""
+        self._replies += b"".join(self._board.feed(data))
+
+    def reopen(self) -> None:
+        """Reset the board."""
+        self._replies.clear()
+        self._board.reset()
+
+    def close(self) -> None:
+        """Do nothing: there is no port."""

@@ -1,4 +1,4 @@
-"""C and C++ of the sketch, compiled and loaded on this machine."""
+"""Compile C and C++ of the sketch for this machine, and load them."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sinehil.base.resources import resource
+from sinehil.base.folders import resource
 from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
 

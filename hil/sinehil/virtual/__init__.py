@@ -1,4 +1,4 @@
-"""Virtual boards: the real firmware image on a simulated chip, behind a port like any other."""
+"""Virtual boards: the real image on a simulated chip, behind a port. Imports arduino, board and base."""
 
 from sinehil.virtual.control import ControlClient, VirtualStats
 from sinehil.virtual.programs import build_optiboot, build_virtual_board

@@ -1,4 +1,4 @@
-"""The control channel of a virtual board: what a hand at the bench would do."""
+"""Control a virtual board from outside: reset, unplug, hang, and what its chip counts."""
 
 import contextlib
 import json

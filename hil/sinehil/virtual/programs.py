@@ -1,4 +1,4 @@
-"""The two programs behind a virtual Uno, compiled into the cache: the simulator and the bootloader."""
+"""Compile the simulator and the bootloader of a virtual Uno into the cache."""
 
 import hashlib
 import logging
@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sinehil.arduino.environment import CORE
-from sinehil.base.folders import built
-from sinehil.base.resources import resource
+from sinehil.base.folders import built, resource
 from sinehil.base.tools import run, tail
 from sinehil.errors import ToolError
 

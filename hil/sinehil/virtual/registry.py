@@ -1,4 +1,4 @@
-"""Which virtual boards run: the links they hold and the entries by which discovery finds them."""
+"""Keep a registry of running virtual boards: their links, and entries for discovery."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Starting and ending a virtual Uno."""
+"""Start and end a virtual Uno."""
 
 import contextlib
 import fcntl

@@ -8,7 +8,7 @@ import numpy as np
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, compile_sketch, stage_sketch, upload
 from sinehil.board.device import Device
-from sinehil.board.trace import Trace
+from sinehil.board.trace import TraceSink
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ToolError
 from sinehil.model.arrays import Codes
@@ -54,7 +54,7 @@ class Workbench:
     fqbn: str
     port: str
     build: Path
-    trace: Trace | None = None
+    trace: TraceSink | None = None
 
 
 def measure_engines(
@@ -88,7 +88,7 @@ def _measure(
     base: Firmware,
     port: str,
     expected: Mapping[str, Codes],
-    trace: Trace | None,
+    trace: TraceSink | None,
 ) -> EngineFigures:
     with SerialTransport(port) as transport:
         device = Device(transport, trace=trace)

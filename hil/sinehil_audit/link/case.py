@@ -8,7 +8,7 @@ from sinehil.board.device import Device
 from sinehil.board.exchange import Exchange, Progress
 from sinehil.board.link import Choose
 from sinehil.board.protocol import MessageType
-from sinehil.board.trace import Trace
+from sinehil.board.trace import TraceSink
 from sinehil.board.transport import Transport
 from sinehil.errors import IdentityError, LinkError
 from sinehil.verify.comparison import verify
@@ -47,7 +47,7 @@ class ObservedRun:
 class WatchedDevice(Device):
     """Keeps every reply that counts, in runs that end in an error too."""
 
-    def __init__(self, transport: Transport, choose: Choose, trace: Trace | None) -> None:
+    def __init__(self, transport: Transport, choose: Choose, trace: TraceSink | None) -> None:
         super().__init__(transport, choose, trace)
         self.accepted: list[Accepted] = []
 
@@ -89,7 +89,7 @@ def draw_case(bench: LinkBench, seed: int, number: int) -> Case:
     return Case(plan, first, schedule_of(seed, number, plan.pieces), rng.word())
 
 
-def run_case(bench: LinkBench, seed: int, number: int, trace: Trace | None = None) -> ObservedRun:
+def run_case(bench: LinkBench, seed: int, number: int, trace: TraceSink | None = None) -> ObservedRun:
     """Verify one board over the simulated line of this case."""
     case = draw_case(bench, seed, number)
     return run_schedule(bench, case.plan, case.first, case.schedule, case.sessions_seed, trace)
@@ -101,7 +101,7 @@ def run_schedule(
     first: int,
     schedule: Schedule,
     sessions_seed: int,
-    trace: Trace | None = None,
+    trace: TraceSink | None = None,
 ) -> ObservedRun:
     """Verify the board with the firmware of number ``first`` over a simulated line with these faults."""
     firmwares = (*bench.firmwares[first:], *bench.firmwares[:first])
@@ -123,7 +123,7 @@ def watch(
     line: ObservedLine,
     request_log: Sequence[AnsweredRequest],
     surprises: Sequence[str] = (),
-    trace: Trace | None = None,
+    trace: TraceSink | None = None,
 ) -> ObservedRun:
     """Verify over a line; ``request_log`` and ``surprises`` are filled by who stands at its end meanwhile."""
     rng, started_s = SeededRandom(case.sessions_seed), line.now()

@@ -13,7 +13,7 @@ from typing import Self
 
 from sinehil.base.deadline import Deadline
 from sinehil.board.protocol import DropReason, Frame, FrameDecoder, SentRequests
-from sinehil.board.trace import Trace, TraceKind
+from sinehil.board.trace import TraceKind, TraceSink
 from sinehil.board.transport import Transport
 from sinehil.errors import LinkError, UsageError
 from sinehil_audit.link.faulty_transport import QUIET_S, FaultyTransport
@@ -23,7 +23,7 @@ from sinehil_audit.link.reference_parser import FrameSplitter
 class TracedLine:
     """See sinehil.board.transport.Transport. ``name`` stands in the trace for this place on the line."""
 
-    def __init__(self, line: Transport, trace: Trace, name: str) -> None:
+    def __init__(self, line: Transport, trace: TraceSink, name: str) -> None:
         self.name = name
         self._line, self._trace = line, trace
         self._begin()
@@ -140,7 +140,7 @@ def serve(
     cases: Iterator[int],
     ended: Ended,
     plugged: Callable[[], None],
-    trace: Trace | None = None,
+    trace: TraceSink | None = None,
 ) -> None:
     """Pass on what programs and the board say to each other, a case for each open, until ``cases`` end.
 
@@ -161,7 +161,7 @@ def serve(
                 time.sleep(UNPLUGGED_S)
 
 
-def _serve_one(port: ProxyPort, line_of: LineOf, case: int, trace: Trace | None) -> FaultyTransport:
+def _serve_one(port: ProxyPort, line_of: LineOf, case: int, trace: TraceSink | None) -> FaultyTransport:
     """Wait for a program, and serve it until it closes the port or the schedule pulls the plug."""
     while not port.is_open:
         time.sleep(POLL_S)

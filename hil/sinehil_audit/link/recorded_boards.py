@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sinehil.board.trace import Trace
+from sinehil.board.trace import TraceSink
 from sinehil.board.transport import Transport
 from sinehil_audit.link.case import ObservedRun, draw_case, watch
 from sinehil_audit.link.faulty_transport import FaultyTransport
@@ -101,7 +101,7 @@ def bench_of_boards(bench: LinkBench, boards: int) -> LinkBench:
 
 
 def run_on_boards(
-    bench: LinkBench, boards: Sequence[Transport], seed: int, number: int, trace: Trace | None = None
+    bench: LinkBench, boards: Sequence[Transport], seed: int, number: int, trace: TraceSink | None = None
 ) -> ObservedRun:
     """Verify one of the boards, each of which has the firmware in the same place of ``bench``, over a bad line."""
     case, request_log = draw_case(bench, seed, number), RequestLog()

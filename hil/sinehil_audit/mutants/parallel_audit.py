@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sinehil.base.progress import Silence
 from sinehil.base.worker import Channel
-from sinehil.base.workers import Workers
+from sinehil.base.workers import Silence, Workers
 from sinehil_audit.mutants.kernel_audit import KernelAudit, Subject, outcomes
 from sinehil_audit.mutants.mutant import FLIPS, MutantKind, MutantOutcome
 

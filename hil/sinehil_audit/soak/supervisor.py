@@ -4,8 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from sinehil.base.progress import Silence
-from sinehil.base.workers import Task, Workers, with_messages
+from sinehil.base.workers import Silence, Task, Workers, with_messages
 from sinehil.errors import SinehilError
 from sinehil_audit.soak.board_process import SoakPlan, work
 from sinehil_audit.soak.processes import adopt_orphans, await_orphans, reap_orphans, sample

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sinehil.base.installed import check_installed
-from sinehil.base.progress import Progress
 from sinehil.base.staging import staged_folder
-from sinehil.base.workers import Workers
+from sinehil.base.workers import Progress, Workers
 from sinehil.errors import InterruptionError
 from sinehil_pipeline.config import Recipe
 from sinehil_pipeline.sweep.ledger import Ledger, header_of, open_ledger

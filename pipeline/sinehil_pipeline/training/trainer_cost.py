@@ -5,9 +5,8 @@ import time
 from dataclasses import dataclass
 
 from sinehil.base.installed import check_installed
-from sinehil.base.progress import Progress
 from sinehil.base.worker import Channel, EpochDone
-from sinehil.base.workers import Workers
+from sinehil.base.workers import Progress, Workers
 from sinehil_pipeline.config import ModelRecipe, Recipe
 from sinehil_pipeline.data.samples import make_dataset
 from sinehil_pipeline.training.jobs import KERAS, PORTABLE, fitter

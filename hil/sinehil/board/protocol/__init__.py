@@ -1,4 +1,4 @@
-"""The wire protocol as pure functions and one decoder: bytes in, frames out, no I/O. See hil/PROTOCOL.md."""
+"""The wire protocol as pure functions and a decoder: bytes in, frames out, no I/O. See hil/PROTOCOL.md."""
 
 from sinehil.board.protocol.decode import DropReason, FrameDecoder
 from sinehil.board.protocol.encode import SentRequests, encode_frame, encoded_size, is_bootloader_safe

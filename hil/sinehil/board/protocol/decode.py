@@ -1,4 +1,4 @@
-"""Bytes to frames: a state machine that never raises; what is wrong is dropped and counted."""
+"""Decode bytes to frames: a state machine that never raises; what is wrong is dropped and counted."""
 
 import zlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Frames to bytes."""
+"""Encode frames to bytes, and keep what each reply's CRC goes on from."""
 
 import zlib
 

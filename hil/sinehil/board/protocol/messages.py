@@ -1,4 +1,4 @@
-"""Payloads of replies, unpacked and checked; offsets stand in hil/PROTOCOL.md."""
+"""Unpack and check the payloads of replies; offsets stand in hil/PROTOCOL.md."""
 
 import math
 import struct

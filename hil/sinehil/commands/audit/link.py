@@ -14,7 +14,7 @@ from sinehil.errors import ArtefactError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sinehil.base.worker import Channel
-    from sinehil.board.trace import Trace
+    from sinehil.board.trace import TraceSink
     from sinehil.commands.audit.flashed_boards import Boards
     from sinehil.model.tflite import QuantizedModel
     from sinehil_audit.link.fixtures import LinkBench
@@ -116,8 +116,7 @@ def _counted(
     model: "QuantizedModel", oracle: str, seed: int, transactions: int, processes: int, stage: Stage
 ) -> "Tally":
     """Add up blocks in their order until there are enough; how many processes count them makes no difference."""
-    from sinehil.base.progress import Silence
-    from sinehil.base.workers import Workers
+    from sinehil.base.workers import Silence, Workers
     from sinehil_audit.link.link_audit import Tally
 
     total, early = Tally(), dict[int, Tally]()
@@ -198,7 +197,7 @@ def _replay(
     oracle: str,
     case: tuple[int, int],
     boards: "Callable[[], contextlib.AbstractContextManager[Boards]] | None",
-    trace: "Trace | None",
+    trace: "TraceSink | None",
 ) -> int:
     """Run one case, on boards if there are any, and tell its faults, what came of it, and what is wrong with that."""
     from sinehil_audit.link.case import run_case
