@@ -8,6 +8,8 @@ PORT ?= /dev/ttyACM0
 JOBS ?= 2
 PACKAGES := docker/debian-packages.txt docker/debian-packages-build.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled once, not by each of the thousands of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,9 +38,12 @@ docker-flash: ## compile in a container and upload to PORT
 docker-verify: ## verify the board on PORT from a container
 	@docker/sinehil.sh rig verify --port $(PORT) --report reports/verify
 
-# In the order of the folders, so that the boards that a folder's tests share do not run for long beside others.
-test: setup-test lint ## all checks and all tests, in JOBS processes (default 2)
-	@$(BIN)/pytest -n $(JOBS) --no-loadscope-reorder
+# Files in the order of their recorded durations, the longest first; see tests/conftest.py.
+test: setup-test lint ## every behaviour once, on a virtual board and in one image: 15 minutes on two cores
+	@$(BIN)/pytest -n $(JOBS) --no-loadscope-reorder -m "not extended"
+test-rest: setup-test ## what `make test` leaves out: more nets, seeds, floods and soaks, bare machines, images from nothing
+	@$(BIN)/pytest -n $(JOBS) --no-loadscope-reorder -m extended
+test-all: test test-rest ## everything: an hour on two cores
 fuzz: setup-test ## fuzz everything that reads foreign bytes for 12 minutes; FUZZ="--seconds 600 --keep" for longer
 	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
 test-container: setup-test ## images and bare clones in real containers; as root it brings an engine of its own
@@ -102,5 +107,5 @@ $(VENV)/.notebook: docker/requirements-notebook.txt $(VENV)/.ready
 	@$(BIN)/pip install --quiet --require-hashes -r docker/requirements-notebook.txt
 	@touch $@
 
-.PHONY: help demo engines mutants source-mutants faults train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-container fuzz \
+.PHONY: help demo engines mutants source-mutants faults train compile flash verify notebook translations docker-train docker-demo docker-flash docker-verify test test-rest test-all test-container fuzz \
   check lint report-picture lock audit clean setup setup-lint setup-test packages packages-lint packages-test

@@ -1,7 +1,9 @@
 """Options and helpers for all tests. ``--port`` runs the board tests on a real board instead of a virtual one."""
 
+import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from typing import NoReturn
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.durations import read_durations
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 MountTmpfs = Callable[..., Path]
@@ -40,13 +44,27 @@ class FileByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has
     """Keeps a file's tests in one process where there are several, and all that use the one container engine."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        folder = file.rpartition("/")[0]
-        return folder if folder.endswith("tests/container") else file
+        return scope_of(nodeid)
+
+
+def scope_of(nodeid: str) -> str:
+    """Return what stays in one process: a test's file, or the folder of those about containers."""
+    file = nodeid.partition("::")[0]
+    folder = file.rpartition("/")[0]
+    return folder if folder.endswith("tests/container") else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileByFile:
     return FileByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first, those that share the one container engine together."""
+    seconds = read_durations()
+    of_scope: dict[str, float] = {}
+    for file, taken in seconds.items():
+        of_scope[scope_of(file)] = of_scope.get(scope_of(file), 0.0) + taken
+    items.sort(key=lambda item: (-of_scope.get(scope_of(item.nodeid), 0.0), scope_of(item.nodeid)))
 
 
 def cli_in(home: Path) -> Cli:
@@ -78,6 +96,32 @@ def need_namespaces(*flags: str) -> None:
 @pytest.fixture(scope="session")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     return cli_in(tmp_path_factory.mktemp("bench"))
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that ``make`` fills once for all processes of this run; a failure is tried again by the next."""
+    root = factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder, done = shared / name, shared / f"{name}.done"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def book_artifacts(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that ``sinehil train`` fills, made once for all processes of this run: to be read only."""
+
+    def train(folder: Path) -> None:
+        done = cli("train", "--out", folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "book", train)
 
 
 def not_mounted(words: str) -> NoReturn:

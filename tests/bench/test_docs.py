@@ -36,6 +36,7 @@ def test_make_targets_exist(line: str) -> None:
     assert dry.returncode == 0, dry.stderr
 
 
+@pytest.mark.extended
 def test_readme_commands_run_in_order(flashed: Bench, trained: Path, tmp_path: Path) -> None:
     """On the board under test instead of /tmp/uno, in a folder that `sinehil train` has filled."""
     lines = [

@@ -9,10 +9,13 @@ import pytest
 from sinehil.virtual import ControlClient
 from tests.bench.conftest import DEADLINE_S, Bench, until
 from tests.bench.marked_run import Run, started
+from tests.sampling import first
 
 pytestmark = pytest.mark.board
 
-BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+BOTH = pytest.mark.parametrize("number", SIGNALS)
+EITHER = pytest.mark.parametrize("number", first(1, SIGNALS))  # they take the same way out, see test_bench
 
 
 def interrupt(run: Run, number: signal.Signals, code: int = 130) -> None:
@@ -35,7 +38,7 @@ def images(*folders: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files if "out" not in path.parts or path.suffix == ".hex"}
 
 
-@BOTH
+@EITHER
 def test_compile(virtual: Bench, tmp_path: Path, number: signal.Signals) -> None:
     before = images(virtual.artifacts)
     words = ["--artifacts", virtual.artifacts, "--build", tmp_path / "build"]
@@ -51,7 +54,7 @@ def test_compile(virtual: Bench, tmp_path: Path, number: signal.Signals) -> None
     assert again.returncode == 0, again.stderr
 
 
-@BOTH
+@EITHER
 def test_flash(victim: Bench, tmp_path: Path, number: signal.Signals) -> None:
     """In the middle of the upload: then the board holds half an image, and flashing again makes it whole."""
     assert victim.control is not None
@@ -69,7 +72,7 @@ def test_flash(victim: Bench, tmp_path: Path, number: signal.Signals) -> None:
         assert again.returncode == 0, again.stderr
 
 
-@BOTH
+@EITHER
 def test_demo_in_its_upload(tmp_path: Path, number: signal.Signals) -> None:
     report = tmp_path / "reports" / "demo" / "report.html"
     report.parent.mkdir(parents=True)
@@ -97,7 +100,7 @@ def test_bench(victim: Bench, tmp_path: Path, number: signal.Signals) -> None:
     assert victim.cli("bench", "--port", victim.port).returncode == 0
 
 
-@BOTH
+@EITHER
 def test_ports(virtual: Bench, tmp_path: Path, number: signal.Signals) -> None:
     with started("ports", cwd=tmp_path) as run:
         until(lambda: len(run.programs()) >= 3 and run.runs("arduino-cli")(), "arduino-cli's discoveries")
@@ -105,7 +108,7 @@ def test_ports(virtual: Bench, tmp_path: Path, number: signal.Signals) -> None:
     assert virtual.cli("ports").returncode == 0
 
 
-@BOTH
+@EITHER
 def test_virtual_uno(virtual: Bench, tmp_path: Path, number: signal.Signals) -> None:
     """A signal is how this command ends, so its code is 0."""
     link = tmp_path / "mine"

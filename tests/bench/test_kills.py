@@ -7,6 +7,7 @@ import pytest
 
 from tests.bench.conftest import Bench
 from tests.bench.kills import NOTHING, Kill, strike, usual_times_s
+from tests.sampling import first
 
 pytestmark = pytest.mark.board
 
@@ -14,10 +15,13 @@ pytestmark = pytest.mark.board
 KILLS = (Kill("flash", 0.6, "avrdude"), Kill("flash", 0.8, "sinehil"), Kill("verify", 0.7, "sinehil"))
 
 
-def test_the_run_after_a_kill_works(victim: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kill", first(1, KILLS), ids=str)
+def test_the_run_after_a_kill_works(victim: Bench, tmp_path: Path, kill: Kill) -> None:
     usual_s = usual_times_s(victim)
-    for kill in KILLS:
-        assert hit(victim, kill, usual_s[kill.command], tmp_path) == kill.victim
+    assert hit(victim, kill, usual_s[kill.command], tmp_path) == kill.victim
+
+
+def test_a_kill_that_comes_too_late_hits_nothing(victim: Bench, tmp_path: Path) -> None:
     too_late = 60.0
     assert strike(victim, Kill("verify", 1.0, "sinehil"), too_late, tmp_path) == NOTHING
 

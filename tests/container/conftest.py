@@ -35,18 +35,34 @@ def base_image(engine: Engine) -> str:
 
 
 @pytest.fixture(scope="session")
-def images(engine: Engine, base_image: str) -> Iterator[Wrapper]:
-    """Both images, built by docker/sinehil.sh in a copy of the tree, which is where the tests call it.
+def wrapper(engine: Engine, base_image: str) -> Iterator[Wrapper]:
+    """A copy of the tree, which is where the tests call docker/sinehil.sh.
 
-    The copy is not below pytest's folders, because those are closed to other users.
+    It is not below pytest's folders, because those are closed to other users.
     """
     with tempfile.TemporaryDirectory(prefix="sinehil-") as name:
         Path(name).chmod(0o755)
-        wrapper = wrapper_in(copy_tree(Path(name)), engine, base_image)
-        for target in TARGETS:
-            built = wrapper(target, "--version")
-            assert built.returncode == 0, built.stderr
-        yield wrapper
+        yield wrapper_in(copy_tree(Path(name)), engine, base_image)
+
+
+@pytest.fixture(scope="session")
+def rig(wrapper: Wrapper) -> Wrapper:
+    """The image without TensorFlow, built by docker/sinehil.sh."""
+    return _built(wrapper, "rig")
+
+
+@pytest.fixture(scope="session")
+def images(wrapper: Wrapper) -> Wrapper:
+    """Both images, built by docker/sinehil.sh."""
+    for target in TARGETS:
+        _built(wrapper, target)
+    return wrapper
+
+
+def _built(wrapper: Wrapper, target: str) -> Wrapper:
+    built = wrapper(target, "--version")
+    assert built.returncode == 0, built.stderr
+    return wrapper
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from sinehil.base.tools import Finished, tail
 from tests.container import site
 from tests.container.engine import ROOT, Engine
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.extended, pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 USERS = ("root", "maker")  # maker has sudo
 STEP_TIMEOUT_S = 1200.0

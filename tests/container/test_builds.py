@@ -12,7 +12,7 @@ from sinehil.base.tools import Finished
 from tests.container.engine import Engine
 from tests.container.wrapper import TARGETS, Wrapper, copy_tree
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.extended, pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 FINGERPRINT = """
 set -e

@@ -12,13 +12,12 @@ import pytest
 from sinehil.board.transport import SerialTransport
 from sinehil.virtual import VirtualUno
 from tests import cpu
-from tests.conftest import Cli
 from tests.container.engine import Engine
 from tests.container.refusal import CannotRunError, refuse
 from tests.container.wrapper import Wrapper, copy_tree
 from tests.serial_over_tcp import SCHEMES, bridged
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.extended, pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 BENCH = ("train", "flash", "verify")
 TIMES = "{{.State.StartedAt}} {{.State.FinishedAt}}"
@@ -31,12 +30,9 @@ def board(tmp_path: Path) -> Iterator[VirtualUno]:
 
 
 @pytest.fixture(scope="module")
-def host_artifacts(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def host_artifacts(book_artifacts: Path) -> Path:
     """What ``make train`` writes on this machine."""
-    folder = tmp_path_factory.mktemp("host") / "artifacts"
-    done = cli("train", "--out", folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return book_artifacts
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from tests.container import daemon
 from tests.container.engine import ROOT, Engine
 from tests.container.refusal import CannotRunError
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.extended, pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 HOLD = """
 import signal, sys

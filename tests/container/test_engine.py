@@ -8,7 +8,7 @@ import pytest
 from sinehil.errors import ToolError
 from tests.container.engine import LABEL, Engine
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.extended, pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 OFFLINE = ("--network=none",)
 SECRET_WORDS = "not to be found in an image"

@@ -17,6 +17,7 @@ from tests.container.engine import ROOT, Engine
 from tests.container.wrapper import SIZE_LIMITS_BYTES, TARGETS, Wrapper
 
 pytestmark = [
+    pytest.mark.extended,
     *(pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)),
     pytest.mark.usefixtures("images"),
 ]

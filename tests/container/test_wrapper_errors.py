@@ -13,7 +13,7 @@ import pytest
 from tests.container.engine import Engine
 from tests.container.wrapper import Wrapper, copy_tree
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.extended, pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 SOMEBODY = 4321
 

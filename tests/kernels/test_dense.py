@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from nets import dense_net
+from tests.sampling import first
 
 from sinehil.model.arithmetic import arithmetic_of
 from sinehil.model.tflite import QuantizedModel
@@ -38,13 +39,13 @@ def exact_figures(seed: int, optimize: str) -> Figures:
     return kernel.figures
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(2, SEEDS))
 def test_hardly_a_neuron_is_dead(seed: int) -> None:
     network = computed_network(reach(model_of(seed), "litert"))
     assert [len(layer.neurons) for layer in network] == [16, 15 if seed == 1 else 16, 1]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(2, SEEDS))
 def test_the_kernel_made_for_speed_keeps_to_its_goals(seed: int) -> None:
     figures = exact_figures(seed, "speed")
     assert figures.bound_cycles is not None
@@ -54,7 +55,7 @@ def test_the_kernel_made_for_speed_keeps_to_its_goals(seed: int) -> None:
     assert figures.stack_bytes <= 24
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(2, SEEDS))
 def test_the_smallest_kernel_keeps_to_its_goals(seed: int) -> None:
     figures = exact_figures(seed, "size")
     assert figures.flash_bytes <= 650

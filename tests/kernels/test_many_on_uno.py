@@ -3,6 +3,7 @@
 import pytest
 from random_nets import any_net
 from test_avr import Runner, assert_equals_interpreter, run_on_avr
+from tests.sampling import only
 
 from sinehil.model.arithmetic import ORACLES
 from sinehil_kernels import generate_kernel
@@ -16,10 +17,11 @@ CASES = [
     for engine, count in BATCHES.items()
     for number in range(count)
 ]
+FIRST_OF_EACH = [CASES[0], CASES[BATCHES["portable"]], CASES[-1]]
 pytestmark = [pytest.mark.board, pytest.mark.slow]
 
 
-@pytest.mark.parametrize(("engine", "oracle", "seeds"), CASES, ids=str)
+@pytest.mark.parametrize(("engine", "oracle", "seeds"), only(FIRST_OF_EACH, CASES, spread=True), ids=str)
 def test_random_nets_equal_the_interpreter(
     engine: str, oracle: str, seeds: range, run_on_avr: Runner
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from models import Net
 from nets import deep_net, random_net, ties_everywhere
+from tests.sampling import first
 
 from sinehil.arduino import Board, Firmware, compile_sketch, prepare_environment, stage_sketch
 from sinehil_kernels import GeneratedKernel, choose_kernel, generate_kernel
@@ -46,7 +47,7 @@ def compiled(kernel: GeneratedKernel, board: Board, folder: Path) -> Firmware:
 
 @pytest.mark.board
 @pytest.mark.slow
-@pytest.mark.parametrize("case", COMPILED)
+@pytest.mark.parametrize("case", first(7, COMPILED))
 def test_the_estimate_is_within_its_tolerance_of_what_the_compiler_says(case: str, tmp_path: Path) -> None:
     net, oracle, kind, board = COMPILED[case]
     model = net.model()
@@ -58,6 +59,7 @@ def test_the_estimate_is_within_its_tolerance_of_what_the_compiler_says(case: st
     assert static_bytes <= firmware.ram_bytes <= static_bytes + 10
 
 
+@pytest.mark.extended
 @pytest.mark.board
 @pytest.mark.slow
 def test_a_model_that_all_but_fills_the_flash_is_not_refused(tmp_path: Path) -> None:

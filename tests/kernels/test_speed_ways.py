@@ -7,6 +7,7 @@ from chains import chain_net
 from models import Table
 from random_nets import any_net
 from test_speed import assert_exact, speed
+from tests.sampling import extended
 
 from sinehil.model.arithmetic import ORACLES
 from sinehil_kernels.avr import assembly
@@ -59,7 +60,7 @@ def test_what_is_aside_stays_in_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rounds[REACH_WORDS] == 0 < rounds[400]
 
 
-@pytest.mark.parametrize(("seed", "widest"), [(60132, 12), (70140, 40)])
+@pytest.mark.parametrize(("seed", "widest"), [(60132, 12), extended(70140, 40)])
 def test_jumps_reach_over_a_step_function(seed: int, widest: int) -> None:
     """256 steps are 2,000 words and more: with a cheap line before them the jumps no longer did."""
     oracle = ORACLES[seed % len(ORACLES)]

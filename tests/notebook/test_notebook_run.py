@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 
 from sinehil.base.folders import resource
 from sinehil.model.tflite import load_quantized_model
+from tests.sampling import extended
 
 pytestmark = [pytest.mark.board, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -75,9 +76,13 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Executed:
-    return execute(tmp_path_factory.mktemp("notebook"), {})
+@pytest.fixture(scope="module", params=["quick", extended("book-length")])
+def executed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Executed:
+    changes = QUICK if request.param == "quick" else {}
+    return execute(tmp_path_factory.mktemp("notebook"), changes)
+
+
+BOOK_LENGTH = pytest.mark.parametrize("executed", [extended("book-length")], indirect=True)
 
 
 def test_it_ends_with_a_pass_for_the_model_that_it_made(executed: Executed) -> None:
@@ -95,10 +100,12 @@ def test_it_writes_what_the_book_writes(executed: Executed) -> None:
     assert (executed.folder / "report/report.html").exists()
 
 
+@BOOK_LENGTH
 def test_it_trains_as_long_as_the_book(executed: Executed) -> None:
     assert executed.figures["epochs"] == [1000, 600]
 
 
+@BOOK_LENGTH
 def test_what_its_text_says_of_figures_is_so(executed: Executed) -> None:
     found = executed.figures
     assert (
@@ -133,10 +140,7 @@ def test_a_model_that_learns_nothing_ends_it_at_the_gate(tmp_path: Path) -> None
 
 
 def test_another_model_on_the_board_ends_it_and_the_board(tmp_path: Path, runtime: Path) -> None:
-    """The quick way passes; with another model flashed it does not, and its board is gone."""
-    quick = tmp_path / "quick"
-    quick.mkdir()
-    assert execute(quick, QUICK).figures["report"]["verdict"] == "PASS"
+    """The quick way passes, see above; with another model flashed it does not, and its board is gone."""
     other = 'Path("other.tflite").write_bytes(as_in_the_book)\nsinehil("flash", "--model", "other.tflite"'
     # the same indentation as the line that it replaces
     changes = QUICK | {

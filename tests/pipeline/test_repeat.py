@@ -101,6 +101,7 @@ def test_a_repetition_with_an_override_says_what_changed(cli: Cli, csv_run: Path
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_the_trainer_is_repeated(cli: Cli, csv_run: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     done = cli("train", "--from", csv_run, "--trainer", "keras", "--set", "final.epochs=1", "--out", first)

@@ -27,7 +27,7 @@ EPOCHS, KERAS_SEEDS, SEEDS, ALPHA = 40, 20, 200, 0.01
 TIMEOUT_S = 600
 RECIPE = replace(BOOK.final, epochs=EPOCHS)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.extended]
 
 
 def ends(recipe: ModelRecipe) -> np.ndarray:
