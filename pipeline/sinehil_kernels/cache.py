@@ -1,4 +1,4 @@
-"""Keep proven kernels in the cache folder by what decides them, so that each is generated and proven once.
+"""Keep proven kernels, and refusals, in the cache folder by what decides them, so that each is generated once.
 
 An entry is a file: its content's SHA-256 on the first line, then JSON. Whatever is wrong with one (damaged, foreign,
 unreadable), it is as if it were not there; whatever keeps one from being written only costs time.
@@ -19,7 +19,7 @@ from sinehil import model as model_package
 from sinehil import native, verify
 from sinehil.base.files import bounded_bytes, write_atomically
 from sinehil.base.folders import cache_dir, resource
-from sinehil.errors import SinehilError
+from sinehil.errors import ArtefactError, SinehilError
 from sinehil.verify.result import Proof
 from sinehil_kernels.generated import Compiled, Figures, ProvenKernel
 
@@ -27,6 +27,8 @@ MAX_ENTRY_BYTES = 4 << 20
 MAX_FOLDER_BYTES = 64 << 20  # some hundred kernels; the oldest go
 INTERPRETERS = ("ai-edge-litert", "tflite-micro", "numpy")  # what kernels are proven with
 PACKAGES = (Path(__file__).parent, *(Path(room.__path__[0]) for room in (model_package, native, verify)))
+KERNEL, REFUSAL = "json", "refusal"  # endings of entries
+NOT_USABLE = (OSError, SinehilError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 log = logging.getLogger(__name__)
 
 
@@ -38,42 +40,66 @@ class KernelKey:
     oracle: str
     kind: str
 
-    @property
-    def path(self) -> Path:
-        """Where the kernel is kept; raise OSError if there is no cache folder."""
+    def entry(self, ending: str) -> Path:
+        """Return where the kernel or its refusal is kept; raise OSError if there is no cache folder."""
         text = json.dumps([generator_version(), self.model_sha256, self.oracle, self.kind])
-        return cache_dir() / "kernels" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+        return cache_dir() / "kernels" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.{ending}"
 
 
 def load_kernel(key: KernelKey) -> ProvenKernel | None:
     """Return the kernel that was kept, None if there is none that can be believed."""
-    try:
-        path = key.path
-        digest, _, content = (bounded_bytes(path, MAX_ENTRY_BYTES) or b"").partition(b"\n")
-        if hashlib.sha256(content).hexdigest().encode() != digest:
-            return None
-        kernel = _kernel(json.loads(content))
-        if (kernel.model_sha256, kernel.oracle, kernel.engine) != (key.model_sha256, key.oracle, key.kind):
-            return None
-        path.touch()  # the oldest go first
-    except (OSError, SinehilError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-    log.info("kernel %s for %s found in the cache: %s", key.kind, key.oracle, path)
-    return kernel
+    with contextlib.suppress(*NOT_USABLE):
+        kernel = _kernel(_read(key.entry(KERNEL)))
+        if (kernel.model_sha256, kernel.oracle, kernel.engine) == (key.model_sha256, key.oracle, key.kind):
+            log.info("kernel %s for %s found in the cache: %s", key.kind, key.oracle, key.entry(KERNEL))
+            return kernel
+    return None
+
+
+def load_refusal(key: KernelKey, model_name: str) -> ArtefactError | None:
+    """Return what was said when this model, under this name, was refused; None if nothing can be believed."""
+    with contextlib.suppress(*NOT_USABLE):
+        document = _read(key.entry(REFUSAL))
+        message, next_step = document["message"], document["next_step"]
+        said_of = KernelKey(**document["key"]), document["model_name"]
+        if said_of == (key, model_name) and isinstance(message, str) and isinstance(next_step, str):
+            log.info("refusal of %s for %s found in the cache: %s", key.kind, key.oracle, key.entry(REFUSAL))
+            return ArtefactError(message, next_step)
+    return None
 
 
 def keep_kernel(key: KernelKey, kernel: ProvenKernel) -> None:
-    """Write the entry whole or not at all, and remove the oldest ones beyond the bound."""
-    content = json.dumps(asdict(kernel), indent=1).encode()
+    """Write the kernel's entry whole or not at all, and remove the oldest ones beyond the bound."""
+    _write(key, KERNEL, asdict(kernel))
+
+
+def keep_refusal(key: KernelKey, model_name: str, error: ArtefactError) -> None:
+    """Keep the sentences of a refusal, which name the model, in the same way."""
+    said = {"message": error.message, "next_step": error.next_step}
+    _write(key, REFUSAL, {"key": asdict(key), "model_name": model_name, **said})
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Return an entry's document and mark it as used; raise one of NOT_USABLE if it is not whole."""
+    digest, _, content = (bounded_bytes(path, MAX_ENTRY_BYTES) or b"").partition(b"\n")
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        raise ValueError("not what was written")
+    document: Mapping[str, Any] = json.loads(content)
+    path.touch()  # the oldest go first
+    return document
+
+
+def _write(key: KernelKey, ending: str, document: Mapping[str, Any]) -> None:
+    content = json.dumps(document, indent=1).encode()
     data = hashlib.sha256(content).hexdigest().encode() + b"\n" + content
     if len(data) > MAX_ENTRY_BYTES:
         return
     try:
-        path = key.path
+        path = key.entry(ending)
         write_atomically(path, data)
         _remove_oldest(path.parent)
     except (OSError, SinehilError) as error:
-        log.info("kernel not kept: %s", error)
+        log.info("kernel or refusal not kept: %s", error)
 
 
 @cache

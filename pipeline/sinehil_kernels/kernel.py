@@ -1,12 +1,13 @@
 """Generate the kernel of a kind for a model; prove it, or find it proven in the cache."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 
-from sinehil.errors import UsageError
+from sinehil.errors import ArtefactError, UsageError
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.result import Proof
-from sinehil_kernels.cache import KernelKey, keep_kernel, load_kernel
+from sinehil_kernels.cache import KernelKey, keep_kernel, keep_refusal, load_kernel, load_refusal
 from sinehil_kernels.check import check_kernel
 from sinehil_kernels.generated import GeneratedKernel, Kernel, ProvenKernel
 from sinehil_kernels.portable.portable_kernel import generate_portable
@@ -15,6 +16,7 @@ from sinehil_kernels.speed.speed_kernel import generate_speed
 from sinehil_kernels.table.table_kernel import generate_table
 from sinehil_kernels.value_ranges import reach
 
+log = logging.getLogger(__name__)
 Generator = Callable[[QuantizedModel, str], GeneratedKernel]
 GENERATORS: Mapping[str, Generator] = {
     "portable": generate_portable,
@@ -39,18 +41,32 @@ def generate_kernel(
 def proven_kernel(model: QuantizedModel, oracle: str = "litert", optimize: str = "portable") -> ProvenKernel:
     """Return the kernel, held against the interpreter on this machine: once, for it is kept in the cache.
 
-    Raises what ``generate_kernel`` and ``check_kernel`` raise.
+    Raises what ``generate_kernel`` and ``check_kernel`` raise; a model that cannot have one is refused from the cache
+    too, in the same words.
     """
     key = KernelKey(model.sha256, oracle, optimize)
     kept = load_kernel(key)
     if kept is not None:
         return kept
-    kernel = generate_kernel(model, oracle, optimize)
+    refusal = load_refusal(key, model.name)
+    if refusal is not None:
+        raise refusal
+    kernel = _generated(model, key)
     check_kernel(kernel, model)
     shared = {field.name: getattr(kernel, field.name) for field in fields(Kernel)}
     proven = ProvenKernel(**shared, proof=proof_of(model, oracle))
     keep_kernel(key, proven)
+    log.info("kernel %s for %s generated and proven", optimize, oracle)
     return proven
+
+
+def _generated(model: QuantizedModel, key: KernelKey) -> GeneratedKernel:
+    """Return the fresh kernel; keep the sentences of a refusal."""
+    try:
+        return generate_kernel(model, key.oracle, key.kind)
+    except ArtefactError as error:
+        keep_refusal(key, model.name, error)
+        raise
 
 
 def proof_of(model: QuantizedModel, oracle: str) -> Proof:

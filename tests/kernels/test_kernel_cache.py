@@ -1,4 +1,4 @@
-"""Kernels are proven once: a kept one has the fresh one's bytes, and a bad entry is as if it were not there."""
+"""Kernels are proven, or refused, once: a kept one has the fresh one's bytes, and a bad entry counts for nothing."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def generated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def entry(model: QuantizedModel) -> Path:
-    return KernelKey(model.sha256, *KEY).path
+    return KernelKey(model.sha256, *KEY).entry("json")
 
 
 @pytest.mark.parametrize("kind", GENERATORS)
@@ -193,12 +193,80 @@ def test_a_kernel_that_is_wrong_is_not_kept(
     assert not generated
 
 
-def test_a_refusal_is_no_kernel(generated: list[str]) -> None:
-    wide = wide_model(2, 1)
-    for _ in range(2):
-        with pytest.raises(ArtefactError, match="a table of all answers"):
-            proven_kernel(wide, "litert", "table")
+@pytest.fixture
+def wide() -> QuantizedModel:
+    return replace(wide_model(2, 1), name="first.tflite")
+
+
+def refused(model: QuantizedModel) -> tuple[str, str]:
+    with pytest.raises(ArtefactError, match="a table of all answers") as caught:
+        proven_kernel(model, "litert", "table")
+    return caught.value.message, caught.value.next_step
+
+
+def refusal_entry(model: QuantizedModel) -> Path:
+    return KernelKey(model.sha256, "litert", "table").entry("refusal")
+
+
+def test_a_refusal_is_no_kernel_and_is_found_again(wide: QuantizedModel, generated: list[str]) -> None:
+    first, again = refused(wide), refused(wide)
+    assert first == again and all(first)
+    assert generated == ["table"]
+    assert load_kernel(KernelKey(wide.sha256, "litert", "table")) is None
+
+
+def test_a_refusal_is_of_one_model_s_name(wide: QuantizedModel, generated: list[str]) -> None:
+    named = [refused(replace(wide, name=name))[0] for name in ("first.tflite", "other.tflite")]
+    assert [message.partition(" ")[0] for message in named] == ["first.tflite", "other.tflite"]
     assert generated == ["table"] * 2
+
+
+def test_a_refusal_is_of_one_oracle_kind_and_generator(
+    wide: QuantizedModel, generated: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused(wide)
+    assert proven_kernel(wide, "litert", "portable").engine == "portable"
+    with pytest.raises(ArtefactError):
+        proven_kernel(wide, "tflm", "table")
+    assert generated == ["table", "portable", "table"]
+    monkeypatch.setattr(kernel_cache, "generator_version", lambda: "another")
+    refused(wide)
+    assert len(generated) == 4
+
+
+def without_a_next_step(content: bytes) -> bytes:
+    document = json.loads(content.partition(b"\n")[2])
+    return with_digest(json.dumps({**document, "next_step": None}).encode())
+
+
+@pytest.mark.parametrize(
+    ("damage", "believed"),
+    [
+        (as_it_was, True),
+        (with_a_bit_flipped, False),
+        (cut_short, False),
+        (of_another_oracle, False),
+        (deeply_nested, False),
+        (without_a_next_step, False),
+        (too_large, False),
+        (lambda _: b"", False),
+        (lambda _: with_digest(b"{}"), False),
+    ],
+)
+def test_a_damaged_refusal_is_made_again(
+    damage: Callable[[bytes], bytes], believed: bool, wide: QuantizedModel, generated: list[str]
+) -> None:
+    said, path = refused(wide), refusal_entry(wide)
+    path.write_bytes(damage(path.read_bytes()))
+    assert refused(wide) == said
+    assert len(generated) == (1 if believed else 2)
+
+
+def test_a_kernel_s_entry_is_no_refusal(wide: QuantizedModel, generated: list[str]) -> None:
+    proven_kernel(wide, "litert", "portable")
+    refusal_entry(wide).write_bytes(KernelKey(wide.sha256, "litert", "portable").entry("json").read_bytes())
+    refused(wide)
+    assert generated == ["portable", "table"]
 
 
 def test_the_folder_stays_within_its_bound(model: QuantizedModel, monkeypatch: pytest.MonkeyPatch) -> None:
