@@ -16,7 +16,6 @@ from sinehil.board import device, exchange, link
 from sinehil.board.protocol import Frame, FrameDecoder, IdentifyReply
 from sinehil.board.protocol.frame import CRC, HEADER
 from sinehil.board.trace import TraceFile
-from sinehil.commands.audit.link import make_link_bench
 from sinehil.commands.audit.proxy import PIECES
 from sinehil.errors import ExitCode, IdentityError
 from sinehil.jobs.selection import select
@@ -26,7 +25,7 @@ from sinehil.verify.result import DeviceIdentity, VerifyResult
 from sinehil_audit.link import verdict_check
 from sinehil_audit.link.case import run_case, run_schedule
 from sinehil_audit.link.fault_schedule import CLEAN, ROWS, FaultKind
-from sinehil_audit.link.fixtures import LinkBench
+from sinehil_audit.link.fixtures import LinkBench, make_link_bench
 from sinehil_audit.link.link_audit import LinkAudit, Tally
 from sinehil_audit.link.link_report import page
 from sinehil_audit.link.residual import measure_throughput, reckon_residual

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.commands.audit.link import make_link_bench
 from sinehil.errors import ExitCode, LinkError
 from sinehil.jobs.selection import select
 from sinehil.native import NativeTransport
@@ -20,7 +19,7 @@ from sinehil.verify.result import VerifyResult
 from sinehil_audit.link.case import draw_case
 from sinehil_audit.link.fault_schedule import CLEAN, ROWS, Direction, Fault, FaultKind, Schedule
 from sinehil_audit.link.faulty_transport import FaultyTransport
-from sinehil_audit.link.fixtures import LinkBench
+from sinehil_audit.link.fixtures import LinkBench, make_link_bench
 from sinehil_audit.link.link_audit import Tally
 from sinehil_audit.link.recorded_boards import bench_of_boards, run_on_boards, tallies
 from sinehil_audit.link.reference_parser import IDENTIFY, FrameSplitter, request

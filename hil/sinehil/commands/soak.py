@@ -1,8 +1,7 @@
 """``sinehil soak``: boards at work for a long time, and what it does to the host."""
 
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +9,9 @@ from sinehil.base.console import Console, Stage
 from sinehil.base.deadline import Deadline
 from sinehil.commands import options
 from sinehil.errors import ExitCode, UsageError
-from sinehil.verify import DEFAULT_SEED, Mode, Verdict
+from sinehil.verify import DEFAULT_SEED, Verdict
 
 if TYPE_CHECKING:
-    from sinehil.board.trace import TraceFile
-    from sinehil.jobs.selection import Selection
-    from sinehil_audit.soak.actions import SoakBench
     from sinehil_audit.soak.board_process import SoakPlan
     from sinehil_audit.soak.findings import Findings
     from sinehil_audit.soak.soak_log import Log, Record
@@ -64,6 +60,7 @@ def soak(
     from sinehil.board.transport import check_port
     from sinehil.jobs.selection import select
     from sinehil.model.arithmetic import arithmetic_of
+    from sinehil_audit.soak.actions import make_soak_bench
     from sinehil_audit.soak.board_process import SoakPlan
     from sinehil_audit.soak.soak_log import Log
 
@@ -76,7 +73,8 @@ def soak(
         check_port(name)
     opened = options.open_trace(context, trace)
     console = Console(as_json)
-    bench = _bench(console, select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build), seed, opened)
+    selection = select(artifacts, model, oracle=oracle, fqbn=fqbn, build=build)
+    bench = make_soak_bench(console, selection, seed, opened)
     ports: list[str | None] = [*port] if port else [None] * (boards or DEFAULT_BOARDS)
     plans = [SoakPlan(board, name, seed, minutes, flash_once_in, bench) for board, name in enumerate(ports)]
     with Log(report / "soak.jsonl") as log:
@@ -85,22 +83,6 @@ def soak(
         finally:  # Ctrl-C too
             findings, page = _write_page(log, report)
     return _say(console, findings, log, page)
-
-
-def _bench(console: Console, selection: "Selection", seed: int, trace: "TraceFile | None") -> "SoakBench":
-    """Return what each board's process works with, all of it fit to be sent there."""
-    from sinehil.jobs import firmware
-    from sinehil.jobs import verification as steps
-    from sinehil.model.targets import NO_MANIFEST
-    from sinehil.verify.comparison import Expected
-    from sinehil_audit.soak.actions import SoakBench
-
-    built = firmware.compile_firmware(console, selection)
-    inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, seed)
-    expected = Expected(
-        selection.model, selection.oracle, {built.kernel.engine: built.kernel.weights_crc32}.get
-    )
-    return SoakBench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST), trace)
 
 
 def _run(console: Console, plans: "list[SoakPlan]", log: "Log") -> None:
@@ -142,6 +124,8 @@ def _write_page(log: "Log", report: Path) -> "tuple[Findings, Path]":
 
 
 def _say(console: Console, findings: "Findings", log: "Log", page: Path) -> int:
+    from sinehil_audit.soak.soak_page import document
+
     passed = findings.verdict is Verdict.PASS and not log.missing
     word = Verdict.PASS if passed else Verdict.FAIL
     for latency in findings.latencies:
@@ -155,42 +139,5 @@ def _say(console: Console, findings: "Findings", log: "Log", page: Path) -> int:
         f"{word.value}: {findings.compared:,} outputs compared", "bold green" if passed else "bold red"
     )
     console.say(f"report: {page}")
-    console.result(_json(findings, word.value, log, page))
+    console.result(document(findings, word.value, log, page))
     return ExitCode.OK if passed else ExitCode.FAIL
-
-
-def _board(board: "Record", findings: "Findings") -> dict[str, Any]:
-    from sinehil_audit.soak.findings import NOT_ASKED
-
-    counted = findings.counted.get(board["board"], NOT_ASKED)
-    return {key: board[key] for key in ("board", "port", "seed")} | asdict(counted)
-
-
-def _json(findings: "Findings", verdict: str, log: "Log", page: Path) -> dict[str, Any]:
-    names = ("p50", "p95", "p99", "max")
-    return {
-        "verdict": verdict,
-        "elapsed_s": findings.elapsed_s,
-        "boards": [_board(board, findings) for board in findings.boards],
-        "compared": findings.compared,
-        "link": {"retries": findings.retries, "crc_errors": findings.crc_errors},
-        "latency_s": {
-            item.action: {"times": len(item.took_s), **dict(zip(names, item.percentiles_s(), strict=True))}
-            for item in findings.latencies
-        },
-        "processes": {
-            item.who: {
-                "rss_bytes_per_hour": item.slope_bytes_per_hour,
-                "rss_rise_bytes": item.rise_bytes,
-                "rss_bytes": [int(item.rss_bytes[0]), int(item.rss_bytes[-1])],
-                "descriptors": [int(item.descriptors[0]), int(item.descriptors[-1])],
-                "children": [int(item.children[0]), int(item.children[-1])],
-            }
-            for item in findings.growths
-        },
-        "failures": list(findings.failures),
-        "against": [*log.missing, *findings.unfinished, *findings.leaks],
-        "remarks": findings.remarks,
-        "log": str(log.path),
-        "report": str(page),
-    }

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sinehil.board.device import Device
+from sinehil.jobs.firmware import expectation
 from sinehil.model.arrays import Codes, Float32s
-from sinehil.model.interpreters import CachedOracle, Oracle
+from sinehil.model.interpreters import CachedOracle, Oracle, open_oracle
 from sinehil.model.targets import NO_MANIFEST
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify import Mode, probes
@@ -14,6 +15,7 @@ from sinehil.verify.comparison import Expected, Inputs, no_proof, verify
 from sinehil_audit.link.fault_schedule import CLEAN, SeededRandom
 from sinehil_audit.link.known_answers import KnownFirmware, known, with_other_model, with_wrong_code
 from sinehil_audit.link.simulated_line import SimulatedLine
+from sinehil_kernels import proven_kernel
 
 WRONG_CODES = ((-128, 1), (3, 4), (127, 0x80))  # input code and which bits of its output are wrong
 OTHER_SHA256 = "5a" * 32
@@ -101,3 +103,9 @@ class RecordedLine(SimulatedLine):
     def sent(self) -> list[bytes]:
         """The pieces so far."""
         return []
+
+
+def make_link_bench(model: QuantizedModel, oracle: str) -> LinkBench:
+    """Return the boards for a model, with the kernel for every board."""
+    kernel = proven_kernel(model, oracle)
+    return make_bench(expectation(model, oracle, kernel), open_oracle(oracle, model), kernel.sources)

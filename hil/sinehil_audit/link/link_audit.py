@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from sinehil.base.console import Stage
+from sinehil.base.worker import Channel
+from sinehil.base.workers import Silence, Workers
 from sinehil.errors import IdentityError, LinkError
+from sinehil.model.tflite import QuantizedModel, parse_quantized_model
 from sinehil.verify import Verdict
 from sinehil.verify.result import VerifyResult
 from sinehil_audit.link.case import ObservedRun, run_case
 from sinehil_audit.link.fault_schedule import ROWS
-from sinehil_audit.link.fixtures import LinkBench
+from sinehil_audit.link.fixtures import LinkBench, make_link_bench
 from sinehil_audit.link.verdict_check import SLACK_S, violations, wrong_values
 
 BLOCK = len(ROWS) * 10  # cases
@@ -128,3 +132,34 @@ def blocks(bench: LinkBench, seed: int, first: int, step: int) -> Iterator[Tally
             tally.add_run(bench, run_case(bench, seed, case), f"{seed}:{case}")
         yield tally
         block += step
+
+
+def count_cases(
+    model: QuantizedModel, oracle: str, seed: int, transactions: int, processes: int, stage: Stage
+) -> Tally:
+    """Add up blocks in their order until there are enough; how many processes count them makes no difference."""
+    total, early = Tally(), dict[int, Tally]()
+    with Workers(Silence()) as workers:
+        tasks = [
+            workers.start(count_blocks, model.data, oracle, seed, first, processes)
+            for first in range(processes)
+        ]
+        following = {task: first for first, task in enumerate(tasks)}
+        wanted = 0
+        for task, part in workers.parts(*tasks):
+            early[following[task]] = part
+            following[task] += processes
+            while wanted in early:
+                total.add(early.pop(wanted))
+                wanted += 1
+                if total.total.faulted >= transactions:
+                    return total
+            done = total.total.faulted
+            stage.update(f"{done:,} of {transactions:,} faulted", done / transactions)
+    raise AssertionError("blocks have no end")
+
+
+def count_blocks(channel: Channel, data: bytes, oracle: str, seed: int, first: int, step: int) -> None:
+    """Hand over the tallies of every ``step``-th block, until ended; in a worker."""
+    for tally in blocks(make_link_bench(parse_quantized_model(data, "model"), oracle), seed, first, step):
+        channel.hand_over(tally)

@@ -1,9 +1,13 @@
 """Write an audit of mutants as text, for the terminal and as Markdown, and as a plot, from the command's document."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from sinehil.base.files import write_atomically
 from sinehil_audit.engines.engines_report import table
+from sinehil_audit.mutants.parallel_audit import AuditedKernel, outcomes_text
 from sinehil_pipeline.page.plot_style import BLUE, GREEN, GREY, ORANGE, VERMILION, png, style
 
 HEADER = ("what is wrong", "mutants", "break out", "visible", "identity", "exhaustive", "test set")
@@ -147,3 +151,15 @@ def _panel(axes: Any, title: str, rows: Sequence[tuple[str, Mapping[str, int]]])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.set_title(title, loc="left")
+
+
+def write_report(out: Path, model_text: str, found: list[AuditedKernel], document: Document) -> None:
+    """Write mutants.md, mutants.png and mutants.json, which has every outcome; ``model_text`` names the net."""
+    write_atomically(out / "mutants.md", markdown(document).encode())
+    write_atomically(out / "mutants.png", draw_mutants(document, f"Mutants of {model_text}, int8"))
+    kernels = [
+        {**kernel, "outcomes": outcomes_text(audited)}
+        for kernel, audited in zip(document["kernels"], found, strict=True)
+    ]
+    text = json.dumps({**document, "kernels": kernels}, indent=1)
+    write_atomically(out / "mutants.json", f"{text}\n".encode())

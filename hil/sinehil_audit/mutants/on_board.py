@@ -1,25 +1,32 @@
 """Flip the mutants' bits in a virtual Uno's flash, verify over its port, and compare with this process."""
 
+import contextlib
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from sinehil.arduino import upload
+from sinehil.base.console import Console
 from sinehil.base.tools import run, tail
 from sinehil.board.device import Device
 from sinehil.board.transport import SerialTransport
-from sinehil.errors import IdentityError, LinkError, ToolError
+from sinehil.errors import IdentityError, LinkError, ToolError, UsageError
+from sinehil.jobs import firmware
+from sinehil.jobs.selection import Selection
 from sinehil.verify import Verdict
 from sinehil.verify.comparison import verify
 from sinehil.verify.result import VerifyResult
-from sinehil.virtual import ControlClient
-from sinehil_audit.mutants.kernel_audit import KernelAudit
+from sinehil.virtual import ControlClient, VirtualUno
+from sinehil_audit.mutants.kernel_audit import KernelAudit, Subject
 from sinehil_audit.mutants.mutant import Mutant, MutantKind, Patch
 
 SYMBOL = re.compile(r"^([0-9a-f]+) [0-9a-f]+ \w (\w+?)(?:\.\w+)*$", re.MULTILINE)
 SOUND, BREAKS_OUT = "sound", "breaks out"
+BREAKING_OUT = 20  # one in so many of those on the board is one that nothing here can run
 
 
 @dataclass(frozen=True)
@@ -195,3 +202,57 @@ def _flips(audit: KernelAudit, patch: Patch, addresses: dict[str, int]) -> list[
 def _flip(control: ControlClient, flips: Sequence[tuple[int, int]]) -> None:
     for address, bit in flips:
         control.flip_flash_bit(address, bit)
+
+
+def audit_on_board(
+    console: Console, subject: Subject, selection: Selection, port: str | None, count: int
+) -> dict[str, Any]:
+    """Run some mutants on a virtual Uno and hold each against its run in this process."""
+    audit = KernelAudit(subject)
+    with _bench(console, subject, selection, port) as bench, console.stage("board", with_eta=True) as stage:
+        numbers = drawn(audit, count, count // BREAKING_OUT)
+        met = meet(
+            audit,
+            numbers,
+            bench,
+            lambda done: stage.update(f"{done} of {len(numbers)} mutants", done / len(numbers)),
+        )
+        comparable = [item for item in met if item.here is not None]
+        agreeing = sum(item.agrees for item in comparable)
+        stage.note = (
+            f"{agreeing} of {len(comparable)} mutants end on the board as they do here, answer by answer"
+        )
+    wrong = [item for item in met if not item.agrees]
+    return {
+        "mutants": len(met),
+        "comparable": len(comparable),
+        "agreeing": agreeing,
+        "endings": endings(met),
+        "disagreements": [
+            f"{item.number}, {item.kind}: {item.name} ends otherwise on the board" for item in wrong
+        ],
+    }
+
+
+@contextlib.contextmanager
+def _bench(
+    console: Console, subject: Subject, selection: Selection, port: str | None
+) -> Iterator[MutantBoard]:
+
+    kernel = subject.kernel
+    with contextlib.ExitStack() as stack:
+        if port is None:
+            port = stack.enter_context(VirtualUno.start()).port
+        control = ControlClient(Path(f"{port}.ctl"))
+        if not control.answers():
+            raise UsageError(
+                f"{port} is not a virtual board's",
+                "bits are flipped in simulated flash only: leave --port out",
+            )
+        built = firmware.compile_firmware(console, replace(selection, optimize=kernel.engine))
+
+        def flash() -> None:
+            upload(built.environment, built.firmware, port)
+
+        flash()
+        yield MutantBoard(port, control, built.firmware.elf, flash)

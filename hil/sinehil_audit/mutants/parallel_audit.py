@@ -7,8 +7,12 @@ from typing import Any
 
 from sinehil.base.worker import Channel
 from sinehil.base.workers import Silence, Workers
+from sinehil.jobs import verification as steps
+from sinehil.jobs.selection import Selection
+from sinehil.verify import Mode
 from sinehil_audit.mutants.kernel_audit import KernelAudit, Subject, outcomes
 from sinehil_audit.mutants.mutant import FLIPS, MutantKind, MutantOutcome
+from sinehil_kernels import generate_kernel
 
 PART = 20  # outcomes handed over at once
 Numbered = tuple[int, MutantKind, MutantOutcome]
@@ -158,3 +162,14 @@ def _survivors(audit: KernelAudit, found: Sequence[Numbered]) -> Iterator[str]:
             yield f"{name} survives the exhaustive comparison"
         if kind in FLIPS and not outcome.identity:
             yield f"{name} survives the identity"
+
+
+def audited_kernels(
+    selection: Selection, kinds: list[str], seed: int, modes: list[Mode]
+) -> Iterator[Subject]:
+    """Yield each kernel with the inputs that ``verify`` would send; the first one's errors come at once."""
+    loaded, oracle = selection.model, selection.oracle
+    for kind in dict.fromkeys(kinds):
+        kernel = generate_kernel(loaded, oracle, kind)
+        inputs = [steps.probe_inputs(selection, mode, None, seed) for mode in modes]
+        yield Subject(loaded, kernel, inputs[0], inputs[1] if len(inputs) > 1 else None, seed)

@@ -2,18 +2,23 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
 from sinehil.arduino import ArduinoEnvironment, Firmware, upload
+from sinehil.base.console import Console
 from sinehil.board.device import Device
 from sinehil.board.trace import TraceFile
 from sinehil.board.transport import SerialTransport
 from sinehil.errors import ExitCode, SinehilError
+from sinehil.jobs import firmware
+from sinehil.jobs import verification as steps
+from sinehil.jobs.selection import Selection
 from sinehil.model.interpreters import Oracle
-from sinehil.verify import Verdict
+from sinehil.model.targets import NO_MANIFEST
+from sinehil.verify import Mode, Verdict
 from sinehil.verify.board_measurements import read_counters
 from sinehil.verify.comparison import Expected, Inputs, check_identity, verify
 
@@ -128,3 +133,13 @@ def actions(rng: np.random.Generator, flash_once_in: int) -> Iterator[str]:
 def _others(rng: np.random.Generator) -> Iterator[str]:
     while True:
         yield from rng.permutation([name for name in ACTIONS if name != "flash"]).tolist()
+
+
+def make_soak_bench(console: Console, selection: Selection, seed: int, trace: TraceFile | None) -> SoakBench:
+    """Compile the firmware and return what every board's process needs, all of it fit to be sent there."""
+    built = firmware.compile_firmware(console, selection)
+    inputs = steps.probe_inputs(selection, Mode.EXHAUSTIVE, None, seed)
+    expected = Expected(
+        selection.model, selection.oracle, {built.kernel.engine: built.kernel.weights_crc32}.get
+    )
+    return SoakBench(built.environment, built.firmware, expected, replace(inputs, aim=NO_MANIFEST), trace)

@@ -1,6 +1,8 @@
 """Build ``soak.html``: a soak's verdict, figures and curves, in one file that loads nothing."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -23,7 +25,7 @@ from sinehil_audit.soak.findings import (
     Growth,
     Latency,
 )
-from sinehil_audit.soak.soak_log import Record
+from sinehil_audit.soak.soak_log import Log, Record
 
 BINS = 60
 MOST_LISTED = 50
@@ -166,3 +168,40 @@ def _plot(title: str, note: str, curves: list[_Curve], unit: str, name: str, ful
 
     legend = [line_key(curve.css, curve.label) for curve in curves]
     return plot(title, note, legend, draw, name, 240, full=full)
+
+
+def _board(board: Record, findings: Findings) -> dict[str, Any]:
+
+    counted = findings.counted.get(board["board"], NOT_ASKED)
+    return {key: board[key] for key in ("board", "port", "seed")} | asdict(counted)
+
+
+def document(findings: Findings, verdict: str, log: Log, page: Path) -> dict[str, Any]:
+    """Return what ``--json`` has: verdict, figures, failures, and where log and page are."""
+    names = ("p50", "p95", "p99", "max")
+    return {
+        "verdict": verdict,
+        "elapsed_s": findings.elapsed_s,
+        "boards": [_board(board, findings) for board in findings.boards],
+        "compared": findings.compared,
+        "link": {"retries": findings.retries, "crc_errors": findings.crc_errors},
+        "latency_s": {
+            item.action: {"times": len(item.took_s), **dict(zip(names, item.percentiles_s(), strict=True))}
+            for item in findings.latencies
+        },
+        "processes": {
+            item.who: {
+                "rss_bytes_per_hour": item.slope_bytes_per_hour,
+                "rss_rise_bytes": item.rise_bytes,
+                "rss_bytes": [int(item.rss_bytes[0]), int(item.rss_bytes[-1])],
+                "descriptors": [int(item.descriptors[0]), int(item.descriptors[-1])],
+                "children": [int(item.children[0]), int(item.children[-1])],
+            }
+            for item in findings.growths
+        },
+        "failures": list(findings.failures),
+        "against": [*log.missing, *findings.unfinished, *findings.leaks],
+        "remarks": findings.remarks,
+        "log": str(log.path),
+        "report": str(page),
+    }

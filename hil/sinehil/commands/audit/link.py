@@ -2,23 +2,19 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sinehil.base.console import Console, Stage
+from sinehil.base.console import Console
 from sinehil.commands import options
 from sinehil.errors import ArtefactError, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from sinehil.base.worker import Channel
-    from sinehil.board.trace import TraceSink
-    from sinehil.commands.audit.flashed_boards import Boards
     from sinehil.model.tflite import QuantizedModel
-    from sinehil_audit.link.fixtures import LinkBench
-    from sinehil_audit.link.link_audit import LinkAudit, Tally
+    from sinehil_audit.link.link_audit import LinkAudit
+    from sinehil_audit.link.recorded_boards import FlashedBoards
 
 DEFAULT_TRANSACTIONS, DEFAULT_SEED = 20_000, 7
 SHOWN_VIOLATIONS = 20
@@ -70,10 +66,17 @@ def audit_link(
     `--replay` shows such a case again. With `--on-board` the same cases go on over real ports, in front of which the
     same faults are made, one case again with `--replay` too; `sinehil audit proxy` makes them for any program.
     """
-    from sinehil.commands.audit.flashed_boards import MOST_BOARDS, audit_on_boards, flashed_boards
     from sinehil.jobs.selection import select
-    from sinehil_audit.link.link_audit import LinkAudit
+    from sinehil_audit.link.fixtures import make_link_bench
+    from sinehil_audit.link.link_audit import LinkAudit, count_cases
     from sinehil_audit.link.link_report import table
+    from sinehil_audit.link.recorded_boards import (
+        MOST_BOARDS,
+        audit_on_boards,
+        flashed_boards,
+        replayed,
+        replayed_on_boards,
+    )
 
     if trace is not None and replay is None:
         raise UsageError("--trace shows the frames of one case", "add --replay SEED:CASE")
@@ -91,14 +94,20 @@ def audit_link(
     if len(set(ports)) < len(ports) or len(ports) > MOST_BOARDS:
         raise UsageError(f"--port names boards, each once, {MOST_BOARDS} at most", "leave some of them out")
 
-    def boards() -> "contextlib.AbstractContextManager[Boards]":
+    def boards() -> "contextlib.AbstractContextManager[FlashedBoards]":
         return flashed_boards(console, make_link_bench(loaded, oracle), ports, fqbn, build)
 
     if replay is not None:
-        return _replay(console, loaded, oracle, _seed_and_case(replay), boards if on_board else None, opened)
+        case = _seed_and_case(replay)
+        if on_board:
+            with boards() as flashed:
+                document = replayed_on_boards(flashed, case, opened)
+        else:
+            document = replayed(make_link_bench(loaded, oracle), case, opened)
+        return _shown(console, document)
     started = time.monotonic()
     with console.stage("audit link", with_eta=True) as stage:
-        tally = _counted(loaded, oracle, seed, transactions, processes, stage)
+        tally = count_cases(loaded, oracle, seed, transactions, processes, stage)
         total = tally.total
         stage.note = total.sentence
     console.say(f"\n{table(tally)}\n")
@@ -112,60 +121,11 @@ def audit_link(
     return _reported(console, audited, loaded, oracle, out)
 
 
-def _counted(
-    model: "QuantizedModel", oracle: str, seed: int, transactions: int, processes: int, stage: Stage
-) -> "Tally":
-    """Add up blocks in their order until there are enough; how many processes count them makes no difference."""
-    from sinehil.base.workers import Silence, Workers
-    from sinehil_audit.link.link_audit import Tally
-
-    total, early = Tally(), dict[int, Tally]()
-    with Workers(Silence()) as workers:
-        tasks = [
-            workers.start(count_blocks, model.data, oracle, seed, first, processes)
-            for first in range(processes)
-        ]
-        following = {task: first for first, task in enumerate(tasks)}
-        wanted = 0
-        for task, part in workers.parts(*tasks):
-            early[following[task]] = part
-            following[task] += processes
-            while wanted in early:
-                total.add(early.pop(wanted))
-                wanted += 1
-                if total.total.faulted >= transactions:
-                    return total
-            done = total.total.faulted
-            stage.update(f"{done:,} of {transactions:,} faulted", done / transactions)
-    raise AssertionError("blocks have no end")
-
-
-def count_blocks(
-    channel: "Channel", data: bytes, oracle: str, seed: int, first: int, step: int
-) -> None:  # in a worker
-    """Hand over the tallies of every ``step``-th block, until ended."""
-    from sinehil.model.tflite import parse_quantized_model
-    from sinehil_audit.link.link_audit import blocks
-
-    for tally in blocks(make_link_bench(parse_quantized_model(data, "model"), oracle), seed, first, step):
-        channel.hand_over(tally)
-
-
-def make_link_bench(model: "QuantizedModel", oracle: str) -> "LinkBench":
-    """Return the boards for a model, with the kernel for every board."""
-    from sinehil.jobs.firmware import expectation
-    from sinehil.model.interpreters import open_oracle
-    from sinehil_audit.link.fixtures import make_bench
-    from sinehil_kernels import proven_kernel
-
-    kernel = proven_kernel(model, oracle)
-    return make_bench(expectation(model, oracle, kernel), open_oracle(oracle, model), kernel.sources)
-
-
 def _reported(
     console: Console, audited: "LinkAudit", model: "QuantizedModel", oracle: str, out: Path | None
 ) -> int:
     from sinehil.base.files import write_atomically
+    from sinehil_audit.link.fixtures import make_link_bench
     from sinehil_audit.link.link_report import page
     from sinehil_audit.link.residual import RATES, measure_throughput, reckon_residual
 
@@ -191,42 +151,9 @@ def _seed_and_case(name: str) -> tuple[int, int]:
     return seed, case
 
 
-def _replay(
-    console: Console,
-    model: "QuantizedModel",
-    oracle: str,
-    case: tuple[int, int],
-    boards: "Callable[[], contextlib.AbstractContextManager[Boards]] | None",
-    trace: "TraceSink | None",
-) -> int:
-    """Run one case, on boards if there are any, and tell its faults, what came of it, and what is wrong with that."""
-    from sinehil_audit.link.case import run_case
-    from sinehil_audit.link.recorded_boards import SLACK_S, run_on_boards
-    from sinehil_audit.link.verdict_check import violations
-
-    if boards is None:
-        bench = make_link_bench(model, oracle)
-        seen = run_case(bench, *case, trace)
-        found = violations(bench, seen)
-    else:
-        with boards() as flashed:
-            seen = run_on_boards(flashed.bench, flashed.ports, *case, trace)
-            found = violations(flashed.bench, seen, SLACK_S)
-    document = dict(_told(seen, found))
+def _shown(console: Console, document: "dict[str, Any]") -> int:
+    """Show what came of one case."""
     for key, value in document.items():
         console.say(f"{key}: {value}")
     console.result(document)
-    return ExitCode.FAIL if found else ExitCode.OK
-
-
-def _told(seen: Any, found: list[str]) -> Iterator[tuple[str, Any]]:
-    outcome = seen.outcome
-    yield "plan", seen.plan.name
-    yield "row", seen.schedule.row
-    yield "faults", [f"{fault.direction} {fault.piece}: {fault.kind}" for fault in seen.schedule.faults]
-    yield "outcome", repr(outcome) if isinstance(outcome, BaseException) else str(outcome.verdict)
-    yield "requests", seen.requests
-    yield "faulted", seen.faulted
-    yield "retries", seen.retries
-    yield "elapsed_s", seen.elapsed_s
-    yield "violations", found
+    return ExitCode.FAIL if document["violations"] else ExitCode.OK
