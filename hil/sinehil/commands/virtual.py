@@ -1,4 +1,4 @@
-"""``sinehil virtual uno``: a board for people without one."""
+"""``sinehil virtual uno``: run a virtual Uno in the foreground and print its port."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A verification as a page for people, JSON for scripts, JUnit for CI, and lines for a terminal."""
+"""Show a verification: HTML page, JSON, JUnit, terminal. Imports verify and below."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Comparison of a board with the interpreter it claims to equal; here what the command line needs before NumPy."""
+"""Compare a board with its interpreter; this file needs no NumPy. Imports virtual and below."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""How far the interpreters are apart for one model."""
+"""Compare the interpreters with each other for one model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""AVR assembly: encode, place, simulate and count instructions, without any outside tool."""
+"""AVR assembly: encode, place, simulate and count instructions, without outside tools. Imports no other kind."""

@@ -1,1 +1,1 @@
-"""The kernel in plain C, for every board."""
+"""The kernel in plain C, for every board. Imports the package's own files."""

@@ -1,1 +1,1 @@
-"""The smallest kernel: one assembly loop over a byte stream of constants."""
+"""The smallest kernel: one assembly loop over a byte stream of constants. Imports avr."""

@@ -1,1 +1,1 @@
-"""The fastest kernel: unrolled assembly for one model's weights."""
+"""The fastest kernel: unrolled assembly for one model's weights. Imports avr."""

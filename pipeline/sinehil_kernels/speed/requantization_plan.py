@@ -1,4 +1,4 @@
-"""A way from accumulator to byte: integer form or comparisons, tests, clamps, cycles."""
+"""Requantization of one neuron as a plan: integer form or comparisons, tests, clamps, cycles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

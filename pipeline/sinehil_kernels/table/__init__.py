@@ -1,1 +1,1 @@
-"""A table of all answers: for models with one input, which has 256 codes."""
+"""The kernel that is a table of all 256 answers, for models with one input. Imports avr."""

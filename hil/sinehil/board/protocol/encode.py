@@ -1,4 +1,4 @@
-"""Encode frames to bytes, and keep what each reply's CRC goes on from."""
+"""Encode frames to bytes; a reply's CRC continues from its request's."""
 
 import zlib
 

@@ -1,4 +1,4 @@
-"""``sinehil audit``: what a verdict is worth, measured."""
+"""``sinehil audit``: measure what verify detects: link faults, mutated kernels, a faulty port."""
 
 import typer
 

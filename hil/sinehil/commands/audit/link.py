@@ -1,4 +1,4 @@
-"""``sinehil audit link``: verify over lines and boards that fail on purpose, checked against known answers."""
+"""``sinehil audit link``: verify over faulty lines and boards, checked against known answers."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""``sinehil audit mutants``: kernels made wrong in every small way there is, and who notices."""
+"""``sinehil audit mutants``: change a kernel in every small way, and count which checks notice."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``sinehil audit proxy``: a port in front of a board, behind which a line fails on purpose."""
+"""``sinehil audit proxy``: a port in front of a board, with seeded faults on the line between."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""Read a quantized .tflite through its FlatBuffer schema as plain data; untrusted until every field is checked."""
+"""Read a quantized .tflite through its schema as plain data, every field checked. Imports base."""
 
 from sinehil.model.tflite.limits import MAX_FILE_BYTES, MAX_LAYERS, MAX_WIDTH
 from sinehil.model.tflite.quantized_model import (
