@@ -38,4 +38,4 @@ def test_four_commands_generate_one_kernel(virtual: Bench, cache: Path) -> None:
     assert kernels_in_the_log(virtual, cache, *verify) == ["found"]
     assert kernels_in_the_log(virtual, cache, "bench", *port) == []  # the board's own counter needs none
     shutil.rmtree(cache / "kernels")
-    assert kernels_in_the_log(virtual, cache, *verify) == ["generated"]  # the control: it is the cache that saved it
+    assert kernels_in_the_log(virtual, cache, *verify) == ["generated"]  # the control
