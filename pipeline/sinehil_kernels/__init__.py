@@ -1,16 +1,14 @@
 """Generate a kernel from a quantised model, in C or AVR assembly, proven equal to the oracle's interpreter."""
 
-from sinehil_kernels.check import check_kernel
 from sinehil_kernels.choice import choose_kernel
 from sinehil_kernels.generated import GeneratedKernel, Kernel, ProvenKernel
-from sinehil_kernels.kernel import GENERATORS, generate_kernel, proven_kernel
+from sinehil_kernels.kernel import KINDS, generate_kernel, proven_kernel
 
 __all__ = [
-    "GENERATORS",
+    "KINDS",
     "GeneratedKernel",
     "Kernel",
     "ProvenKernel",
-    "check_kernel",
     "choose_kernel",
     "generate_kernel",
     "proven_kernel",

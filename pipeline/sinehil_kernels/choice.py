@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sinehil.arduino import Board
 from sinehil.errors import ArtefactError, UsageError
 from sinehil.model.tflite import QuantizedModel
+from sinehil_kernels.avr.chip import MOST_FLASH
 from sinehil_kernels.generated import ProvenKernel
-from sinehil_kernels.kernel import GENERATORS, proven_kernel
+from sinehil_kernels.kernel import KINDS, proven_kernel
 from sinehil_kernels.memory_estimate import Room, room_of
-from sinehil_kernels.speed.speed_kernel import MOST_FLASH
 from sinehil_kernels.value_ranges import reach
 
 IN_C, UNROLLED = "portable", "speed"
@@ -44,7 +44,7 @@ def choose_kernel(model: QuantizedModel, oracle: str, optimize: str | None, boar
 def _candidates(optimize: str | None, board: Board) -> Sequence[str]:
     if optimize is None:
         return FASTEST_FIRST if board.is_avr else (IN_C,)
-    if optimize in GENERATORS and optimize != IN_C and not board.is_avr:
+    if optimize in KINDS and optimize != IN_C and not board.is_avr:
         raise UsageError(
             f"the {optimize} kernel is AVR assembly, and {board.fqbn} is {board.architecture or 'another processor'}",
             f"use --optimize {IN_C}",

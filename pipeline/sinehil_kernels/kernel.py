@@ -1,29 +1,17 @@
 """Generate the kernel of a kind for a model; prove it, or find it proven in the cache."""
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import fields
 
 from sinehil.errors import ArtefactError, UsageError
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.result import Proof
 from sinehil_kernels.cache import KernelKey, keep_kernel, keep_refusal, load_kernel, load_refusal
-from sinehil_kernels.check import check_kernel
 from sinehil_kernels.generated import GeneratedKernel, Kernel, ProvenKernel
-from sinehil_kernels.portable.portable_kernel import generate_portable
-from sinehil_kernels.size.size_kernel import generate_size
-from sinehil_kernels.speed.speed_kernel import generate_speed
-from sinehil_kernels.table.table_kernel import generate_table
 from sinehil_kernels.value_ranges import reach
 
+KINDS = ("portable", "size", "speed", "table")
 log = logging.getLogger(__name__)
-Generator = Callable[[QuantizedModel, str], GeneratedKernel]
-GENERATORS: Mapping[str, Generator] = {
-    "portable": generate_portable,
-    "size": generate_size,
-    "speed": generate_speed,
-    "table": generate_table,
-}
 
 
 def generate_kernel(
@@ -33,9 +21,18 @@ def generate_kernel(
 
     Raises UsageError for an unknown oracle or optimisation, ArtefactError for a model that it cannot have.
     """
-    if optimize not in GENERATORS:
-        raise UsageError(f"there is no kernel {optimize!r}", f"choose one of: {', '.join(GENERATORS)}")
-    return GENERATORS[optimize](model, oracle)
+    match optimize:  # imported here: a kernel found in the cache needs no generator
+        case "portable":
+            from sinehil_kernels.portable.portable_kernel import generate_portable as generate
+        case "size":
+            from sinehil_kernels.size.size_kernel import generate_size as generate
+        case "speed":
+            from sinehil_kernels.speed.speed_kernel import generate_speed as generate
+        case "table":
+            from sinehil_kernels.table.table_kernel import generate_table as generate
+        case _:
+            raise UsageError(f"there is no kernel {optimize!r}", f"choose one of: {', '.join(KINDS)}")
+    return generate(model, oracle)
 
 
 def proven_kernel(model: QuantizedModel, oracle: str = "litert", optimize: str = "portable") -> ProvenKernel:
@@ -51,6 +48,8 @@ def proven_kernel(model: QuantizedModel, oracle: str = "litert", optimize: str =
     refusal = load_refusal(key, model.name)
     if refusal is not None:
         raise refusal
+    from sinehil_kernels.check import check_kernel
+
     kernel = _generated(model, key)
     check_kernel(kernel, model)
     shared = {field.name: getattr(kernel, field.name) for field in fields(Kernel)}

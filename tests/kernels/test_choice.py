@@ -11,7 +11,7 @@ from sinehil.arduino import Board
 from sinehil.errors import ArtefactError, ExitCode, UsageError
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels import choose_kernel, proven_kernel
-from sinehil_kernels.kernel import GENERATORS
+from sinehil_kernels.kernel import KINDS
 from sinehil_kernels.memory_estimate import room_of
 
 UNO = Board("arduino:avr:uno", "AVR", "atmega328p", 32256, 2048)
@@ -30,12 +30,12 @@ def test_an_avr_gets_the_fastest_and_another_board_c() -> None:
     assert choose_kernel(model, "litert", None, ARM).engine == "portable"
 
 
-@pytest.mark.parametrize("kind", sorted(GENERATORS))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_what_is_asked_for_is_what_comes(kind: str) -> None:
     assert choose_kernel(random_net(1).model(), "litert", kind, UNO).engine == kind
 
 
-@pytest.mark.parametrize("kind", sorted(set(GENERATORS) - {"portable"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"portable"}))
 def test_assembly_is_refused_where_it_does_not_run(kind: str) -> None:
     with pytest.raises(UsageError, match=r"AVR assembly.*MBED_NANO") as caught:
         choose_kernel(random_net(1).model(), "litert", kind, ARM)

@@ -13,7 +13,8 @@ from tests.conftest import MountTmpfs
 
 from sinehil.errors import ToolError
 from sinehil.native.library import load_library
-from sinehil_kernels import check_kernel, generate_kernel
+from sinehil_kernels import generate_kernel
+from sinehil_kernels.check import check_kernel
 
 NETS = variety()
 

@@ -14,8 +14,8 @@ from sinehil.errors import ExitCode, ToolError, UsageError
 from sinehil.model.arithmetic import ORACLES
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.probes import exhaustive_floats
-from sinehil_kernels import GeneratedKernel, check_kernel, generate_kernel
-from sinehil_kernels.check import sample_floats
+from sinehil_kernels import GeneratedKernel, generate_kernel
+from sinehil_kernels.check import check_kernel, sample_floats
 from sinehil_kernels.portable import layer_plan as plan
 from sinehil_kernels.portable.layer_plan import LayerPlan, plan_layers
 from sinehil_kernels.portable.oracle_requantization import Own

@@ -16,11 +16,12 @@ from wide_models import wide_model
 from sinehil.errors import ArtefactError, ToolError
 from sinehil.model.arithmetic import ORACLES
 from sinehil.model.tflite import QuantizedModel
-from sinehil_kernels import GENERATORS, Kernel, check_kernel, generate_kernel, kernel, proven_kernel
+from sinehil_kernels import KINDS, Kernel, generate_kernel, kernel, proven_kernel
 from sinehil_kernels import cache as kernel_cache
 from sinehil_kernels.avr import trial
 from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.cache import KernelKey, load_kernel
+from sinehil_kernels.check import check_kernel
 
 KEY = "litert", "portable"
 
@@ -48,7 +49,7 @@ def entry(model: QuantizedModel) -> Path:
     return KernelKey(model.sha256, *KEY).entry("json")
 
 
-@pytest.mark.parametrize("kind", GENERATORS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_kept_kernel_is_the_fresh_one(kind: str, model: QuantizedModel, generated: list[str]) -> None:
     for oracle in ORACLES:
         fresh, first, again = (
@@ -301,6 +302,22 @@ def test_two_processes_at_once_leave_one_whole_entry(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "cache/kernels").iterdir()
     digest, _, content = kept.read_bytes().partition(b"\n")
     assert sha256(content).hexdigest().encode() == digest
+
+
+def test_a_hit_imports_no_generator(tmp_path: Path) -> None:
+    file = tmp_path / "net.tflite"
+    file.write_bytes(random_net(3, width=3).file())
+    program = (
+        "import pathlib, sys; from sinehil.model.tflite import load_quantized_model as load;"
+        "from sinehil_kernels import proven_kernel;"
+        "proven_kernel(load(pathlib.Path(sys.argv[1])), 'litert', 'table');"
+        "print('sinehil_kernels.table.table_kernel' in sys.modules, 'sinehil_kernels.check' in sys.modules)"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", program, file], check=True, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    assert [each.stdout for each in said] == ["True True\n", "False False\n"]
 
 
 def test_the_generators_trial_is_not_run_again(

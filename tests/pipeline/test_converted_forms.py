@@ -8,7 +8,8 @@ import pytest
 from sinehil.model.arrays import Float32s
 from sinehil.model.interpreters import LitertOracle
 from sinehil.model.tflite import QuantizedModel, parse_quantized_model
-from sinehil_kernels import check_kernel, generate_kernel
+from sinehil_kernels import generate_kernel
+from sinehil_kernels.check import check_kernel
 from sinehil_pipeline.config import QuantizationRecipe
 from sinehil_pipeline.conversion.convert import convert, representative_x
 from sinehil_pipeline.conversion.evaluation import run_interpreter

@@ -23,7 +23,7 @@ from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.comparison import Expected
 from sinehil.verify.oracle_differences import Difference, oracle_differences
 from sinehil.verify.result import FirmwareSize, Proof
-from sinehil_kernels import GENERATORS, ProvenKernel, choose_kernel, proven_kernel
+from sinehil_kernels import KINDS, ProvenKernel, choose_kernel, proven_kernel
 
 BUILD_RECORD = "firmware.json"
 MAX_RECORD_BYTES = 64 << 10
@@ -69,7 +69,7 @@ def expectation(model: QuantizedModel, oracle: str, *made: ProvenKernel) -> Expe
     known = {kernel.engine: kernel for kernel in made}
 
     def kernel_of(engine: str) -> ProvenKernel | None:
-        if engine not in known and engine in GENERATORS:
+        if engine not in known and engine in KINDS:
             known[engine] = proven_kernel(model, oracle, engine)
         return known.get(engine)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 RAM_START, RAM_END = 0x100, 0x8FF
 STACK_AT = RAM_END
+MOST_FLASH = 30 * 1024  # of a kernel: an Uno's, less boot loader and sketch
 SPL, SPH, SREG = 0x3D, 0x3E, 0x3F
 INITIAL = bytes((7 * number + 0x35) & 0xFF for number in range(32))  # whatever a caller left in the registers
 INITIAL_RAM = bytes((13 * at + 7) & 0xFF for at in range(RAM_END + 1))  # nobody may rely on zeros

@@ -10,6 +10,7 @@ from sinehil.model.arithmetic import arithmetic_of
 from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.assembly import Program
+from sinehil_kernels.avr.chip import MOST_FLASH
 from sinehil_kernels.avr.neuron_points import try_points
 from sinehil_kernels.avr.sources import assembly_kernel
 from sinehil_kernels.avr.trial import trial_inputs, try_program
@@ -24,7 +25,6 @@ from sinehil_kernels.value_ranges import LayerReach, reach
 
 ENGINE = "speed"
 MOST_BYTES = 3300  # regions are divided up to here
-MOST_FLASH = 30 * 1024  # an Uno's, less boot loader and sketch
 WHOLE = (0, 256)
 LEAST_BYTES_A_PRODUCT = 4  # ADD and ADC
 ABOUT = (
