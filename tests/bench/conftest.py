@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sinehil.base.folders import cache_dir
 from sinehil.virtual import ControlClient, VirtualUno
 from tests.conftest import Cli, made_once
 
@@ -65,6 +66,17 @@ def flashed(
     image: Path = request.getfixturevalue("flash_image")
     with _with_image(image, tmp_path_factory.mktemp("uno")) as board:
         yield Bench(cli, board.port, trained, build, board.control)
+
+
+@pytest.fixture
+def cache_without_kernels(tmp_path: Path) -> Path:
+    """A cache with all tools that are built already, and no kernel."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for item in cache_dir().iterdir():
+        if item.name != "kernels":
+            (folder / item.name).symlink_to(item)
+    return folder
 
 
 @pytest.fixture

@@ -6,21 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sinehil.base.folders import cache_dir
 from tests.bench.conftest import Bench
 
 pytestmark = pytest.mark.board
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    """A cache with all tools that are built already, and no kernel."""
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    for item in cache_dir().iterdir():
-        if item.name != "kernels":
-            (folder / item.name).symlink_to(item)
-    return folder
 
 
 def kernels_in_the_log(bench: Bench, cache: Path, *words: object) -> list[str]:
@@ -30,8 +18,8 @@ def kernels_in_the_log(bench: Bench, cache: Path, *words: object) -> list[str]:
     return re.findall(r"sinehil_kernels\S* kernel speed for litert (generated|found)", done.stderr)
 
 
-def test_four_commands_generate_one_kernel(virtual: Bench, cache: Path) -> None:
-    port = ("--port", virtual.port)
+def test_four_commands_generate_one_kernel(virtual: Bench, cache_without_kernels: Path) -> None:
+    cache, port = cache_without_kernels, ("--port", virtual.port)
     verify = ("verify", *port, *virtual.words())
     assert kernels_in_the_log(virtual, cache, "compile", *virtual.words()) == ["generated"]
     assert kernels_in_the_log(virtual, cache, "flash", *port, *virtual.words()) == ["found"]
