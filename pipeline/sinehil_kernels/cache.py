@@ -21,7 +21,7 @@ from sinehil.base.files import bounded_bytes, write_atomically
 from sinehil.base.folders import cache_dir, resource
 from sinehil.errors import ArtefactError, SinehilError
 from sinehil.verify.result import Proof
-from sinehil_kernels.generated import Compiled, Figures, ProvenKernel
+from sinehil_kernels.generated import CompilerEstimate, Figures, ProvenKernel
 
 MAX_ENTRY_BYTES = 4 << 20
 MAX_FOLDER_BYTES = 64 << 20  # some hundred kernels; the oldest go
@@ -133,7 +133,7 @@ def _kernel(document: Mapping[str, Any]) -> ProvenKernel:
         constant_bytes=int(document["constant_bytes"]),
         core_bytes=int(document["core_bytes"]),
         figures=None if figures is None else Figures(**figures),
-        compiled=None if compiled is None else Compiled(**compiled),
+        compiled=None if compiled is None else CompilerEstimate(**compiled),
         proof=Proof(**document["proof"]),
     )
 

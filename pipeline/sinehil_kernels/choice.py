@@ -8,8 +8,8 @@ from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.chip import MOST_FLASH
 from sinehil_kernels.generated import ProvenKernel
 from sinehil_kernels.kernel import KINDS, proven_kernel
-from sinehil_kernels.memory_estimate import Room, room_of
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.memory_estimate import MemoryEstimate, estimate_memory
+from sinehil_kernels.value_ranges import value_ranges
 
 IN_C, UNROLLED = "portable", "speed"
 FASTEST_FIRST = (UNROLLED, "size", IN_C)
@@ -23,21 +23,21 @@ def choose_kernel(model: QuantizedModel, oracle: str, optimize: str | None, boar
     fits.
     """
     refusals: list[ArtefactError] = []
-    found: list[tuple[ProvenKernel, Room]] = []
+    found: list[tuple[ProvenKernel, MemoryEstimate]] = []
     for kind in _candidates(optimize, board):
         try:
             kernel = _proven(model, oracle, kind, board)
         except ArtefactError as error:
             refusals.append(error)
             continue
-        found.append((kernel, room_of(kernel, model, board)))
-        if found[-1][1].is_enough_in(board):
+        found.append((kernel, estimate_memory(kernel, model, board)))
+        if found[-1][1].certainly_fits(board):
             return kernel
     if not found:
         raise refusals[-1]
-    kernel, room = min(found, key=lambda pair: pair[1].flash_bytes)
-    if not room.may_be_in(board):
-        raise _does_not_fit(kernel, room, model, board)
+    kernel, estimate = min(found, key=lambda pair: pair[1].flash_bytes)
+    if not estimate.may_fit(board):
+        raise _does_not_fit(kernel, estimate, model, board)
     return kernel
 
 
@@ -59,7 +59,7 @@ def _proven(model: QuantizedModel, oracle: str, kind: str, board: Board) -> Prov
     except ArtefactError as error:
         if kind != UNROLLED or board.flash_max_bytes <= MOST_FLASH:
             raise
-        reach(model, oracle)  # what no kernel can be made of is refused without more words
+        value_ranges(model, oracle)  # what no kernel can be made of is refused without more words
         raise ArtefactError(
             f"{error.message} on the ATmega328P, which unrolled code is made for and tried on; "
             f"the {board.flash_max_bytes} of {board.fqbn} do not help",
@@ -67,10 +67,12 @@ def _proven(model: QuantizedModel, oracle: str, kind: str, board: Board) -> Prov
         ) from error
 
 
-def _does_not_fit(kernel: ProvenKernel, room: Room, model: QuantizedModel, board: Board) -> ArtefactError:
+def _does_not_fit(
+    kernel: ProvenKernel, estimate: MemoryEstimate, model: QuantizedModel, board: Board
+) -> ArtefactError:
     """Return the error for a kernel that the board cannot hold beside the firmware around it."""
-    flash = f"{room.flash_bytes} of {board.flash_max_bytes} bytes flash"
-    ram = f"{room.ram_bytes} of {board.ram_max_bytes} bytes RAM"
+    flash = f"{estimate.flash_bytes} of {board.flash_max_bytes} bytes flash"
+    ram = f"{estimate.ram_bytes} of {board.ram_max_bytes} bytes RAM"
     return ArtefactError(
         f"{model.name} does not fit on {board.fqbn}: its {kernel.engine} kernel takes {kernel.core_bytes} bytes, which "
         f"with the firmware around it makes about {flash} and {ram}",

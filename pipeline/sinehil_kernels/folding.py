@@ -6,10 +6,10 @@ import numpy as np
 
 from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import FullyConnected
-from sinehil_kernels.value_ranges import LayerReach
+from sinehil_kernels.value_ranges import LayerRanges
 
 
-def computed_neurons(layers: Sequence[LayerReach], *, keep_outputs: bool) -> list[list[int]]:
+def computed_neurons(layers: Sequence[LayerRanges], *, keep_outputs: bool) -> list[list[int]]:
     """Return for each layer the neurons to compute: those that vary and that a computed neuron has a weight for.
 
     ``keep_outputs``: the model's outputs are computed even if they are constant, and of every layer one neuron at

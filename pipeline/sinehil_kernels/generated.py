@@ -29,7 +29,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompilerEstimate:
     """What a compiler for AVRs makes of a kernel in C, estimated: code beside the constants, and stack."""
 
     code_bytes: int
@@ -54,7 +54,7 @@ class Kernel:
     constant_bytes: int
     core_bytes: int
     figures: Figures | None = None
-    compiled: Compiled | None = None
+    compiled: CompilerEstimate | None = None
 
     @property
     def source(self) -> str:

@@ -8,7 +8,7 @@ from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.result import Proof
 from sinehil_kernels.cache import KernelKey, keep_kernel, keep_refusal, load_kernel, load_refusal
 from sinehil_kernels.generated import GeneratedKernel, Kernel, ProvenKernel
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 KINDS = ("portable", "size", "speed", "table")
 log = logging.getLogger(__name__)
@@ -70,5 +70,5 @@ def _generated(model: QuantizedModel, key: KernelKey) -> GeneratedKernel:
 
 def proof_of(model: QuantizedModel, oracle: str) -> Proof:
     """Return over what a generator proves a kernel: it emits no neuron that is not right on all of it."""
-    neurons = [neuron for layer in reach(model, oracle) for neuron in layer.neurons]
+    neurons = [neuron for layer in value_ranges(model, oracle) for neuron in layer.neurons]
     return Proof(len(neurons), sum(neuron.count for neuron in neurons))

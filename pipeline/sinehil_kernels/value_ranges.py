@@ -19,7 +19,7 @@ ALL_CODES = np.arange(-128, 128, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class NeuronReach:
+class AccumulatorDomain:
     """``accumulators`` [n] ascending, and the oracle's output code of each, [n].
 
     ``listed``: these are all that occur. Otherwise they are the ends of the interval and both sides of each step in it.
@@ -54,7 +54,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class LayerReach:
+class LayerRanges:
     """``inputs`` [in, 2] and ``outputs`` [out, 2] are lowest and highest codes; ``trace`` is for one-input models.
 
     A ``table`` [256] gives the code handed on for each raw code, that of -128 first; ``input_table``, which only a
@@ -66,25 +66,25 @@ class LayerReach:
     highest: int
     inputs: Int64s
     outputs: Int64s
-    neurons: tuple[NeuronReach, ...]
+    neurons: tuple[AccumulatorDomain, ...]
     trace: Trace | None
     table: Int64s | None = None
     input_table: Int64s | None = None
 
 
-def reach(model: QuantizedModel, oracle: str) -> tuple[LayerReach, ...]:
+def value_ranges(model: QuantizedModel, oracle: str) -> tuple[LayerRanges, ...]:
     """Follow the codes through the layers; ArtefactError if an accumulator could leave 32 bits."""
     rules = arithmetic_of(oracle)
     input_table, layers = _grouped(model, rules)
     every = ALL_CODES if input_table is None else input_table
     inputs: Int64s = np.tile([every.min(), every.max()], (model.inputs, 1))
     codes = every.reshape(-1, 1) if model.inputs == 1 else None
-    found: list[LayerReach] = []
+    found: list[LayerRanges] = []
     for layer, table in layers:
         if codes is None:
-            found.append(_interval_reach(rules, layer, inputs, table))
+            found.append(_interval_ranges(rules, layer, inputs, table))
         else:
-            found.append(_listed_reach(rules, layer, inputs, codes, table))
+            found.append(_listed_ranges(rules, layer, inputs, codes, table))
         trace = found[-1].trace
         inputs, codes = found[-1].outputs, None if trace is None else trace.codes
     found[0] = replace(found[0], input_table=input_table)
@@ -113,9 +113,9 @@ def _after(table: Int64s | None, lookup: Lookup, rules: Arithmetic) -> Int64s:
     return added if table is None else added[table + 128]
 
 
-def _listed_reach(
+def _listed_ranges(
     rules: Arithmetic, layer: FullyConnected, inputs: Int64s, codes: Int64s, table: Int64s | None
-) -> LayerReach:
+) -> LayerRanges:
     accumulators = accumulate(layer, codes)
     _check_range(layer, accumulators)
     raw = _codes(rules, layer, accumulators)
@@ -123,27 +123,27 @@ def _listed_reach(
     ends: Int64s = np.stack([handed_on.min(axis=0), handed_on.max(axis=0)], axis=1)
     neurons = tuple(map(_distinct, accumulators.T, raw.T))
     trace = Trace(accumulators, raw, handed_on)
-    return LayerReach(layer, *rules.code_limits(layer), inputs, ends, neurons, trace, table)
+    return LayerRanges(layer, *rules.code_limits(layer), inputs, ends, neurons, trace, table)
 
 
-def _distinct(accumulators: Int64s, codes: Int64s) -> NeuronReach:
+def _distinct(accumulators: Int64s, codes: Int64s) -> AccumulatorDomain:
     values, first = np.unique(accumulators, return_index=True)
-    return NeuronReach(values, codes[first], listed=True)
+    return AccumulatorDomain(values, codes[first], listed=True)
 
 
-def _interval_reach(
+def _interval_ranges(
     rules: Arithmetic, layer: FullyConnected, inputs: Int64s, table: Int64s | None
-) -> LayerReach:
+) -> LayerRanges:
     spans = _spans(layer, inputs)
     _check_range(layer, spans)
     steps = _steps(rules, layer, spans)
     points = [_points(low, high, steps[:, j]) for j, (low, high) in enumerate(spans.T.tolist())]
     neurons = tuple(
-        NeuronReach(at, _codes_of(rules, layer, j, at), listed=False) for j, at in enumerate(points)
+        AccumulatorDomain(at, _codes_of(rules, layer, j, at), listed=False) for j, at in enumerate(points)
     )
     raw_ends = _codes(rules, layer, spans).T
     ends = raw_ends if table is None else _through(table, raw_ends)
-    return LayerReach(layer, *rules.code_limits(layer), inputs, ends, neurons, None, table)
+    return LayerRanges(layer, *rules.code_limits(layer), inputs, ends, neurons, None, table)
 
 
 def _points(low: int, high: int, steps: Int64s) -> Int64s:

@@ -16,7 +16,7 @@ from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.probes import all_codes, exhaustive_floats
 from sinehil_kernels import GeneratedKernel, generate_kernel
 from sinehil_kernels.portable import layer_plan as plan
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 NETS = ("plain 1", "per-tensor 13", "raised floor 3", "symmetric", "largest weights")
 pytestmark = pytest.mark.board
@@ -102,7 +102,7 @@ def test_one_changed_weight_is_noticed_on_the_chip(run_on_avr: Runner) -> None:
     """Negative control: with one number of the last layer's weights changed, codes and checksum differ."""
     model = variety()["plain 1"].model()
     generated = generate_kernel(model)
-    weights = plan.plan_layers(reach(model, "litert"), "litert")[2].weights[0]
+    weights = plan.plan_layers(value_ranges(model, "litert"), "litert")[2].weights[0]
     largest = int(np.argmax(np.abs(weights.astype(int))))
     changed = change_table(generated, "layer_3_weights", largest, -int(weights[largest]) // 2)
     run = run_on_avr(changed, model)

@@ -12,7 +12,7 @@ from sinehil.errors import ArtefactError, ExitCode, UsageError
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels import choose_kernel, proven_kernel
 from sinehil_kernels.kernel import KINDS
-from sinehil_kernels.memory_estimate import room_of
+from sinehil_kernels.memory_estimate import estimate_memory
 
 UNO = Board("arduino:avr:uno", "AVR", "atmega328p", 32256, 2048)
 MEGA = Board("arduino:avr:mega", "AVR", "atmega2560", 253952, 8192)
@@ -68,10 +68,10 @@ def test_the_bytes_are_those_of_the_smallest_kernel(wide: QuantizedModel) -> Non
 
 def test_a_kernel_too_close_to_say_is_left_to_the_compiler(wide: QuantizedModel) -> None:
     """The smallest has the best chances; where another certainly fits, it is that one."""
-    needed = room_of(proven_kernel(wide, "litert", "size"), wide, UNO).flash_bytes
+    needed = estimate_memory(proven_kernel(wide, "litert", "size"), wide, UNO).flash_bytes
     assert choose_kernel(wide, "litert", None, replace(UNO, flash_max_bytes=needed - 50)).engine == "size"
     small = random_net(1).model()
-    needed = room_of(proven_kernel(small, "litert", "speed"), small, UNO).flash_bytes
+    needed = estimate_memory(proven_kernel(small, "litert", "speed"), small, UNO).flash_bytes
     assert choose_kernel(small, "litert", None, replace(UNO, flash_max_bytes=needed - 50)).engine == "size"
 
 

@@ -16,7 +16,7 @@ from sinehil_kernels.avr.trial import trial_inputs
 from sinehil_kernels.generated import Figures
 from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.speed.register_layout import SharingGains, grouped
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 SEEDS = range(1, 9)
 
@@ -41,7 +41,7 @@ def exact_figures(seed: int, optimize: str) -> Figures:
 
 @pytest.mark.parametrize("seed", first(2, SEEDS))
 def test_hardly_a_neuron_is_dead(seed: int) -> None:
-    network = computed_network(reach(model_of(seed), "litert"))
+    network = computed_network(value_ranges(model_of(seed), "litert"))
     assert [len(layer.neurons) for layer in network] == [16, 15 if seed == 1 else 16, 1]
 
 

@@ -33,7 +33,7 @@ from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.size.size_kernel import placed_neurons
 from sinehil_kernels.speed.stage_assembly import unrolled
 from sinehil_kernels.speed.stage_plan import plan
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 LARGE, NEURONS, SEEDS = 127, 4, 12
 
@@ -72,7 +72,7 @@ def inputs_for(model: QuantizedModel, neuron: int, accumulators: Int64s) -> Int6
 
 def points(model: QuantizedModel, oracle: str) -> Int64s:
     """Return inputs for both sides of every step, and for both ends, of every neuron."""
-    [layer] = reach(model, oracle)
+    [layer] = value_ranges(model, oracle)
     found = [inputs_for(model, number, neuron.accumulators) for number, neuron in enumerate(layer.neurons)]
     return np.unique(np.concatenate(found), axis=0)
 
@@ -121,7 +121,7 @@ def test_the_generator_itself_notices_it_by_the_points_of_its_proof() -> None:
     by_points = by_samples = made = 0
     for seed, shape in ((1, (5, 9, 4)), (2, (4, 8, 3)), (3, (2, 8, 8, 1))):
         model = chain_net(seed, shape).model()
-        whole, samples = unrolled([plan(reach(model, "litert"))]), trial_inputs(model)
+        whole, samples = unrolled([plan(value_ranges(model, "litert"))]), trial_inputs(model)
         assert whole is not None
         assert try_points(whole.program, whole.neurons) > 1000
         for spoilt in one_more(whole.program):
@@ -138,7 +138,7 @@ def test_the_generator_itself_notices_it_in_the_smallest_kernel() -> None:
     by_points = by_samples = made = 0
     for seed, shape in ((1, (5, 9, 4)), (2, (4, 8, 3)), (3, (2, 8, 8, 1))):
         model = chain_net(seed, shape).model()
-        loop, samples = smallest_loop(computed_network(reach(model, "litert"))), trial_inputs(model)
+        loop, samples = smallest_loop(computed_network(value_ranges(model, "litert"))), trial_inputs(model)
         assert loop is not None
         for spoilt, constants in more_in_loop(loop):
             program = loop_program(spoilt)

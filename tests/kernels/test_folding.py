@@ -6,12 +6,12 @@ import numpy as np
 from nets import deep_net
 
 from sinehil_kernels.folding import computed_neurons, folded_biases
-from sinehil_kernels.value_ranges import LayerReach, reach
+from sinehil_kernels.value_ranges import LayerRanges, value_ranges
 
 
-def layers() -> list[LayerReach]:
+def layers() -> list[LayerRanges]:
     """Return two layers, 5 -> 9 -> 4, in which neuron 3 is constant and only neuron 6 has a weight of 0 everywhere."""
-    first, second = reach(deep_net(1).model(), "litert")
+    first, second = value_ranges(deep_net(1).model(), "litert")
     outputs, weights = first.outputs.copy(), second.layer.weights.copy()
     outputs[:, 1] = np.maximum(outputs[:, 1], outputs[:, 0] + 1)
     outputs[3] = -5

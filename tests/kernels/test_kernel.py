@@ -21,7 +21,7 @@ from sinehil_kernels.portable.layer_plan import LayerPlan, plan_layers
 from sinehil_kernels.portable.oracle_requantization import Own
 from sinehil_kernels.portable.requantization import Line, Steps
 from sinehil_kernels.trial_inputs import sample_codes
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 HERE = Path(__file__).parent
 NETS = variety()
@@ -38,12 +38,12 @@ def fails(
 
 
 def plans_of(model: QuantizedModel) -> list[LayerPlan]:
-    return plan_layers(reach(model, "litert"), "litert")
+    return plan_layers(value_ranges(model, "litert"), "litert")
 
 
 def live_row(plan: LayerPlan) -> int:
     """Return the row of a neuron whose codes change the most."""
-    low, high = plan.reach.outputs[list(plan.neurons)].T
+    low, high = plan.ranges.outputs[list(plan.neurons)].T
     return int(np.argmax(high - low))
 
 
@@ -68,8 +68,8 @@ def test_the_nets_reach_every_form_that_the_generator_has() -> None:
         {layer.narrow for layer in plans},
         {layer.limited for layer in plans},
         {bool(layer.skipped) for layer in plans},
-        {layer.reach.lowest > -128 for layer in plans},
-        {layer.reach.highest < 127 for layer in plans},
+        {layer.ranges.lowest > -128 for layer in plans},
+        {layer.ranges.highest < 127 for layer in plans},
         {layer.spans.min() < 0 for layer in plans},
     ):
         assert kinds == {True, False}
@@ -126,8 +126,8 @@ def test_one_changed_limit_is_noticed() -> None:
     model = NETS["raised floor 3"].model()
     layer = plans_of(model)[1]
     assert layer.limited
-    at_the_top = layer.reach.outputs[list(layer.neurons), 1] == layer.reach.highest
-    index = int(np.argmax(at_the_top & (layer.reach.outputs[list(layer.neurons), 0] < 0)))
+    at_the_top = layer.ranges.outputs[list(layer.neurons), 1] == layer.ranges.highest
+    index = int(np.argmax(at_the_top & (layer.ranges.outputs[list(layer.neurons), 0] < 0)))
     fails(change_table(generate_kernel(model), "layer_2_limit", index, -600), model)
 
 

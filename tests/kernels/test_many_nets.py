@@ -16,7 +16,7 @@ from sinehil_kernels import GeneratedKernel, generate_kernel
 from sinehil_kernels.portable.layer_plan import plan_layers
 from sinehil_kernels.portable.oracle_requantization import Own
 from sinehil_kernels.trial_inputs import sample_codes
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 NETS = {"litert": range(100), "litert-ref": range(100, 150), "tflm": range(200, 250)}
 A_FEW = 12  # the others are extended
@@ -38,7 +38,7 @@ def test_the_kernels_equal_the_interpreter(oracle: str, seeds: range) -> None:
 
 def test_the_nets_are_of_every_kind() -> None:
     models = [any_net(seed).model() for seed in range(80)]
-    plans = [layer for model in models for layer in plan_layers(reach(model, "litert"), "litert")]
+    plans = [layer for model in models for layer in plan_layers(value_ranges(model, "litert"), "litert")]
     assert (
         {model.inputs == 1 for model in models} == {model.outputs == 1 for model in models} == {True, False}
     )
@@ -48,7 +48,7 @@ def test_the_nets_are_of_every_kind() -> None:
     assert {(model.float_input, model.float_output) for model in models} == {
         (first, last) for first in (True, False) for last in (True, False)
     }
-    layers = [plan.reach.layer for plan in plans]
+    layers = [plan.ranges.layer for plan in plans]
     assert {layer.activation for layer in layers} == {"NONE", "RELU", "RELU6"}
     assert {-128, 127, 0} <= {layer.output.zero_point for layer in layers}
     several = [layer.weight_scales for layer in layers if layer.outputs > 1]

@@ -23,7 +23,7 @@ from sinehil_kernels.portable.requantization import (
     find_steps,
     is_exact,
 )
-from sinehil_kernels.value_ranges import NeuronReach, reach
+from sinehil_kernels.value_ranges import AccumulatorDomain, value_ranges
 
 LISTED = 300_000
 ALL = [*SHORT, WORD, *LONG]
@@ -33,7 +33,7 @@ def interval_plans(seeds: range, oracle: str) -> Iterator[LayerPlan]:
     for seed in seeds:
         model = any_net(seed).model()
         if model.inputs > 1:
-            yield from plan_layers(reach(model, oracle), oracle)
+            yield from plan_layers(value_ranges(model, oracle), oracle)
 
 
 def oracle_codes(oracle: str, layer: FullyConnected, neuron: int, accumulators: Int64s) -> Int64s:
@@ -62,8 +62,8 @@ def result(form: Form, layer: LayerPlan, accumulators: Int64s) -> Int64s:
     if isinstance(form, Steps):
         return form(accumulators)
     if isinstance(form, Own):
-        codes = form(accumulators, layer.reach.layer.output.zero_point)
-        return np.clip(codes, layer.reach.lowest, layer.reach.highest) - layer.reach.lowest
+        codes = form(accumulators, layer.ranges.layer.output.zero_point)
+        return np.clip(codes, layer.ranges.lowest, layer.ranges.highest) - layer.ranges.lowest
     t = accumulators - form.base
     u = as_in_c(form, layer.scheme, np.maximum(t, 0))
     if form.limit is not None:
@@ -78,13 +78,13 @@ def test_every_accumulator_of_an_interval_comes_out_right_though_only_the_steps_
     neurons = listed = 0
     kinds = set()
     for layer in interval_plans(range(300, 350), oracle):
-        lowest, highest = layer.reach.lowest, layer.reach.highest
+        lowest, highest = layer.ranges.lowest, layer.ranges.highest
         for neuron, form in zip(layer.neurons, layer.forms, strict=True):
-            low, high = layer.reach.neurons[neuron].span
+            low, high = layer.ranges.neurons[neuron].span
             if high - low > LISTED or high == low:
                 continue
             accumulators = np.arange(low, high + 1)
-            codes = oracle_codes(oracle, layer.reach.layer, neuron, accumulators)
+            codes = oracle_codes(oracle, layer.ranges.layer, neuron, accumulators)
             expected = np.clip(codes, lowest, highest) - lowest
             np.testing.assert_array_equal(result(form, layer, accumulators), expected)
             neurons, listed = neurons + 1, listed + len(accumulators)
@@ -99,9 +99,9 @@ def test_one_changed_constant_is_noticed_by_the_proof() -> None:
     """Negative control: a multiplier 3 % off, or an offset that is worth a code, is not exact any more."""
     busy = 0
     for layer in interval_plans(range(300, 320), "litert"):
-        lowest, highest, scheme = layer.reach.lowest, layer.reach.highest, layer.scheme
+        lowest, highest, scheme = layer.ranges.lowest, layer.ranges.highest, layer.scheme
         for neuron, form in zip(layer.neurons, layer.forms, strict=True):
-            points = layer.reach.neurons[neuron]
+            points = layer.ranges.neurons[neuron]
             if not isinstance(form, Line) or np.ptp(points.codes) < 100:
                 continue
             busy += 1
@@ -130,12 +130,12 @@ def test_narrow_sums_tell_what_is_below_zero_though_they_have_16_bits() -> None:
 
 def step_function(
     slope: float, low: int, high: int, listed: int | None, random: np.random.Generator
-) -> NeuronReach:
+) -> AccumulatorDomain:
     accumulators = np.arange(low, high)
     if listed is not None:
         accumulators = np.sort(random.choice(accumulators, listed, replace=False))
     codes = np.clip(np.rint(accumulators.astype(np.float32) * np.float32(slope)).astype(np.int64), -100, 127)
-    return NeuronReach(accumulators, codes, listed=listed is not None)
+    return AccumulatorDomain(accumulators, codes, listed=listed is not None)
 
 
 @pytest.mark.parametrize("scheme", ALL, ids=str)
@@ -175,7 +175,7 @@ def test_a_longer_product_finds_lines_where_a_shorter_one_has_none() -> None:
 def test_no_line_is_found_where_there_is_none(scheme: Scheme) -> None:
     sums = np.arange(100)
     for codes in (np.where(sums % 2, 10, 20), (sums * sums) // 100, np.where(sums == 50, 99, sums)):
-        neuron = NeuronReach(sums, codes, listed=True)
+        neuron = AccumulatorDomain(sums, codes, listed=True)
         assert find_line(neuron, -128, 127, scheme, limited=True) is None
         assert find_line(neuron, -128, 127, scheme, limited=False) is None
 
@@ -183,7 +183,7 @@ def test_no_line_is_found_where_there_is_none(scheme: Scheme) -> None:
 @pytest.mark.parametrize("codes", [(-100, -100, -100), (127, 127, 127), (-100, 127, 127), (-100, -100, 127)])
 @pytest.mark.parametrize("scheme", [SHORT[0], SHORT[-1], WORD, LONG[0]], ids=str)
 def test_neurons_that_are_always_at_a_clamp_have_a_flat_line(codes: tuple[int, ...], scheme: Scheme) -> None:
-    neuron = NeuronReach(np.array([-70_000, 3, 60_000]), np.array(codes), listed=True)
+    neuron = AccumulatorDomain(np.array([-70_000, 3, 60_000]), np.array(codes), listed=True)
     line = find_line(neuron, -100, 127, scheme, limited=True)
     assert line is not None
     assert line.multiplier == 0

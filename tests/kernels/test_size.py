@@ -25,7 +25,7 @@ from sinehil_kernels.identity import float_constants, identity_bytes
 from sinehil_kernels.size.loop_forms import is_exact
 from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.size.loop_search import smallest_loop
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 ONE_INPUT = [name for name in variety() if "wide" not in name]
 SEVERAL_INPUTS = [name for name in wider_variety() if "64" not in name]
@@ -69,7 +69,7 @@ def test_every_code_is_the_oracles_in_as_many_cycles(name: str) -> None:
 def test_nets_without_a_dead_neuron_keep_to_the_goals(name: str) -> None:
     model = variety()[name].model()
     _, _, figures = generated(model)
-    assert sum(len(layer.neurons) for layer in computed_network(reach(model, "litert"))) == 33
+    assert sum(len(layer.neurons) for layer in computed_network(value_ranges(model, "litert"))) == 33
     assert figures.flash_bytes <= 650
     assert figures.worst_cycles <= 6600
 
@@ -134,7 +134,7 @@ def checksum_of(model: QuantizedModel, program: Program) -> int:
 
 def test_one_changed_constant_is_noticed_by_the_proof() -> None:
     """Negative control: a multiplier, an offset or a weight that is one off is not exact any more."""
-    network = computed_network(reach(random_net(1).model(), "litert"))
+    network = computed_network(value_ranges(random_net(1).model(), "litert"))
     loop = smallest_loop(network)
     assert all(is_exact(loop.form, constants) for constants in loop.constants)
     busy = [constants for constants in loop.constants if constants.neuron.wanted[-1] > 100]

@@ -29,7 +29,7 @@ from sinehil_kernels.size.loop_forms import (
 )
 from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.size.loop_search import smallest_loop
-from sinehil_kernels.value_ranges import LayerReach, reach
+from sinehil_kernels.value_ranges import LayerRanges, value_ranges
 
 LISTED = 3_000_000
 SATURATING = (0, 1, 5, 7, 13, 14)  # some came out wrong when only the steps were looked at
@@ -52,8 +52,8 @@ def saturating_net(seed: int) -> Net:
 
 
 def every_accumulator(
-    loop: Loop, layers: tuple[LayerReach, ...]
-) -> Iterator[tuple[NeuronConstants, LayerReach]]:
+    loop: Loop, layers: tuple[LayerRanges, ...]
+) -> Iterator[tuple[NeuronConstants, LayerRanges]]:
     """Yield the constants of each neuron of an interval with all that can occur as its points."""
     planned = loop.layers[len(loop.layers) - len(layers) :]
     factor = 2 if loop.form.doubled else 1
@@ -66,7 +66,7 @@ def every_accumulator(
                 yield replace(constants, neuron=replace(neuron, points=points)), layer
 
 
-def wanted_bytes(oracle: str, constants: NeuronConstants, layer: LayerReach, factor: int) -> Int64s:
+def wanted_bytes(oracle: str, constants: NeuronConstants, layer: LayerRanges, factor: int) -> Int64s:
     neuron = constants.neuron
     codes = oracle_codes(oracle, layer.layer, neuron.number, neuron.points // factor)
     return np.clip(codes, layer.lowest, layer.highest) - neuron.floor
@@ -74,7 +74,7 @@ def wanted_bytes(oracle: str, constants: NeuronConstants, layer: LayerReach, fac
 
 def assert_right_everywhere(model: QuantizedModel, oracle: str) -> int:
     """Hold the form on every accumulator, and what the loop leaves out because it never happens."""
-    layers = reach(model, oracle)
+    layers = value_ranges(model, oracle)
     loop = smallest_loop(computed_network(layers))
     assert loop is not None
     form, neurons = loop.form, 0
@@ -111,7 +111,7 @@ def test_tflm_has_a_line_on_each_side_of_zero(shape: tuple[int, ...]) -> None:
     """Ties are rounded away from 0, so that one line seldom serves both sides; two take a few bytes more."""
     model = chain_net(1, shape).model()
     assert assert_right_everywhere(model, "tflm") == sum(shape[1:])
-    loop = smallest_loop(computed_network(reach(model, "tflm")))
+    loop = smallest_loop(computed_network(value_ranges(model, "tflm")))
     assert loop is not None
     assert isinstance(loop.form, LongForm)
     assert loop.form.split
@@ -126,7 +126,7 @@ def test_tflm_has_a_line_on_each_side_of_zero(shape: tuple[int, ...]) -> None:
 def test_the_kernel_is_right_on_inputs_that_go_far(seed: int = 1) -> None:
     """What 10000 samples do not reach: each input at the end that makes the sum large, a few in between."""
     model, rng = saturating_net(seed).model(), np.random.default_rng(3)
-    [layer] = reach(model, "litert")
+    [layer] = value_ranges(model, "litert")
     kernel = generate_kernel(model, "litert", "size")
     assert kernel.program is not None
     largest = np.where(layer.layer.weights[0] > 0, 127, -128)
@@ -140,7 +140,7 @@ def test_the_kernel_is_right_on_inputs_that_go_far(seed: int = 1) -> None:
 
 def test_a_line_that_runs_over_between_two_steps_is_not_exact() -> None:
     """Negative control: right at every step and at both ends, wrong just before FAR."""
-    layers = reach(saturating_net(0).model(), "litert")
+    layers = value_ranges(saturating_net(0).model(), "litert")
     neuron = computed_network(layers)[-1].neurons[0]
     points = np.array([0, 16_321, FAR * 2])
     far = replace(neuron, points=points, wanted=np.array([0, 255, 255]), floor=0, top=255, listed=False)

@@ -27,7 +27,7 @@ from sinehil_kernels.speed import speed_kernel as generate
 from sinehil_kernels.speed.exact_forms import right
 from sinehil_kernels.speed.requantization_plan import StepSearch
 from sinehil_kernels.speed.stage_plan import plan
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 TOO_LARGE = {"wide 50", "wide 51", "wide 52"}
 ONE_INPUT = {name: net for name, net in variety().items() if name not in TOO_LARGE}
@@ -247,7 +247,7 @@ def test_one_changed_constant_is_noticed_by_the_proof() -> None:
     """Negative control: an offset that is worth four codes is not right any more."""
     busy = 0
     for name in ("plain 0", "plain 1", "plain 2", "plain 3", "narrow 41"):
-        for stage in plan(reach(variety()[name].model(), "litert")).stages:
+        for stage in plan(value_ranges(variety()[name].model(), "litert")).stages:
             for made in stage.neurons:
                 neuron, form, offset = made.neuron, made.form.form, made.form.offset
                 if (

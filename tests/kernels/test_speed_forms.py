@@ -17,7 +17,7 @@ from sinehil_kernels.speed.form16 import Form16
 from sinehil_kernels.speed.products import NEVER, multiply_add, product_cycles, products, shared
 from sinehil_kernels.speed.requantization_plan import Form, StepSearch
 from sinehil_kernels.speed.wide_forms import Form24, Form32
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 
 @pytest.mark.parametrize("kind", [Form16, Form24, Form32])
@@ -93,7 +93,7 @@ def _run_form(form: Form, u: int, width: int) -> int:
 
 @pytest.mark.parametrize("net", ["plain 1", "raised floor 90", "relu6 20"])
 def test_every_line_in_u_gives_what_its_assembly_gives(net: str) -> None:
-    layers = reach(variety()[net].model(), "litert")
+    layers = value_ranges(variety()[net].model(), "litert")
     for first, end in ((0, 256), (30, 90), (200, 256)):
         part = restricted(layers, first, end)
         for neuron in stages(part, (None,) * len(part))[0].neurons:
@@ -119,7 +119,7 @@ def _run_line(found: FirstByte, u: int) -> int:
 def test_accumulators_that_no_line_serves_are_told_apart() -> None:
     """A per-tensor layer whose products lie on ties: the line serves all others, and the proof is by full listing."""
     model = chain_net(1, (64, 16, 10)).model()
-    layers = reach(model, "litert")
+    layers = value_ranges(model, "litert")
     neuron = stages(layers, (None, None))[0].neurons[0]
     found = exact_forms.find_requantization(neuron)
     assert 1 <= len(found.exceptions) <= 3

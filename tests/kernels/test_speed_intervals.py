@@ -21,21 +21,21 @@ from sinehil_kernels.speed.registers import ZERO
 from sinehil_kernels.speed.requantization_assembly import byte_register, emit_byte, emit_inactive_test
 from sinehil_kernels.speed.requantization_plan import GUARD_CYCLES, Requantization, SplitForm, StepSearch
 from sinehil_kernels.speed.stage_plan import MOST_CHECKS, PlannedNeuron, plan
-from sinehil_kernels.value_ranges import LayerReach, reach
+from sinehil_kernels.value_ranges import LayerRanges, value_ranges
 
 LISTED = 3_000_000
 WRONG = -1
 
 
-def planned(model: QuantizedModel, oracle: str) -> Iterator[tuple[PlannedNeuron, LayerReach]]:
-    layers = reach(model, oracle)
+def planned(model: QuantizedModel, oracle: str) -> Iterator[tuple[PlannedNeuron, LayerRanges]]:
+    layers = value_ranges(model, oracle)
     for stage in plan(layers).stages:
         for made in stage.neurons:
             if made.neuron.trace is None and np.ptp(made.neuron.span) < LISTED:
                 yield made, layers[stage.stage.number - 1]
 
 
-def every_accumulator(made: PlannedNeuron, layer: LayerReach, oracle: str) -> tuple[Int64s, Int64s]:
+def every_accumulator(made: PlannedNeuron, layer: LayerRanges, oracle: str) -> tuple[Int64s, Int64s]:
     """Return all accumulators of the neuron, scaled as its weights are, and the oracle's bytes."""
     low, high = (end // made.scale for end in made.neuron.span)
     at = np.arange(low, high + 1)

@@ -17,7 +17,7 @@ from sinehil_kernels.avr.trial import trial_inputs
 from sinehil_kernels.speed.requantization_plan import FAR, StepSearch
 from sinehil_kernels.speed.stage_assembly import WAYS, unrolled
 from sinehil_kernels.speed.stage_plan import plan
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 WITH_TABLE = chain_net(3, (3, 6, 2))
 FEW_INPUTS = {
@@ -35,7 +35,7 @@ SOME_SIGNED = ("2-4-1", "3-3")  # the others have weights times 2 to 4, or sums 
 def test_each_way_to_the_inputs_is_exact(name: str) -> None:
     """Not only the one that is fastest for the model."""
     model = FEW_INPUTS[name].model()
-    made = plan(reach(model, "litert"))
+    made = plan(value_ranges(model, "litert"))
     programs = {way: unrolled([made], way) for way in WAYS}
     assert [way for way in WAYS if programs[way] is None] == ([WAYS[2]] if name == "with tables" else [])
     for found in filter(None, programs.values()):
@@ -49,7 +49,7 @@ def test_each_way_to_the_inputs_is_exact(name: str) -> None:
 
 def test_what_is_aside_stays_in_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     model = chain_net(1, (5, 9, 4)).model()
-    made = plan(reach(model, "litert"))
+    made = plan(value_ranges(model, "litert"))
     rounds = {}
     for reach_words in (REACH_WORDS, 400):
         monkeypatch.setattr(assembly, "REACH_WORDS", reach_words)
@@ -65,7 +65,7 @@ def test_jumps_reach_over_a_step_function(seed: int, widest: int) -> None:
     """256 steps are 2,000 words and more: with a cheap line before them the jumps no longer did."""
     oracle = ORACLES[seed % len(ORACLES)]
     model = any_net(seed, widest=widest).model()
-    forms = [made.form for stage in plan(reach(model, oracle)).stages for made in stage.neurons]
+    forms = [made.form for stage in plan(value_ranges(model, oracle)).stages for made in stage.neurons]
     assert any(isinstance(form.form, StepSearch) and len(form.form.starts) > FAR for form in forms)
     kernel = speed(model, oracle)
     assert kernel.program is not None

@@ -14,7 +14,7 @@ from sinehil_kernels.avr.machine import Machine
 from sinehil_kernels.avr.sources import code_spans
 from sinehil_kernels.avr.trial import trial_inputs, try_program
 from sinehil_kernels.table.table_kernel import table_program
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 NETS = ("plain 1", "relu6 20", "symmetric", "largest weights")
 
@@ -24,7 +24,7 @@ def test_every_answer_is_the_oracles_in_13_cycles_and_276_bytes(name: str) -> No
     model = variety()[name].model()
     kernel = generate_kernel(model, optimize="table")
     assert kernel.program is not None
-    trace = reach(model, "litert")[-1].trace
+    trace = value_ranges(model, "litert")[-1].trace
     assert trace is not None
     calls = [Machine(kernel.program).call([code], 1) for code in range(-128, 128)]
     assert [call.y_q for call in calls] == trace.codes.tolist()
@@ -46,7 +46,7 @@ def test_several_inputs_or_outputs_are_refused() -> None:
 def test_one_changed_answer_is_noticed_by_the_trial() -> None:
     """Negative control."""
     model = random_net(3).model()
-    trace = reach(model, "litert")[-1].trace
+    trace = value_ranges(model, "litert")[-1].trace
     assert trace is not None
     spoilt = trace.codes[:, 0].copy()
     try_program(table_program(spoilt), trial_inputs(model), trace.codes)

@@ -12,7 +12,7 @@ from sinehil_kernels.size.loop import padded, stream_rows
 from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.size.loop_search import smallest_loop
 from sinehil_kernels.size.size_kernel import ENGINE as SIZE
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 SCALES = "float_bits"
 OF_TABLE = {
@@ -82,7 +82,7 @@ def _of_bit(word: int, bit: int) -> MutantKind:
 
 def _stream_kinds(model: QuantizedModel, oracle: str) -> list[MutantKind]:
     """Return what each byte of the size kernel's stream is."""
-    loop = smallest_loop(computed_network(reach(model, oracle)))
+    loop = smallest_loop(computed_network(value_ranges(model, oracle)))
     assert loop is not None
     kinds: list[MutantKind] = []
     rows = iter(stream_rows(loop))
@@ -103,7 +103,7 @@ def _stream_kinds(model: QuantizedModel, oracle: str) -> list[MutantKind]:
 
 def layer_rows(model: QuantizedModel, oracle: str) -> list[int]:
     """Return where in the size kernel's stream each layer's two sizes stand, in bytes from the stream's beginning."""
-    loop = smallest_loop(computed_network(reach(model, oracle)))
+    loop = smallest_loop(computed_network(value_ranges(model, oracle)))
     assert loop is not None
     lengths = [len(values) for _, values in stream_rows(loop)]
     starts = [0, *accumulate(lengths)]

@@ -18,7 +18,7 @@ from sinehil_kernels.generated import C_FILE
 from sinehil_kernels.portable.layer_plan import plan_layers
 from sinehil_kernels.portable.requantization import Line
 from sinehil_kernels.size.size_kernel import ENGINE as SIZE
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 PAIRS = 6  # of each layer of a kernel in assembly, which has to be generated anew for each
 HALF_EVEN, HALF_AWAY = "sinehil_code_half_even(", "sinehil_code_half_away("
@@ -109,7 +109,7 @@ def loops_of_the_stream(kernel: GeneratedKernel, model: QuantizedModel) -> Itera
 
 def roundings_of_sums(constants: Constants, model: QuantizedModel, oracle: str) -> Iterator[Mutant]:
     """Yield the C kernel with a neuron's requantisation rounding down, and up, instead of to the nearest."""
-    for layer, plan in enumerate(plan_layers(reach(model, oracle), oracle), 1):
+    for layer, plan in enumerate(plan_layers(value_ranges(model, oracle), oracle), 1):
         symbol, half = f"layer_{layer}_offset", 1 << plan.scheme.shift - 1
         width = constants[symbol][0]
         for neuron, form in enumerate(plan.forms):

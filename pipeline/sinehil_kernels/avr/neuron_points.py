@@ -19,8 +19,8 @@ class PlacedNeuron:
     """A requantisation in the program: from the label ``start``, with a sum, to ``end``, with a byte in ``byte``.
 
     ``sums`` [n] are the proof's points as they lie in ``sum_in``, lowest byte first; ``wanted`` [n] the bytes that
-    must come out. ``rests``: where a neuron at rest goes instead of leaving 0, if that is somewhere else. ``given``:
-    what the other registers that it reads hold; ``t``: the flag.
+    must come out. ``inactive``: where an inactive neuron goes instead of leaving 0, if that is somewhere else.
+    ``given``: what the other registers that it reads hold; ``t``: the flag.
     """
 
     number: int
@@ -30,7 +30,7 @@ class PlacedNeuron:
     byte: str
     start: str
     end: str
-    rests: str = ""
+    inactive: str = ""
     given: Mapping[str, int] = field(default_factory=dict)
     t: bool = False
 
@@ -55,8 +55,8 @@ def _byte(machine: Machine, program: Program, neuron: PlacedNeuron, value: int) 
     parts = {register: value >> 8 * index & 0xFF for index, register in enumerate(neuron.sum_in)}
     for register, byte in {**neuron.given, **parts}.items():
         machine.registers[register_number(register)] = byte
-    start, end, rests = (
-        program.labels[name] for name in (neuron.start, neuron.end, neuron.rests or neuron.end)
+    start, end, inactive = (
+        program.labels[name] for name in (neuron.start, neuron.end, neuron.inactive or neuron.end)
     )
-    at = machine.run(start, (end, rests))
+    at = machine.run(start, (end, inactive))
     return machine.registers[register_number(neuron.byte)] if at == end else 0

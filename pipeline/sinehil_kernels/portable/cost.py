@@ -1,12 +1,12 @@
 """Estimate the code size and stack that avr-gcc makes of a kernel in C.
 
-Fitted to what avr-gcc 5.4 made of 54 kernels; CODE_TOLERANCE_BYTES is more than any was off. tests/kernels/test_room.py
-compiles some and holds the estimate against them.
+Fitted to what avr-gcc 5.4 made of 54 kernels; CODE_TOLERANCE_BYTES is more than any was off.
+tests/kernels/test_memory_estimate.py compiles some and holds the estimate against them.
 """
 
 from collections.abc import Sequence
 
-from sinehil_kernels.generated import Compiled
+from sinehil_kernels.generated import CompilerEstimate
 from sinehil_kernels.portable.layer_plan import LayerPlan
 
 CODE_TOLERANCE_BYTES = 200
@@ -19,13 +19,13 @@ OWN_CODE_BYTES = {"litert": 100, "litert-ref": 250, "tflm": 640}  # that arithme
 STACK_BYTES = 50  # beside the two buffers: registers, addresses
 
 
-def compiled(plans: Sequence[LayerPlan], oracle: str) -> Compiled:
+def estimate_compiled(plans: Sequence[LayerPlan], oracle: str) -> CompilerEstimate:
     """Return code and stack of a kernel with these plans."""
     code = KERNEL_BYTES + sum(map(_layer_bytes, plans))
     code += PRODUCT_BYTES if any(_has_long_products(plan) for plan in plans) else 0
     code += OWN_CODE_BYTES[oracle] if any(plan.has_own for plan in plans) else 0
     width = max(max(plan.weights.shape) for plan in plans)
-    return Compiled(code, CODE_TOLERANCE_BYTES, 2 * width + STACK_BYTES)
+    return CompilerEstimate(code, CODE_TOLERANCE_BYTES, 2 * width + STACK_BYTES)
 
 
 def _layer_bytes(plan: LayerPlan) -> int:

@@ -53,7 +53,7 @@ def emit_layer(number: int, plan: LayerPlan) -> str:
     tables = layer_tables(number, plan)
     table = tables.get("table")
     value = tables["value"].read("step") if plan.has_steps else ""
-    clamped = _clamped_code(plan.reach.lowest, plan.reach.highest)
+    clamped = _clamped_code(plan.ranges.lowest, plan.ranges.highest)
     function = FUNCTION.format(
         n=number,
         outputs=outputs,
@@ -63,7 +63,7 @@ def emit_layer(number: int, plan: LayerPlan) -> str:
         own=OWN.format(
             own=tables["own"].read("j"),
             shift=tables["shift"].read("j"),
-            zero_point=plan.reach.layer.output.zero_point,
+            zero_point=plan.ranges.layer.output.zero_point,
             value=table.read(clamped) if table else clamped,
         )
         if plan.has_own
@@ -108,18 +108,18 @@ def _line(scheme: Scheme, t: str, multiplier: str, offset: str) -> str:
 
 def _proof(number: int, plan: LayerPlan) -> Iterator[str]:
     """Yield lines that name the layer and say, neuron by neuron, what was proven over which accumulators."""
-    layer = plan.reach.layer
+    layer = plan.ranges.layer
     outputs, inputs = layer.weights.shape
     yield f"Layer {number}, {harmless(layer.name)}: {inputs} -> {outputs}, {layer.activation}"
-    yield f"u = code - ({plan.reach.lowest}), {16 if plan.narrow else 32}-bit sums"
+    yield f"u = code - ({plan.ranges.lowest}), {16 if plan.narrow else 32}-bit sums"
     if plan.table is not None:
         yield f"handed on through a table, as code - ({plan.origin})"
     if len(plan.inputs) < inputs:
         yield f"columns: inputs {', '.join(map(str, plan.inputs))}"
     for neuron, form in zip(plan.neurons, plan.forms, strict=True):
-        reach = plan.reach.neurons[neuron]
-        low, high = reach.span
-        proven = f"all {len(reach.accumulators)} that occur" if reach.listed else "all of the interval"
+        domain = plan.ranges.neurons[neuron]
+        low, high = domain.span
+        proven = f"all {len(domain.accumulators)} that occur" if domain.listed else "all of the interval"
         yield f"neuron {neuron}: accumulators {low} to {high}, {proven}: {_form(form, plan)}"
     for skipped in plan.skipped:
         why = "looked at by no weight" if skipped.code is None else f"its code is always {skipped.code}"

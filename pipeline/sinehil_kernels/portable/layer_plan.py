@@ -24,7 +24,7 @@ from sinehil_kernels.portable.requantization import (
     find_line,
     find_steps,
 )
-from sinehil_kernels.value_ranges import LayerReach, NeuronReach
+from sinehil_kernels.value_ranges import AccumulatorDomain, LayerRanges
 
 Form = Line | Steps | Own
 LOWEST = -128
@@ -47,7 +47,7 @@ class LayerPlan:
     highest t. If ``narrow``, t is known from its low 16 bits: what is above ``ceiling`` is negative.
     """
 
-    reach: LayerReach
+    ranges: LayerRanges
     neurons: tuple[int, ...]
     inputs: tuple[int, ...]
     skipped: tuple[Skipped, ...]
@@ -61,26 +61,26 @@ class LayerPlan:
     @property
     def origin(self) -> int:
         """The code that u = 0 stands for in what the layer hands on."""
-        return LOWEST if self.reach.table is not None else self.reach.lowest
+        return LOWEST if self.ranges.table is not None else self.ranges.lowest
 
     @property
     def table(self) -> NDArray[np.uint8] | None:
         """Return what the layer hands on for each u of its own, or None if that is u."""
-        if self.reach.table is None:
+        if self.ranges.table is None:
             return None
-        codes = self.reach.table[self.reach.lowest - LOWEST : self.reach.highest - LOWEST + 1]
+        codes = self.ranges.table[self.ranges.lowest - LOWEST : self.ranges.highest - LOWEST + 1]
         return (codes - LOWEST).astype(np.uint8)
 
     @property
     def input_table(self) -> NDArray[np.uint8] | None:
         """Return u for each code of the model's input, that of -128 first; None if that is code + 128."""
-        table = self.reach.input_table
+        table = self.ranges.input_table
         return None if table is None else (table - LOWEST).astype(np.uint8)
 
     @property
     def highest(self) -> int:
         """The largest u, before a table."""
-        return self.reach.highest - self.reach.lowest
+        return self.ranges.highest - self.ranges.lowest
 
     @property
     def has_steps(self) -> bool:
@@ -105,18 +105,18 @@ class LayerPlan:
         return lines_only and self.ceiling - min(0, int(self.spans.min())) < 2**16
 
 
-def plan_layers(reaches: tuple[LayerReach, ...], oracle: str) -> list[LayerPlan]:
+def plan_layers(ranges: tuple[LayerRanges, ...], oracle: str) -> list[LayerPlan]:
     """Return a proven plan for each layer."""
-    kept = map(tuple, computed_neurons(reaches, keep_outputs=True))  # C has no empty arrays
+    kept = map(tuple, computed_neurons(ranges, keep_outputs=True))  # C has no empty arrays
     plans = []
-    inputs, origin = tuple(range(reaches[0].layer.weights.shape[1])), LOWEST
-    for found, neurons in zip(reaches, kept, strict=True):
+    inputs, origin = tuple(range(ranges[0].layer.weights.shape[1])), LOWEST
+    for found, neurons in zip(ranges, kept, strict=True):
         plans.append(_plan_layer(found, neurons, inputs, origin, _skipped(found, neurons), oracle))
         inputs, origin = neurons, plans[-1].origin
     return plans
 
 
-def _skipped(found: LayerReach, neurons: tuple[int, ...]) -> tuple[Skipped, ...]:
+def _skipped(found: LayerRanges, neurons: tuple[int, ...]) -> tuple[Skipped, ...]:
     low, high = found.outputs.T.tolist()
     return tuple(
         Skipped(j, low[j] if low[j] == high[j] else None) for j in range(len(low)) if j not in neurons
@@ -124,27 +124,29 @@ def _skipped(found: LayerReach, neurons: tuple[int, ...]) -> tuple[Skipped, ...]
 
 
 def _plan_layer(
-    found: LayerReach,
+    found: LayerRanges,
     neurons: tuple[int, ...],
     inputs: tuple[int, ...],
     origin: int,
     skipped: tuple[Skipped, ...],
     oracle: str,
 ) -> LayerPlan:
-    reaches = [found.neurons[j] for j in neurons]
-    scheme, limited, lines = _choose_lines(reaches, found.lowest, found.highest)
+    domains = [found.neurons[j] for j in neurons]
+    scheme, limited, lines = _choose_lines(domains, found.lowest, found.highest)
     forms = tuple(
-        line or find_own(found, j, oracle) or find_steps(reach, found.lowest)
-        for j, reach, line in zip(neurons, reaches, lines, strict=True)
+        line or find_own(found, j, oracle) or find_steps(domain, found.lowest)
+        for j, domain, line in zip(neurons, domains, lines, strict=True)
     )
     bases = np.array([form.base for form in forms], np.int64)
-    spans = np.array([reach.span for reach in reaches], np.int64) - bases.reshape(-1, 1)
+    spans = np.array([domain.span for domain in domains], np.int64) - bases.reshape(-1, 1)
     bias = _folded_bias(found, neurons, inputs, origin) - bases
     weights = found.layer.weights[np.ix_(neurons, inputs)]
     return LayerPlan(found, neurons, inputs, skipped, weights, bias, spans, scheme, limited, forms)
 
 
-def _folded_bias(found: LayerReach, neurons: tuple[int, ...], inputs: tuple[int, ...], origin: int) -> Int64s:
+def _folded_bias(
+    found: LayerRanges, neurons: tuple[int, ...], inputs: tuple[int, ...], origin: int
+) -> Int64s:
     """Return the accumulators at u = 0 of all ``inputs``, with every other input at the code it always has."""
     codes = found.inputs[:, 0].copy()
     codes[list(inputs)] = origin
@@ -152,7 +154,7 @@ def _folded_bias(found: LayerReach, neurons: tuple[int, ...], inputs: tuple[int,
 
 
 def _choose_lines(
-    reaches: list[NeuronReach], lowest: int, highest: int
+    domains: list[AccumulatorDomain], lowest: int, highest: int
 ) -> tuple[Scheme, bool, list[Line | None]]:
     """Return the cheapest scheme that has a line for every neuron of the layer.
 
@@ -161,11 +163,11 @@ def _choose_lines(
     best: tuple[Scheme, bool, list[Line | None]] = (WORD, True, [])
     most = -1
     for scheme, limited in _schemes():
-        lines = list(_lines(reaches, lowest, highest, scheme, limited=limited))
+        lines = list(_lines(domains, lowest, highest, scheme, limited=limited))
         found = sum(line is not None for line in lines)
-        if found > most and len(lines) == len(reaches):
+        if found > most and len(lines) == len(domains):
             best, most = (scheme, limited, lines), found
-        if found == len(reaches):
+        if found == len(domains):
             break
     return best
 
@@ -178,11 +180,11 @@ def _schemes() -> Iterable[tuple[Scheme, bool]]:
 
 
 def _lines(
-    reaches: list[NeuronReach], lowest: int, highest: int, scheme: Scheme, *, limited: bool
+    domains: list[AccumulatorDomain], lowest: int, highest: int, scheme: Scheme, *, limited: bool
 ) -> Iterable[Line | None]:
     """Yield a line for each neuron; a cheap scheme is given up at the first that has none."""
-    for reach in reaches:
-        line = find_line(reach, lowest, highest, scheme, limited=limited)
+    for domain in domains:
+        line = find_line(domain, lowest, highest, scheme, limited=limited)
         yield line
         if line is None and scheme not in LONG:
             return

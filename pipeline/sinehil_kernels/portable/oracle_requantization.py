@@ -10,7 +10,7 @@ import numpy as np
 from sinehil.model.arithmetic import LITERT, multipliers
 from sinehil.model.arithmetic.gemmlowp import multiply_by_quantized_multiplier, quantize_multiplier
 from sinehil.model.arrays import Int64s
-from sinehil_kernels.value_ranges import LayerReach
+from sinehil_kernels.value_ranges import LayerRanges
 
 MOST_EXACT_FLOAT = 2**24  # the conversion of a larger sum to float32 may round
 
@@ -57,14 +57,14 @@ class Own:
         return np.clip(rounded + zero_point, -128, 127)
 
 
-def find_own(found: LayerReach, neuron: int, oracle: str) -> Own | None:
-    """Return the form of one neuron, right on its whole reach, or None where C has not the oracle's numbers."""
-    reach, layer = found.neurons[neuron], found.layer
-    if oracle == LITERT.name and max(map(abs, reach.span)) < MOST_EXACT_FLOAT:
+def find_own(found: LayerRanges, neuron: int, oracle: str) -> Own | None:
+    """Return the form of one neuron, right on its whole domain, or None where C has not the oracle's numbers."""
+    domain, layer = found.neurons[neuron], found.layer
+    if oracle == LITERT.name and max(map(abs, domain.span)) < MOST_EXACT_FLOAT:
         own = Own(oracle, int(LITERT.factors(layer).view(np.uint32)[neuron]), 0)
     elif oracle == "tflm":
         own = Own(oracle, *quantize_multiplier(float(multipliers(layer)[neuron])))
     else:
         return None
-    codes = np.clip(own(reach.accumulators, layer.output.zero_point), found.lowest, found.highest)
-    return own if own.word and np.array_equal(codes, reach.codes) else None
+    codes = np.clip(own(domain.accumulators, layer.output.zero_point), found.lowest, found.highest)
+    return own if own.word and np.array_equal(codes, domain.codes) else None

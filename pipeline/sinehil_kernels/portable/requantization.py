@@ -1,7 +1,7 @@
 """Find integer forms of requantisation, each proven over every accumulator that can occur.
 
 Between a neuron's accumulator and its output code the oracle multiplies by a real number and rounds. For a device
-the same step function is found in integers and held against the oracle's on the whole reach of the neuron; one
+the same step function is found in integers and held against the oracle's on the whole domain of the neuron; one
 that differs anywhere is not used.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sinehil.model.arrays import Int64s
-from sinehil_kernels.value_ranges import NeuronReach
+from sinehil_kernels.value_ranges import AccumulatorDomain
 
 NEIGHBOURS = 32  # multipliers tried on each side of the one with the most room
 
@@ -43,7 +43,7 @@ LONG = tuple(Scheme(32, 0, drop, 24) for drop in (16, 8, 12))  # the product has
 class Line:
     """u = line of t, t = accumulator - base; below base u is 0, beyond base + limit the layer's highest.
 
-    ``limit`` is None where the line itself is right up to the end of the reach. A neuron that knows no code between
+    ``limit`` is None where the line itself is right up to the end of the domain. A neuron that knows no code between
     the clamps has a flat line.
     """
 
@@ -77,47 +77,51 @@ class Steps:
         return np.array(self.values)[index]
 
 
-def find_line(reach: NeuronReach, lowest: int, highest: int, scheme: Scheme, *, limited: bool) -> Line | None:
-    """Return a line by ``scheme`` that is right on the whole reach, or None if there is none.
+def find_line(
+    domain: AccumulatorDomain, lowest: int, highest: int, scheme: Scheme, *, limited: bool
+) -> Line | None:
+    """Return a line by ``scheme`` that is right on the whole domain, or None if there is none.
 
     ``lowest`` and ``highest`` are the codes that the activation allows; u = code - lowest. A ``limited`` line leaves
-    the highest code to a comparison. Right at the points of the reach is right everywhere: with ``t`` and the
+    the highest code to a comparison. Right at the points of the domain is right everywhere: with ``t`` and the
     multiplier not negative and no wrap at the last point, u never falls as t grows, as the oracle's code never does;
-    and of each step the reach has both sides.
+    and of each step the domain has both sides.
     """
-    active = reach.codes > lowest
+    active = domain.codes > lowest
     if limited:
-        active &= reach.codes < highest
+        active &= domain.codes < highest
     if not active.any():
-        return _clamps_only(reach, lowest, highest, scheme, limited=limited)
-    points = reach.accumulators[active]
+        return _clamps_only(domain, lowest, highest, scheme, limited=limited)
+    points = domain.accumulators[active]
     base, limit = int(points[0]), int(points[-1] - points[0])
     if scheme.bits == 16 and limit << scheme.up >= 2**16:
         return None
-    found = _fit((points - base) << scheme.up, reach.codes[active] - lowest, scheme)
+    found = _fit((points - base) << scheme.up, domain.codes[active] - lowest, scheme)
     if found is None:
         return None
     line = Line(base, limit if limited else None, *found)
-    return line if is_exact(line, reach, lowest, highest, scheme) else None
+    return line if is_exact(line, domain, lowest, highest, scheme) else None
 
 
-def is_exact(line: Line, reach: NeuronReach, lowest: int, highest: int, scheme: Scheme) -> bool:
-    """Return whether the line is right at every point of the reach."""
-    return np.array_equal(line(reach.accumulators, scheme, highest - lowest), reach.codes - lowest)
+def is_exact(line: Line, domain: AccumulatorDomain, lowest: int, highest: int, scheme: Scheme) -> bool:
+    """Return whether the line is right at every point of the domain."""
+    return np.array_equal(line(domain.accumulators, scheme, highest - lowest), domain.codes - lowest)
 
 
-def find_steps(reach: NeuronReach, lowest: int) -> Steps:
+def find_steps(domain: AccumulatorDomain, lowest: int) -> Steps:
     """Return the step function through all points; exact since the oracle's is monotone."""
-    starts = np.flatnonzero(np.diff(reach.codes, prepend=reach.codes[0] - 1))
-    base = reach.span[0]
-    values = reach.codes[starts] - lowest
-    return Steps(base, tuple((reach.accumulators[starts] - base).tolist()), tuple(values.tolist()))
+    starts = np.flatnonzero(np.diff(domain.codes, prepend=domain.codes[0] - 1))
+    base = domain.span[0]
+    values = domain.codes[starts] - lowest
+    return Steps(base, tuple((domain.accumulators[starts] - base).tolist()), tuple(values.tolist()))
 
 
-def _clamps_only(reach: NeuronReach, lowest: int, highest: int, scheme: Scheme, *, limited: bool) -> Line:
+def _clamps_only(
+    domain: AccumulatorDomain, lowest: int, highest: int, scheme: Scheme, *, limited: bool
+) -> Line:
     """Return the form of a neuron that is always at a clamp: dead, full, or jumping between the two."""
-    above = reach.accumulators[reach.codes > lowest]
-    base = int(above[0]) if above.size else reach.span[1] + 1
+    above = domain.accumulators[domain.codes > lowest]
+    base = int(above[0]) if above.size else domain.span[1] + 1
     return Line(base, 0 if limited else None, 0, highest - lowest << scheme.shift if above.size else 0)
 
 

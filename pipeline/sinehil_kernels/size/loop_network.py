@@ -13,7 +13,7 @@ import numpy as np
 from sinehil.model.arithmetic import multipliers
 from sinehil.model.arrays import Int64s
 from sinehil_kernels.folding import computed_neurons, folded_biases
-from sinehil_kernels.value_ranges import ALL_CODES, LayerReach
+from sinehil_kernels.value_ranges import ALL_CODES, LayerRanges
 
 INPUT_FLOOR = -128
 OTHER_WEIGHTS = range(127, 40, -3)  # large ones: they leave room between the steps
@@ -58,7 +58,7 @@ class ComputedLayer:
     table: tuple[int, ...] | None = None
 
 
-def computed_network(layers: Sequence[LayerReach]) -> tuple[ComputedLayer, ...]:
+def computed_network(layers: Sequence[LayerRanges]) -> tuple[ComputedLayer, ...]:
     """Return the layers without constant neurons and those with no consumer."""
     computed = computed_neurons(layers, keep_outputs=True)
     before = _LayerInputs.of_model(layers[0])
@@ -108,12 +108,12 @@ class _LayerInputs:
     codes: Int64s
 
     @staticmethod
-    def of_model(first: LayerReach) -> "_LayerInputs":
+    def of_model(first: LayerRanges) -> "_LayerInputs":
         inputs = list(range(len(first.inputs)))
         return _LayerInputs(inputs, [INPUT_FLOOR] * len(inputs), first.inputs[:, 0])
 
 
-def _table_of_inputs(first: LayerReach) -> ComputedLayer:
+def _table_of_inputs(first: LayerRanges) -> ComputedLayer:
     """Return a layer that hands every input on through a table: a neuron for each, of that input alone."""
     inputs = len(first.inputs)
     neurons = tuple(
@@ -142,7 +142,7 @@ def _by_stored_byte(table: Int64s, floor: int) -> tuple[int, ...]:
 
 
 def _neurons(
-    layer: LayerReach, computed: list[int], before: _LayerInputs, is_last: bool
+    layer: LayerRanges, computed: list[int], before: _LayerInputs, is_last: bool
 ) -> tuple[LoopNeuron, ...]:
     weights = layer.layer.weights.astype(np.int64)
     sources = before.codes.copy()
@@ -170,13 +170,13 @@ def _neurons(
     return tuple(neurons)
 
 
-def _floor(layer: LayerReach, codes: Int64s) -> int:
+def _floor(layer: LayerRanges, codes: Int64s) -> int:
     """Return what is stored as lowest byte: where the codes begin, or where the highest one is the highest byte."""
     saturates = codes[-1] == layer.highest
     return layer.highest - 255 if saturates and codes[0] > layer.lowest else int(codes[0])
 
 
-def _shared_floor(layer: LayerReach) -> int:
+def _shared_floor(layer: LayerRanges) -> int:
     """Return one floor for all: the last layer's is taken off again at the end, which -128 need not be."""
     clamped = any(neuron.codes[0] == layer.lowest for neuron in layer.neurons)
     return layer.lowest if clamped else INPUT_FLOOR

@@ -18,7 +18,7 @@ from sinehil_kernels.size.loop_assembly import REQUANTIZE, REQUANTIZED, frame_of
 from sinehil_kernels.size.loop_forms import NeuronConstants, with_edge
 from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.size.loop_search import LARGEST_IMAGE, smallest_loop
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 
 def placed_neurons(loop: Loop, program: Program) -> Iterator[PlacedNeuron]:
@@ -56,7 +56,7 @@ ENGINE = "size"
 
 def generate_size(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     """Return the kernel; the same model gives the same bytes. ArtefactError if AVRs cannot address its constants."""
-    loop = smallest_loop(computed_network(reach(model, oracle)))
+    loop = smallest_loop(computed_network(value_ranges(model, oracle)))
     if loop is None:
         raise ArtefactError(
             f"{model.name} takes {LARGEST_IMAGE} bytes or more as a loop and its constants",

@@ -34,7 +34,7 @@ from sinehil.model.arrays import Bools, Int64s
 from sinehil_kernels.folding import computed_neurons
 from sinehil_kernels.speed.folded_network import restricted
 from sinehil_kernels.speed.products import product_cycles
-from sinehil_kernels.value_ranges import LayerReach
+from sinehil_kernels.value_ranges import LayerRanges
 
 Region = tuple[int, int]
 Division = tuple[Region, ...]
@@ -72,7 +72,7 @@ class RegionEstimates:
     of: Mapping[Region, RegionEstimate]
 
     @classmethod
-    def made(cls, layers: Sequence[LayerReach]) -> "RegionEstimates":
+    def made(cls, layers: Sequence[LayerRanges]) -> "RegionEstimates":
         """Return them for a one-input model."""
         edges = _edges(layers)
         pairs = [(first, end) for first in edges for end in edges if first < end]
@@ -110,7 +110,7 @@ def _split(division: Division, edge: int) -> Division:
     return tuple(pairwise(edges))
 
 
-def _edges(layers: Sequence[LayerReach]) -> list[int]:
+def _edges(layers: Sequence[LayerRanges]) -> list[int]:
     """Return the codes at which some neuron becomes inactive or active, the busiest ones if there are many."""
     changes = np.zeros(257, np.int64)
     for layer in layers:
@@ -122,7 +122,7 @@ def _edges(layers: Sequence[LayerReach]) -> list[int]:
     return sorted(int(code) for code in busiest if changes[code])
 
 
-def _estimate(layers: Sequence[LayerReach]) -> RegionEstimate:
+def _estimate(layers: Sequence[LayerRanges]) -> RegionEstimate:
     """Add up what the parts of a region take."""
     total = np.array(FRAME, np.float64)
     before = np.zeros(2)  # neurons of the layer before: active on average, and in all
@@ -145,7 +145,7 @@ def _estimate(layers: Sequence[LayerReach]) -> RegionEstimate:
     return RegionEstimate(float(total[0]), 2 * float(total[1]))
 
 
-def _mean_active(layer: LayerReach, computed: Sequence[int]) -> float:
+def _mean_active(layer: LayerRanges, computed: Sequence[int]) -> float:
     if layer.trace is None:
         return float(len(computed))
     codes: Int64s = layer.trace.codes[:, list(computed)]
@@ -173,7 +173,7 @@ FIND_REGION = 2
 FIXED, FURTHER, FIRST_BYTE, BIAS, TEST, LEAST_LINE, TWO_BYTE_SUM = 7, 4, 4, 2, 2, 8, 2
 
 
-def bound_cycles(layers: Sequence[LayerReach], codes: Sequence[Int64s]) -> float:
+def bound_cycles(layers: Sequence[LayerRanges], codes: Sequence[Int64s]) -> float:
     """Return the mean over inputs of one region; ``codes``: what each layer gives on them, [n, out] each."""
     inputs, outputs = layers[0].layer.weights.shape[1], layers[-1].layer.weights.shape[0]
     rows = len(codes[0])
@@ -195,7 +195,7 @@ def bound_cycles(layers: Sequence[LayerReach], codes: Sequence[Int64s]) -> float
     return total / rows
 
 
-def _active(layer: LayerReach, computed: Sequence[int], codes: Int64s) -> Bools:
+def _active(layer: LayerRanges, computed: Sequence[int], codes: Int64s) -> Bools:
     """Return which neurons are computed and active, [n, out]."""
     is_computed = np.zeros(codes.shape[1], np.bool_)
     is_computed[list(computed)] = True
@@ -203,7 +203,7 @@ def _active(layer: LayerReach, computed: Sequence[int], codes: Int64s) -> Bools:
     return found
 
 
-def _products(layer: LayerReach, computed: Sequence[int], sources: Bools) -> int:
+def _products(layer: LayerRanges, computed: Sequence[int], sources: Bools) -> int:
     factors = np.abs(layer.layer.weights[list(computed)][:, sources].astype(np.int64))
     shared = sum(product_cycles(frozenset(column.tolist())) for column in factors.T)
     return int(TWO_BYTE_SUM * np.count_nonzero(factors) + shared)

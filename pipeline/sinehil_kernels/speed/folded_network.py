@@ -15,7 +15,7 @@ from sinehil.model.tflite import FullyConnected
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.folding import computed_neurons, folded_biases
 from sinehil_kernels.speed.registers import ZERO, Z
-from sinehil_kernels.value_ranges import LayerReach, NeuronReach, Trace
+from sinehil_kernels.value_ranges import AccumulatorDomain, LayerRanges, Trace
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FoldedNeuron:
     """One neuron that is computed.
 
     ``weights`` are those of the stage's sources; ``bias`` is its accumulator when every source byte is 0.
-    ``accumulators`` [n] are its points (see reach), ``wanted`` [n] their bytes: code - ``base``, at most ``top``.
+    ``accumulators`` [n] are those of its domain, ``wanted`` [n] their bytes: code - ``base``, at most ``top``.
     ``slope``: about how many codes one unit of the accumulator is worth. ``trace`` [n]: the accumulator on each
     input code of the region, if there is one input.
     """
@@ -88,7 +88,7 @@ class FoldedStage:
     lookup: ByteTable | None
 
 
-def lookups(layers: Sequence[LayerReach]) -> tuple[ByteTable | None, ...]:
+def lookups(layers: Sequence[LayerRanges]) -> tuple[ByteTable | None, ...]:
     """Return the tables behind the layers, each for the raw codes that its computed neurons have."""
     found: list[ByteTable | None] = []
     for number, (layer, computed) in enumerate(
@@ -105,7 +105,7 @@ def lookups(layers: Sequence[LayerReach]) -> tuple[ByteTable | None, ...]:
     return tuple(found)
 
 
-def input_lookup(layers: Sequence[LayerReach]) -> ByteTable | None:
+def input_lookup(layers: Sequence[LayerRanges]) -> ByteTable | None:
     """Return the table before the first layer, if there is one."""
     table = layers[0].input_table
     if table is None:
@@ -114,7 +114,7 @@ def input_lookup(layers: Sequence[LayerReach]) -> ByteTable | None:
     return ByteTable("table_0", LOWEST_CODE, base, bytes((table - base).tolist()))
 
 
-def stages(layers: Sequence[LayerReach], tables: Sequence[ByteTable | None]) -> tuple[FoldedStage, ...]:
+def stages(layers: Sequence[LayerRanges], tables: Sequence[ByteTable | None]) -> tuple[FoldedStage, ...]:
     """Return the layers with what is computed in each; the sources of the first are all inputs."""
     computed = computed_neurons(layers, keep_outputs=False)
     sources = list(range(layers[0].layer.weights.shape[1]))
@@ -133,8 +133,8 @@ def stages(layers: Sequence[LayerReach], tables: Sequence[ByteTable | None]) -> 
 
 
 def restricted(
-    layers: Sequence[LayerReach], first: int, end: int, *, neurons: bool = True
-) -> tuple[LayerReach, ...]:
+    layers: Sequence[LayerRanges], first: int, end: int, *, neurons: bool = True
+) -> tuple[LayerRanges, ...]:
     """Return what a one-input model does on the codes u = first to end - 1 only; ``neurons``: list their points."""
     found, inputs = [], np.array([[first, end - 1]]) + LOWEST_CODE
     for layer in layers:
@@ -149,12 +149,12 @@ def restricted(
     return tuple(found)
 
 
-def _listed(accumulators: Int64s, codes: Int64s) -> NeuronReach:
+def _listed(accumulators: Int64s, codes: Int64s) -> AccumulatorDomain:
     values, first = np.unique(accumulators, return_index=True)
-    return NeuronReach(values, codes[first], listed=True)
+    return AccumulatorDomain(values, codes[first], listed=True)
 
 
-def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], bias: int) -> FoldedNeuron:
+def _neuron(found_layer: LayerRanges, j: int, sources: Sequence[int], bias: int) -> FoldedNeuron:
     layer, found = found_layer.layer, found_layer.neurons[j]
     weights = layer.weights[j].astype(np.int64)
     base = int(found.codes.min())
@@ -172,6 +172,6 @@ def _neuron(found_layer: LayerReach, j: int, sources: Sequence[int], bias: int) 
     )
 
 
-def _top(layer: LayerReach, found: NeuronReach) -> int:
+def _top(layer: LayerRanges, found: AccumulatorDomain) -> int:
     """Return the code at which the neuron is clamped, or the highest that occurs."""
     return min(layer.highest, int(found.codes.max()))

@@ -152,12 +152,12 @@ def _emit_other(assembly: Assembly, other: Requantization, offset: int, u: Seque
     """Set BYTE by a requantisation with an offset of its own, where u is less ``offset``."""
     assembly.comment(f"u = accumulator - ({other.offset}): {other.form.text()}")
     _subtract(assembly, u, other.offset - offset)
-    byte, rests = byte_register(other), assembly.new_label("rests")
+    byte, inactive = byte_register(other), assembly.new_label("rests")
     if other.inactive_test:
         assembly.op("mov", byte, ZERO)
-        emit_inactive_test(assembly, other, u[: other.width], rests)
+        emit_inactive_test(assembly, other, u[: other.width], inactive)
     emit_byte(assembly, other, u[: other.width], top)
-    assembly.label(rests)
+    assembly.label(inactive)
     if byte != BYTE:
         assembly.op("mov", BYTE, byte)
 

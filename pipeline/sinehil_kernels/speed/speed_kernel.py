@@ -21,7 +21,7 @@ from sinehil_kernels.speed.cycle_estimates import FIND_REGION, Division, Region,
 from sinehil_kernels.speed.folded_network import restricted
 from sinehil_kernels.speed.stage_assembly import WAYS, UnrolledProgram, Way, unrolled
 from sinehil_kernels.speed.stage_plan import MOST_CHECKS, RegionPlan, plan
-from sinehil_kernels.value_ranges import LayerReach, reach
+from sinehil_kernels.value_ranges import LayerRanges, value_ranges
 
 ENGINE = "speed"
 MOST_BYTES = 3300  # regions are divided up to here
@@ -35,7 +35,7 @@ ABOUT = (
 
 def generate_speed(model: QuantizedModel, oracle: str) -> GeneratedKernel:
     """Return the kernel; ArtefactError if it cannot fit the flash of an ATmega328P, before much time is spent."""
-    layers = reach(model, oracle)
+    layers = value_ranges(model, oracle)
     _check_flash(model, _least_bytes(layers))
     found = _candidates(layers)
     _check_flash(model, min(len(each.program.image) for each in found))
@@ -67,7 +67,7 @@ class Candidate:
         return self.unrolled.program
 
 
-def _candidates(layers: Sequence[LayerReach]) -> Sequence[Candidate]:
+def _candidates(layers: Sequence[LayerRanges]) -> Sequence[Candidate]:
     """Return the programs of which the fastest that fits will do, or the one with the best regions."""
     if layers[0].trace is not None and layers[0].input_table is None and len(layers) > 1:
         return (_best_division(layers),)
@@ -85,7 +85,7 @@ def _undivided(made: RegionPlan, way: Way) -> Candidate | None:
     return None if made_of is None else Candidate(made_of, (WHOLE,))
 
 
-def _best_division(layers: Sequence[LayerReach]) -> Candidate:
+def _best_division(layers: Sequence[LayerRanges]) -> Candidate:
     """Return the program with the regions that are fastest within MOST_BYTES, or else the smallest one."""
     made = ProgramMaker(layers)
     estimates = RegionEstimates.made(layers)
@@ -115,7 +115,7 @@ def _finer(made: "ProgramMaker", estimates: RegionEstimates, found: Candidate) -
 class ProgramMaker:
     """Makes programs by division, planning each region once."""
 
-    layers: Sequence[LayerReach]
+    layers: Sequence[LayerRanges]
     known: dict[Region, RegionPlan] = field(default_factory=dict)
 
     def __call__(self, division: Division) -> Candidate | None:
@@ -127,7 +127,7 @@ class ProgramMaker:
         return None if made_of is None else Candidate(made_of, division)
 
 
-def _bound(layers: Sequence[LayerReach], codes: Sequence[Int64s], division: Division) -> float:
+def _bound(layers: Sequence[LayerRanges], codes: Sequence[Int64s], division: Division) -> float:
     """Return the mean of the regions' bounds."""
     if len(division) == 1:
         return bound_cycles(layers, codes)
@@ -139,7 +139,7 @@ def _bound(layers: Sequence[LayerReach], codes: Sequence[Int64s], division: Divi
     return FIND_REGION + total / len(codes[0])
 
 
-def _codes(layers: Sequence[LayerReach], codes: Int64s, oracle: str) -> Iterator[Int64s]:
+def _codes(layers: Sequence[LayerRanges], codes: Int64s, oracle: str) -> Iterator[Int64s]:
     """Yield what each layer gives on the inputs."""
     if layers[0].input_table is not None:
         codes = layers[0].input_table[codes + 128]
@@ -152,7 +152,7 @@ def _codes(layers: Sequence[LayerReach], codes: Int64s, oracle: str) -> Iterator
         yield codes
 
 
-def _least_bytes(layers: Sequence[LayerReach]) -> int:
+def _least_bytes(layers: Sequence[LayerRanges]) -> int:
     """Return what the products that cannot be left out take at least."""
     computed = computed_neurons(layers, keep_outputs=False)
     sources: Sequence[int] = range(layers[0].layer.weights.shape[1])

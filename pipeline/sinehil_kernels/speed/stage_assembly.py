@@ -104,11 +104,11 @@ class RegionCode:
     def _pushed(self, index: int) -> ByteSource:
         """Return the source that reads what a stage has pushed, last first."""
         neurons = [made.neuron for made in self.planned[index].neurons]
-        rests = tuple(
+        inactive = tuple(
             neuron.can_be_inactive and self.planned[index].stage.lookup is None for neuron in neurons
         )
         self.frame.point(X)
-        return FromMemory(tuple(reversed(range(len(neurons)))), rests, False, None)
+        return FromMemory(tuple(reversed(range(len(neurons)))), inactive, False, None)
 
     def _title(self, index: int) -> None:
         for line in stage_comment(self.planned[index]):
@@ -226,7 +226,7 @@ class RegionCode:
         return label
 
     def _note_emitted(
-        self, made: PlannedNeuron, registers: Registers, byte: str, start: str, rests: str
+        self, made: PlannedNeuron, registers: Registers, byte: str, start: str, inactive: str
     ) -> None:
         end = self._label_if_interval("byte", made)
         if end:
@@ -238,7 +238,7 @@ class RegionCode:
                 byte=byte,
                 start=start,
                 end=end,
-                rests=rests,
+                inactive=inactive,
                 given={ZERO: 0},
             )
             self.emitted.append(placed)

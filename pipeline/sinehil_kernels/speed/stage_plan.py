@@ -34,7 +34,7 @@ from sinehil_kernels.speed.folded_network import (
 )
 from sinehil_kernels.speed.form16 import Form16, guardable
 from sinehil_kernels.speed.requantization_plan import FAR, GUARD_CYCLES, Requantization, StepSearch
-from sinehil_kernels.value_ranges import LayerReach
+from sinehil_kernels.value_ranges import LayerRanges
 
 LARGEST_GUARD = 255
 MOST_CHECKS, MOST_SECOND_CYCLES = 3, 20
@@ -124,7 +124,7 @@ class RegionPlan:
 
 
 def plan(
-    layers: Sequence[LayerReach], first: int = 0, end: int = 256, *, checks: int = MOST_CHECKS
+    layers: Sequence[LayerRanges], first: int = 0, end: int = 256, *, checks: int = MOST_CHECKS
 ) -> RegionPlan:
     """Return a proven form for every neuron that is computed; ``first`` and ``end`` are for one-input models.
 

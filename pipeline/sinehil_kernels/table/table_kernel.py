@@ -9,7 +9,7 @@ from sinehil_kernels.avr.assembly import Assembly, Program
 from sinehil_kernels.avr.sources import assembly_kernel
 from sinehil_kernels.avr.trial import trial_inputs, try_program
 from sinehil_kernels.generated import GeneratedKernel
-from sinehil_kernels.value_ranges import reach
+from sinehil_kernels.value_ranges import value_ranges
 
 ENGINE = "table"
 ABOUT = (
@@ -25,7 +25,7 @@ def generate_table(model: QuantizedModel, oracle: str) -> GeneratedKernel:
             " is for one input and one output",
             "choose --optimize speed, size or portable",
         )
-    trace = reach(model, oracle)[-1].trace
+    trace = value_ranges(model, oracle)[-1].trace
     assert trace is not None
     program = table_program(trace.codes[:, 0])
     return assembly_kernel(

@@ -10,7 +10,7 @@ from tests.sampling import first
 
 from sinehil.arduino import Board, Firmware, compile_sketch, prepare_environment, stage_sketch
 from sinehil_kernels import GeneratedKernel, choose_kernel, generate_kernel
-from sinehil_kernels.memory_estimate import Room, room_of
+from sinehil_kernels.memory_estimate import MemoryEstimate, estimate_memory
 
 UNO = Board("arduino:avr:uno", "AVR", "atmega328p", 32256, 2048)
 MEGA = Board("arduino:avr:mega", "AVR", "atmega2560", 253952, 8192)
@@ -52,10 +52,10 @@ def test_the_estimate_is_within_its_tolerance_of_what_the_compiler_says(case: st
     net, oracle, kind, board = COMPILED[case]
     model = net.model()
     kernel = generate_kernel(model, oracle, kind)
-    room = room_of(kernel, model, board)
+    estimate = estimate_memory(kernel, model, board)
     firmware = compiled(kernel, board, tmp_path)
-    assert abs(firmware.flash_bytes - room.flash_bytes) <= room.tolerance_bytes <= 400
-    static_bytes = room.ram_bytes - kernel.stack_bytes - model.inputs - model.outputs - 20
+    assert abs(firmware.flash_bytes - estimate.flash_bytes) <= estimate.tolerance_bytes <= 400
+    static_bytes = estimate.ram_bytes - kernel.stack_bytes - model.inputs - model.outputs - 20
     assert static_bytes <= firmware.ram_bytes <= static_bytes + 10
 
 
@@ -65,16 +65,18 @@ def test_the_estimate_is_within_its_tolerance_of_what_the_compiler_says(case: st
 def test_a_model_that_all_but_fills_the_flash_is_not_refused(tmp_path: Path) -> None:
     model = NEAR.model()
     kernel = choose_kernel(model, "litert", "size", UNO)
-    assert not room_of(kernel, model, UNO).is_enough_in(UNO)
+    assert not estimate_memory(kernel, model, UNO).certainly_fits(UNO)
     assert UNO.flash_max_bytes - 250 < compiled(kernel, UNO, tmp_path).flash_bytes <= UNO.flash_max_bytes
 
 
 def test_flash_decides_within_the_tolerance_and_ram_does_too() -> None:
-    room = Room(flash_bytes=8_000, tolerance_bytes=200, ram_bytes=500)
+    estimate = MemoryEstimate(flash_bytes=8_000, tolerance_bytes=200, ram_bytes=500)
     board = replace(UNO, flash_max_bytes=8_200, ram_max_bytes=500)
-    assert room.is_enough_in(board) and room.may_be_in(board)
+    assert estimate.certainly_fits(board) and estimate.may_fit(board)
     near = replace(board, flash_max_bytes=7_800)
-    assert not room.is_enough_in(near) and room.may_be_in(near)
-    assert not room.may_be_in(replace(board, flash_max_bytes=7_799))
-    assert not room.may_be_in(replace(board, ram_max_bytes=499))
-    assert room.is_enough_in(replace(board, flash_max_bytes=0, ram_max_bytes=0))  # a core that names no limit
+    assert not estimate.certainly_fits(near) and estimate.may_fit(near)
+    assert not estimate.may_fit(replace(board, flash_max_bytes=7_799))
+    assert not estimate.may_fit(replace(board, ram_max_bytes=499))
+    assert estimate.certainly_fits(
+        replace(board, flash_max_bytes=0, ram_max_bytes=0)
+    )  # a core that names no limit

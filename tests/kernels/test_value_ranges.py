@@ -11,7 +11,7 @@ from nets import random_net, variety
 from sinehil.errors import ArtefactError
 from sinehil.model.arithmetic import ORACLES, accumulate, arithmetic_of
 from sinehil.model.tflite import FullyConnected, QuantizedModel
-from sinehil_kernels.value_ranges import LayerReach, NeuronReach, reach
+from sinehil_kernels.value_ranges import AccumulatorDomain, LayerRanges, value_ranges
 
 NETS = ("plain 1", "per-tensor 11", "relu6 20", "linear 30", "saturated 60", "raised floor 3")
 
@@ -29,7 +29,7 @@ def two_inputs(net: Net) -> QuantizedModel:
 def test_one_input_lists_every_accumulator_that_occurs(name: str, oracle: str) -> None:
     model = variety()[name].model()
     codes = np.arange(-128, 128).reshape(-1, 1)
-    for layer, found in zip(model.dense_layers, reach(model, oracle), strict=True):
+    for layer, found in zip(model.dense_layers, value_ranges(model, oracle), strict=True):
         accumulators, outputs = accumulate(layer, codes), arithmetic_of(oracle).run_layer(layer, codes)
         for j, neuron in enumerate(found.neurons):
             assert neuron.listed
@@ -43,7 +43,7 @@ def test_one_input_lists_every_accumulator_that_occurs(name: str, oracle: str) -
 
 
 def every_code_between(
-    layer: FullyConnected, neuron: int, found: NeuronReach, oracle: str = "litert"
+    layer: FullyConnected, neuron: int, found: AccumulatorDomain, oracle: str = "litert"
 ) -> None:
     """Hold the points against the oracle's function on the whole interval."""
     low, high = found.span
@@ -62,7 +62,7 @@ def every_code_between(
 @pytest.mark.parametrize("seed", range(3))
 def test_several_inputs_bound_the_interval_and_show_every_step(seed: int, oracle: str) -> None:
     model = two_inputs(random_net(seed, width=2))
-    layer, found = model.dense_layers[0], reach(model, oracle)[0]
+    layer, found = model.dense_layers[0], value_ranges(model, oracle)[0]
     corners = np.array([(a, b) for a in (-128, 127) for b in (-128, 127)], np.int64)
     sums = accumulate(layer, corners)
     for j, neuron in enumerate(found.neurons):
@@ -74,15 +74,17 @@ def test_several_inputs_bound_the_interval_and_show_every_step(seed: int, oracle
 def test_a_missing_step_would_be_noticed() -> None:
     """Negative control for the comparison above."""
     model = two_inputs(random_net(0, width=2))
-    neuron = reach(model, "litert")[0].neurons[0]
+    neuron = value_ranges(model, "litert")[0].neurons[0]
     middle = len(neuron.codes) // 2
-    less = NeuronReach(np.delete(neuron.accumulators, middle), np.delete(neuron.codes, middle), listed=False)
+    less = AccumulatorDomain(
+        np.delete(neuron.accumulators, middle), np.delete(neuron.codes, middle), listed=False
+    )
     with pytest.raises(AssertionError, match="both sides of every step"):
         every_code_between(model.dense_layers[0], 0, less)
 
 
 def test_deeper_layers_see_no_more_than_the_ones_before_give() -> None:
-    found: tuple[LayerReach, ...] = reach(two_inputs(random_net(5)), "litert")
+    found: tuple[LayerRanges, ...] = value_ranges(two_inputs(random_net(5)), "litert")
     for before, after in pairwise(found):
         assert np.array_equal(after.inputs, before.outputs)
     assert (found[0].inputs == [-128, 127]).all()
@@ -92,7 +94,7 @@ def test_an_overflow_is_refused() -> None:
     model = random_net(3).model()
     first = replace(model.dense_layers[0], bias=np.full(16, 2**31 - 5, np.int32))
     with pytest.raises(ArtefactError, match="32 bits"):
-        reach(replace(model, layers=(first, *model.layers[1:])), "litert")
+        value_ranges(replace(model, layers=(first, *model.layers[1:])), "litert")
 
 
 def with_tables(net: Net) -> Net:
@@ -105,7 +107,7 @@ def with_tables(net: Net) -> Net:
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_tables_stand_where_the_model_has_them(oracle: str) -> None:
     model = with_tables(random_net(3, activation="NONE")).model()
-    found = reach(model, oracle)
+    found = value_ranges(model, oracle)
     assert [item.table is None for item in found] == [True, False, True]
     assert [item.input_table is None for item in found] == [False, True, True]
     assert found[-1].trace is not None
@@ -120,7 +122,7 @@ def test_an_interval_goes_through_a_table() -> None:
     second = replace(net.layers[2], weights=np.ascontiguousarray(net.layers[2].weights[:, :2]))
     model = replace(net, layers=(second, *net.layers[3:])).model()
     rules = arithmetic_of("litert")
-    found = reach(model, "litert")[0]
+    found = value_ranges(model, "litert")[0]
     x = np.random.default_rng(1).integers(-128, 128, (2000, 2))
     codes = x
     for layer in model.layers[:3]:
