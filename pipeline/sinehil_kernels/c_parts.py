@@ -1,18 +1,19 @@
-"""Write the C text that all kernels share: identity, float ends, checksum over the constants in flash.
+"""Write what all kernels share: identity, float ends, checksum over the constants in flash; as C text and as bytes.
 
 Every kernel's C file is ``head``, what computes the layers, ``float_ends``, ``checksum``, in this order.
 """
 
 import re
+import struct
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sinehil.model.arithmetic import LITERT
 from sinehil.model.arrays import AnyArray
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.generated import SHAPE_FILE
-from sinehil_kernels.identity import float_constants
 
 C_TYPES = {
     "int8": "int8_t",
@@ -78,6 +79,28 @@ uint32_t sinehil_weights_crc32(void) {{
   return ~add(crc, float_bits, sizeof float_bits);
 }}
 """
+
+
+def float_constants(model: QuantizedModel, oracle: str) -> NDArray[np.uint32]:
+    """Return the bits of two float32 constants: what ``oracle`` scales x by, and the output scale.
+
+    litert multiplies by 1/scale, the others divide by the scale.
+    """
+    scale = model.input.scale
+    by = np.float32(1) / scale if oracle == LITERT.name else scale
+    return np.array([by, model.output.scale], np.float32).view(np.uint32)
+
+
+def identity_bytes(model: QuantizedModel, oracle: str, engine: str) -> bytes:
+    """Return ``struct sinehil_model_identity`` (arduino_sketch/sinehil_engine.h) as it lies in memory."""
+    source, result = model.input, model.output
+    names = struct.pack("<12s12s32s", engine.encode(), oracle.encode(), bytes.fromhex(model.sha256))
+    scales = struct.pack("<ff", source.scale, result.scale)
+    return (
+        names
+        + scales
+        + struct.pack("<bbBB", source.zero_point, result.zero_point, model.inputs, model.outputs)
+    )
 
 
 def head(model: QuantizedModel, oracle: str, engine: str) -> str:

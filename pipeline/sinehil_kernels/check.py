@@ -11,10 +11,9 @@ from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_kernels.avr.assembly import Program
-from sinehil_kernels.avr.trial import call_once
+from sinehil_kernels.avr.trial import SEED, call_once, trial_codes
 from sinehil_kernels.generated import GeneratedKernel
 from sinehil_kernels.native_kernel import HostKernel
-from sinehil_kernels.trial_inputs import SEED, sample_codes
 
 SAMPLES = 2000  # of a model with several inputs
 SIMULATED_CYCLES, CYCLES_PER_WEIGHT, FEWEST_SAMPLES = (
@@ -34,7 +33,7 @@ def check_kernel(kernel: GeneratedKernel, model: QuantizedModel) -> None:
     host = HostKernel(kernel, model.outputs)
     core = host.infer if kernel.program is None else _machine(kernel.program, model.outputs)
     count = SAMPLES if kernel.program is None else _affordable(model)
-    x_q, x = sample_codes(model, count), sample_floats(model, kernel.oracle, count)
+    x_q, x = trial_codes(model, count), sample_floats(model, kernel.oracle, count)
     quantized = host.quantize(x)
     y_q, y_q_of_x = _infer(core, x_q, quantized)
     y = host.dequantize(y_q_of_x)

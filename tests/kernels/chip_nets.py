@@ -32,8 +32,8 @@ from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels import GeneratedKernel, generate_kernel
 from sinehil_kernels.avr.machine import Machine
+from sinehil_kernels.avr.trial import trial_codes
 from sinehil_kernels.check import sample_floats
-from sinehil_kernels.trial_inputs import sample_codes
 
 WIDEST: Mapping[str, int] = {"portable": 40, "size": 24, "speed": 10, "table": 16}
 SAMPLES = 48  # of a model with several inputs
@@ -86,7 +86,7 @@ def machine_difference(kernel: GeneratedKernel, model: QuantizedModel) -> str | 
     """Return how an assembled kernel differs from the interpreter in ``Machine``, or None."""
     if kernel.program is None:
         return None
-    x_q = sample_codes(model, SAMPLES)
+    x_q = trial_codes(model, SAMPLES)
     calls = [Machine(kernel.program).call(row, model.outputs) for row in x_q.tolist()]
     expected = open_oracle(kernel.oracle, model).predict_codes(x_q)
     wrong = np.count_nonzero(np.array([one.y_q for one in calls]) != expected)
@@ -95,7 +95,7 @@ def machine_difference(kernel: GeneratedKernel, model: QuantizedModel) -> str | 
 
 def chip_difference(kernel: GeneratedKernel, model: QuantizedModel) -> str | None:
     """Return how a kernel on the simulated chip differs from the interpreter, or None."""
-    x_q = sample_codes(model, SAMPLES)
+    x_q = trial_codes(model, SAMPLES)
     rows = FLASH_OF_SAMPLES // (4 * model.inputs) if model.inputs > 1 else 0
     x = sample_floats(model, kernel.oracle, rows)
     run = run_on_chip(kernel, model, x_q, x)

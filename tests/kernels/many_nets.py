@@ -29,8 +29,8 @@ from sinehil.model.arrays import Codes, Float32s
 from sinehil.model.interpreters import open_oracle
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels import GeneratedKernel, generate_kernel
+from sinehil_kernels.avr.trial import trial_codes
 from sinehil_kernels.check import sample_floats
-from sinehil_kernels.trial_inputs import sample_codes
 
 HERE = Path(__file__).parent
 SANITIZED = "-O1 -g0 -std=gnu11 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -88,7 +88,7 @@ def trial(seed: int, oracle: str) -> Trial:
 def trial_of(model: QuantizedModel, oracle: str, seed: int) -> Trial:
     """Generate the kernel of a model and ask the interpreter."""
     interpreter = open_oracle(oracle, model)
-    x_q, x = sample_codes(model, SAMPLES), sample_floats(model, oracle, SAMPLES)
+    x_q, x = trial_codes(model, SAMPLES), sample_floats(model, oracle, SAMPLES)
     return Trial(
         seed,
         generate_kernel(model, oracle),

@@ -15,12 +15,12 @@ from sinehil.model.arithmetic import ORACLES
 from sinehil.model.tflite import QuantizedModel
 from sinehil.verify.probes import exhaustive_floats
 from sinehil_kernels import GeneratedKernel, generate_kernel
+from sinehil_kernels.avr.trial import trial_codes
 from sinehil_kernels.check import check_kernel, sample_floats
 from sinehil_kernels.portable import layer_plan as plan
 from sinehil_kernels.portable.layer_plan import LayerPlan, plan_layers
 from sinehil_kernels.portable.oracle_requantization import Own
 from sinehil_kernels.portable.requantization import Line, Steps
-from sinehil_kernels.trial_inputs import sample_codes
 from sinehil_kernels.value_ranges import value_ranges
 
 HERE = Path(__file__).parent
@@ -200,7 +200,7 @@ def test_several_inputs_and_outputs_are_sampled_with_corners() -> None:
     model = replace(
         NETS["plain 0"], input=NETS["plain 0"].layers[0].output, layers=NETS["plain 0"].layers[1:]
     ).model()
-    x_q, x = sample_codes(model, 2000), sample_floats(model, "litert", 2000)
+    x_q, x = trial_codes(model, 2000), sample_floats(model, "litert", 2000)
     assert x_q.shape == x.shape == (2000, 16)
     flat = x_q[(x_q == x_q[:, :1]).all(axis=1), 0]
     assert {-128, 127, model.input.zero_point} <= set(flat)

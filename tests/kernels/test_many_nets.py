@@ -13,9 +13,9 @@ from tests.sampling import extended
 
 from sinehil.model.arithmetic import LITERT
 from sinehil_kernels import GeneratedKernel, generate_kernel
+from sinehil_kernels.avr.trial import trial_codes
 from sinehil_kernels.portable.layer_plan import plan_layers
 from sinehil_kernels.portable.oracle_requantization import Own
-from sinehil_kernels.trial_inputs import sample_codes
 from sinehil_kernels.value_ranges import value_ranges
 
 NETS = {"litert": range(100), "litert-ref": range(100, 150), "tflm": range(200, 250)}
@@ -64,7 +64,7 @@ def test_most_nets_say_something() -> None:
     live = 0
     for seed in range(100):
         model = any_net(seed).model()
-        live += len(np.unique(LITERT.infer_codes(model, sample_codes(model, 300)), axis=0)) > 20
+        live += len(np.unique(LITERT.infer_codes(model, trial_codes(model, 300)), axis=0)) > 20
     assert live > 40
 
 

@@ -20,8 +20,8 @@ from sinehil_kernels.avr.assembly import Data, Program
 from sinehil_kernels.avr.machine import ConventionError, Machine
 from sinehil_kernels.avr.sources import code_spans
 from sinehil_kernels.avr.trial import trial_inputs, try_program
+from sinehil_kernels.c_parts import float_constants, identity_bytes
 from sinehil_kernels.generated import Figures
-from sinehil_kernels.identity import float_constants, identity_bytes
 from sinehil_kernels.size.loop_forms import is_exact
 from sinehil_kernels.size.loop_network import computed_network
 from sinehil_kernels.size.loop_search import smallest_loop

@@ -11,8 +11,8 @@ from sinehil.model.arithmetic import ORACLES
 from sinehil_kernels import generate_kernel
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.avr.machine import ConventionError, Machine
+from sinehil_kernels.avr.trial import trial_codes
 from sinehil_kernels.avr.wcet import WorstCase, worst_case
-from sinehil_kernels.trial_inputs import sample_codes
 
 
 def branch_on_each_bit(assembly: Assembly) -> None:
@@ -82,7 +82,7 @@ def test_no_run_takes_more(seed: int) -> None:
     program = generate_kernel(model, ORACLES[seed % len(ORACLES)], "speed").program
     assert program is not None
     most, machine = worst_case(program), Machine(program)
-    calls = [machine.call(x_q, model.outputs) for x_q in sample_codes(model, 200).tolist()]
+    calls = [machine.call(x_q, model.outputs) for x_q in trial_codes(model, 200).tolist()]
     assert max(call.cycles for call in calls) <= most.cycles
     assert max(call.stack_bytes for call in calls) <= most.stack_bytes
 

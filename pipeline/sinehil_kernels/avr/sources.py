@@ -8,9 +8,8 @@ import numpy as np
 
 from sinehil.model.tflite import QuantizedModel
 from sinehil_kernels.avr.assembly import Program
-from sinehil_kernels.c_parts import checksum, float_ends, head, shape
+from sinehil_kernels.c_parts import checksum, float_constants, float_ends, head, identity_bytes, shape
 from sinehil_kernels.generated import ASSEMBLY_FILE, C_FILE, Figures, GeneratedKernel
-from sinehil_kernels.identity import float_constants, identity_bytes
 
 CODE_SYMBOL = "sinehil_kernel_code"
 

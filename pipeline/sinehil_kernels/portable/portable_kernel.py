@@ -3,9 +3,8 @@
 import zlib
 
 from sinehil.model.tflite import QuantizedModel
-from sinehil_kernels.c_parts import shape
+from sinehil_kernels.c_parts import float_constants, identity_bytes, shape
 from sinehil_kernels.generated import C_FILE, GeneratedKernel
-from sinehil_kernels.identity import float_constants, identity_bytes
 from sinehil_kernels.portable.cost import estimate_compiled
 from sinehil_kernels.portable.emit import emit_c
 from sinehil_kernels.portable.layer_plan import plan_layers
