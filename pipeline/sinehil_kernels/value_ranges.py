@@ -42,7 +42,7 @@ class AccumulatorDomain:
 
 
 @dataclass(frozen=True)
-class Trace:
+class LayerTrace:
     """What one layer does on each of the 256 input codes of a one-input model, [256, out] each.
 
     ``codes`` is what it hands on: ``raw``, what requantisation gives, through the layer's table if it has one.
@@ -67,7 +67,7 @@ class LayerRanges:
     inputs: Int64s
     outputs: Int64s
     neurons: tuple[AccumulatorDomain, ...]
-    trace: Trace | None
+    trace: LayerTrace | None
     table: Int64s | None = None
     input_table: Int64s | None = None
 
@@ -122,7 +122,7 @@ def _listed_ranges(
     handed_on = raw if table is None else table[raw + 128]
     ends: Int64s = np.stack([handed_on.min(axis=0), handed_on.max(axis=0)], axis=1)
     neurons = tuple(map(_distinct, accumulators.T, raw.T))
-    trace = Trace(accumulators, raw, handed_on)
+    trace = LayerTrace(accumulators, raw, handed_on)
     return LayerRanges(layer, *rules.code_limits(layer), inputs, ends, neurons, trace, table)
 
 

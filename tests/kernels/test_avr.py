@@ -91,7 +91,7 @@ def test_the_fall_backs_on_the_chip(
 ) -> None:
     monkeypatch.setattr(plan, "find_line", lambda *_arguments, **_options: None)
     if fall_back == "steps":
-        monkeypatch.setattr(plan, "find_own", lambda *_arguments: None)
+        monkeypatch.setattr(plan, "find_oracle_form", lambda *_arguments: None)
     model = variety()["plain 5"].model()
     generated = generate_kernel(model, oracle)
     assert ("own_code" in generated.source) == (fall_back == "own")

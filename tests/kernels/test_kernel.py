@@ -19,7 +19,7 @@ from sinehil_kernels.avr.trial import trial_codes
 from sinehil_kernels.check import check_kernel, sample_floats
 from sinehil_kernels.portable import layer_plan as plan
 from sinehil_kernels.portable.layer_plan import LayerPlan, plan_layers
-from sinehil_kernels.portable.oracle_requantization import Own
+from sinehil_kernels.portable.oracle_requantization import OracleForm
 from sinehil_kernels.portable.requantization import Line, Steps
 from sinehil_kernels.value_ranges import value_ranges
 
@@ -77,12 +77,12 @@ def test_the_nets_reach_every_form_that_the_generator_has() -> None:
     forms = [form for layer in plans for form in layer.forms]
     assert sum(isinstance(form, Line) and form.multiplier > 0 for form in forms) > 500
     assert any(isinstance(form, Line) and form.multiplier == 0 for form in forms)  # only clamps
-    assert any(isinstance(form, Own) for form in forms)
+    assert any(isinstance(form, OracleForm) for form in forms)
 
 
 def test_the_steps_fall_back_is_exact_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "find_line", lambda *_arguments, **_options: None)
-    monkeypatch.setattr(plan, "find_own", lambda *_arguments: None)
+    monkeypatch.setattr(plan, "find_oracle_form", lambda *_arguments: None)
     for name in ("plain 1", "per-tensor 11", "relu6 20", "narrow 40", "saturated 60"):
         model = NETS[name].model()
         generated = generate_kernel(model)
@@ -148,7 +148,7 @@ def test_one_changed_constant_of_the_steps_is_noticed(
     kind: str, by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "find_line", lambda *_arguments, **_options: None)
-    monkeypatch.setattr(plan, "find_own", lambda *_arguments: None)
+    monkeypatch.setattr(plan, "find_oracle_form", lambda *_arguments: None)
     model = NETS["plain 2"].model()
     form = plans_of(model)[2].forms[0]
     assert isinstance(form, Steps)

@@ -15,7 +15,7 @@ from sinehil.model.arithmetic import LITERT
 from sinehil_kernels import GeneratedKernel, generate_kernel
 from sinehil_kernels.avr.trial import trial_codes
 from sinehil_kernels.portable.layer_plan import plan_layers
-from sinehil_kernels.portable.oracle_requantization import Own
+from sinehil_kernels.portable.oracle_requantization import OracleForm
 from sinehil_kernels.value_ranges import value_ranges
 
 NETS = {"litert": range(100), "litert-ref": range(100, 150), "tflm": range(200, 250)}
@@ -56,7 +56,7 @@ def test_the_nets_are_of_every_kind() -> None:
     assert max(int(np.abs(layer.bias).max()) for layer in layers) == 2**30
     assert any(not layer.bias.any() for layer in layers)
     assert {plan.narrow for plan in plans} == {plan.limited for plan in plans} == {True, False}
-    assert any(isinstance(form, Own) for plan in plans for form in plan.forms)
+    assert any(isinstance(form, OracleForm) for plan in plans for form in plan.forms)
 
 
 def test_most_nets_say_something() -> None:

@@ -11,7 +11,7 @@ from sinehil.model.arithmetic import ORACLES, arithmetic_of
 from sinehil.model.arrays import Int64s
 from sinehil.model.tflite import FullyConnected
 from sinehil_kernels.portable.layer_plan import Form, LayerPlan, plan_layers
-from sinehil_kernels.portable.oracle_requantization import Own
+from sinehil_kernels.portable.oracle_requantization import OracleForm
 from sinehil_kernels.portable.requantization import (
     LONG,
     SHORT,
@@ -61,7 +61,7 @@ def as_in_c(line: Line, scheme: Scheme, t: Int64s) -> Int64s:
 def result(form: Form, layer: LayerPlan, accumulators: Int64s) -> Int64s:
     if isinstance(form, Steps):
         return form(accumulators)
-    if isinstance(form, Own):
+    if isinstance(form, OracleForm):
         codes = form(accumulators, layer.ranges.layer.output.zero_point)
         return np.clip(codes, layer.ranges.lowest, layer.ranges.highest) - layer.ranges.lowest
     t = accumulators - form.base
@@ -88,7 +88,7 @@ def test_every_accumulator_of_an_interval_comes_out_right_though_only_the_steps_
             expected = np.clip(codes, lowest, highest) - lowest
             np.testing.assert_array_equal(result(form, layer, accumulators), expected)
             neurons, listed = neurons + 1, listed + len(accumulators)
-            kinds.add("own" if isinstance(form, Own) else (layer.scheme.bits, layer.scheme.drop))
+            kinds.add("own" if isinstance(form, OracleForm) else (layer.scheme.bits, layer.scheme.drop))
     assert neurons > 200
     assert listed > 5_000_000
     assert kinds >= {(16, 16), (32, 0), (32, 8), (32, 16)}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sinehil_kernels.c_parts import harmless
 from sinehil_kernels.portable.layer_plan import Form, LayerPlan
-from sinehil_kernels.portable.oracle_requantization import Own
+from sinehil_kernels.portable.oracle_requantization import OracleForm
 from sinehil_kernels.portable.requantization import Scheme, Steps
 from sinehil_kernels.portable.tables import layer_tables
 
@@ -66,7 +66,7 @@ def emit_layer(number: int, plan: LayerPlan) -> str:
             zero_point=plan.ranges.layer.output.zero_point,
             value=table.read(clamped) if table else clamped,
         )
-        if plan.has_own
+        if plan.has_oracle_form
         else "",
         steps=STEPS.format(n=number, value=table.read(value) if table else value) if plan.has_steps else "",
         u="const uint8_t u" if table else "out[j]",
@@ -127,7 +127,7 @@ def _proof(number: int, plan: LayerPlan) -> Iterator[str]:
 
 
 def _form(form: Form, plan: LayerPlan) -> str:
-    if isinstance(form, Own):
+    if isinstance(form, OracleForm):
         return f"the interpreter's own arithmetic, constants {form.word:#010x} and {form.shift}"
     if isinstance(form, Steps):
         return f"t = accumulator - ({form.base}), {len(form.starts)} steps"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sinehil.model.arrays import Codes, Int64s
 from sinehil_kernels.folding import computed_neurons, folded_biases
-from sinehil_kernels.portable.oracle_requantization import Own, find_own
+from sinehil_kernels.portable.oracle_requantization import OracleForm, find_oracle_form
 from sinehil_kernels.portable.requantization import (
     LONG,
     SHORT,
@@ -26,16 +26,16 @@ from sinehil_kernels.portable.requantization import (
 )
 from sinehil_kernels.value_ranges import AccumulatorDomain, LayerRanges
 
-Form = Line | Steps | Own
+Form = Line | Steps | OracleForm
 LOWEST = -128
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A neuron that is not computed: its code never changes, or nobody looks at it."""
+    """A neuron that is not computed: its code never changes, or no neuron has a weight for it."""
 
     neuron: int
-    code: int | None  # None: only weights of 0 look at it
+    code: int | None  # None: all weights for it are 0
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class LayerPlan:
         return any(isinstance(form, Steps) for form in self.forms)
 
     @property
-    def has_own(self) -> bool:
+    def has_oracle_form(self) -> bool:
         """Whether some neuron is computed by the oracle's own arithmetic."""
-        return any(isinstance(form, Own) for form in self.forms)
+        return any(isinstance(form, OracleForm) for form in self.forms)
 
     @property
     def ceiling(self) -> int:
@@ -101,16 +101,16 @@ class LayerPlan:
     @property
     def narrow(self) -> bool:
         """Whether 16 bits tell every t, those below 0 from the others."""
-        lines_only = not (self.has_steps or self.has_own)
+        lines_only = not (self.has_steps or self.has_oracle_form)
         return lines_only and self.ceiling - min(0, int(self.spans.min())) < 2**16
 
 
 def plan_layers(ranges: tuple[LayerRanges, ...], oracle: str) -> list[LayerPlan]:
     """Return a proven plan for each layer."""
-    kept = map(tuple, computed_neurons(ranges, keep_outputs=True))  # C has no empty arrays
+    computed = map(tuple, computed_neurons(ranges, keep_outputs=True))  # C has no empty arrays
     plans = []
     inputs, origin = tuple(range(ranges[0].layer.weights.shape[1])), LOWEST
-    for found, neurons in zip(ranges, kept, strict=True):
+    for found, neurons in zip(ranges, computed, strict=True):
         plans.append(_plan_layer(found, neurons, inputs, origin, _skipped(found, neurons), oracle))
         inputs, origin = neurons, plans[-1].origin
     return plans
@@ -134,7 +134,7 @@ def _plan_layer(
     domains = [found.neurons[j] for j in neurons]
     scheme, limited, lines = _choose_lines(domains, found.lowest, found.highest)
     forms = tuple(
-        line or find_own(found, j, oracle) or find_steps(domain, found.lowest)
+        line or find_oracle_form(found, j, oracle) or find_steps(domain, found.lowest)
         for j, domain, line in zip(neurons, domains, lines, strict=True)
     )
     bases = np.array([form.base for form in forms], np.int64)

@@ -39,7 +39,7 @@ C_TEXTS = {LITERT.name: LITERT_C, "tflm": TFLM_C}
 
 
 @dataclass(frozen=True)
-class Own:
+class OracleForm:
     """``word`` is litert's factor as float32 bits or tflm's multiplier; ``shift`` is tflm's."""
 
     oracle: str
@@ -57,13 +57,13 @@ class Own:
         return np.clip(rounded + zero_point, -128, 127)
 
 
-def find_own(found: LayerRanges, neuron: int, oracle: str) -> Own | None:
+def find_oracle_form(found: LayerRanges, neuron: int, oracle: str) -> OracleForm | None:
     """Return the form of one neuron, right on its whole domain, or None where C has not the oracle's numbers."""
     domain, layer = found.neurons[neuron], found.layer
     if oracle == LITERT.name and max(map(abs, domain.span)) < MOST_EXACT_FLOAT:
-        own = Own(oracle, int(LITERT.factors(layer).view(np.uint32)[neuron]), 0)
+        own = OracleForm(oracle, int(LITERT.factors(layer).view(np.uint32)[neuron]), 0)
     elif oracle == "tflm":
-        own = Own(oracle, *quantize_multiplier(float(multipliers(layer)[neuron])))
+        own = OracleForm(oracle, *quantize_multiplier(float(multipliers(layer)[neuron])))
     else:
         return None
     codes = np.clip(own(domain.accumulators, layer.output.zero_point), found.lowest, found.highest)

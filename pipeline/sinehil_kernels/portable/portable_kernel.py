@@ -59,7 +59,7 @@ def _c_file(model: QuantizedModel, oracle: str, engine: str, plans: list[LayerPl
     parts = (
         head(model, oracle, engine),
         ABOUT,
-        C_TEXTS[oracle] if any(plan.has_own for plan in plans) else "",
+        C_TEXTS[oracle] if any(plan.has_oracle_form for plan in plans) else "",
         *(f"\n{table.definition()}" for table in input_tables(plans[0])),
         *(emit_layer(number, plan) for number, plan in numbered),
         _infer(model, plans),

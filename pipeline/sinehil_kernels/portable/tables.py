@@ -8,13 +8,13 @@ import numpy as np
 from sinehil.model.arrays import AnyArray
 from sinehil_kernels.c_parts import C_TYPES
 from sinehil_kernels.portable.layer_plan import LayerPlan
-from sinehil_kernels.portable.oracle_requantization import Own
+from sinehil_kernels.portable.oracle_requantization import OracleForm
 from sinehil_kernels.portable.requantization import Line, Steps
 
 READS = {1: "byte", 2: "word", 4: "dword"}
 WRAP = 94
 NO_LINE = Line(0, 0, 0, 0)
-NO_OWN = Own("", 0, 0)
+NO_ORACLE_FORM = OracleForm("", 0, 0)
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def _constants(plan: LayerPlan) -> Iterator[tuple[str, AnyArray]]:
         yield "limit", limits.astype(np.uint16 if limits.max() < 2**16 else np.uint32)
     yield "multiplier", np.array([line.multiplier for line in lines], word)
     yield "offset", np.array([line.offset for line in lines], word)
-    if plan.has_own:
-        own = [form if isinstance(form, Own) else NO_OWN for form in plan.forms]
+    if plan.has_oracle_form:
+        own = [form if isinstance(form, OracleForm) else NO_ORACLE_FORM for form in plan.forms]
         yield "own", np.array([form.word for form in own], np.uint32)
         yield "shift", np.array([form.shift for form in own], np.int8)
     if plan.has_steps:

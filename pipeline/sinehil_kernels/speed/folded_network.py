@@ -15,7 +15,7 @@ from sinehil.model.tflite import FullyConnected
 from sinehil_kernels.avr.assembly import Assembly
 from sinehil_kernels.folding import computed_neurons, folded_biases
 from sinehil_kernels.speed.registers import ZERO, Z
-from sinehil_kernels.value_ranges import AccumulatorDomain, LayerRanges, Trace
+from sinehil_kernels.value_ranges import AccumulatorDomain, LayerRanges, LayerTrace
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def restricted(
     found, inputs = [], np.array([[first, end - 1]]) + LOWEST_CODE
     for layer in layers:
         assert layer.trace is not None
-        trace = Trace(
+        trace = LayerTrace(
             *(part[first:end] for part in (layer.trace.accumulators, layer.trace.raw, layer.trace.codes))
         )
         ends = np.stack([trace.codes.min(axis=0), trace.codes.max(axis=0)], axis=1)

@@ -101,7 +101,7 @@ def _emit_second_check(
 ) -> None:
     """Write the test, and out of the way what is seldom needed, unless it is long."""
     assert isinstance(plan.form, Form16)
-    look, aside = assembly.new_label("look"), assembly.beside()
+    aside_start, aside = assembly.new_label("look"), assembly.beside()
     for _ in range(plan.form.shift):
         aside.op("lsr", u[1])
         aside.op("ror", u[0])
@@ -111,9 +111,9 @@ def _emit_second_check(
         assembly.op("brsh", beyond)
         assembly.items += aside.items
     else:
-        assembly.op("brlo", look)
+        assembly.op("brlo", aside_start)
         aside.op("rjmp", beyond)
-        assembly.aside += [Label(look), *aside.items]
+        assembly.aside += [Label(aside_start), *aside.items]
     assembly.aside += aside.aside
 
 
