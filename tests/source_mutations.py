@@ -23,6 +23,8 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sinehil.base.folders import cache_dir
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ("hil/sinehil", "hil/sinehil_audit", "pipeline/sinehil_kernels", "pipeline/sinehil_pipeline")
 LEFT_OUT = ("container", "notebook", "supply", "fuzz")  # they concern no room, or start everything anew
@@ -207,7 +209,7 @@ def fitting(rows: list[Any], function: str, marks: str, limit_s: float) -> tuple
     calling = [
         row for row in rows if row["code"] == 0 and row["marks"] == marks and function in row["functions"]
     ]
-    files, seconds = [], 0.0
+    files, seconds = list[str](), 0.0
     for row in sorted(calling, key=lambda row: row["seconds"]):
         if files and seconds + row["seconds"] > limit_s:
             break
@@ -226,7 +228,8 @@ def outcome(copy: Path, mutation: Mutation, rows: list[Any], function: str, limi
         for marks in MARKS:
             compiled.unlink(missing_ok=True)  # it is trusted for a file of the same size and second
             files, seconds = fitting(rows, f"{mutation.path}:{function}", marks, limit_s)
-            code = pytest_run(copy, files, marks, 120 + 5 * seconds) if files else 0
+            cache = str(copy.parent / "cache")
+            code = pytest_run(copy, files, marks, 120 + 5 * seconds, SINEHIL_CACHE=cache) if files else 0
             if code != 0:
                 return "timeout" if code is None else "killed"
             result = "survived" if files else result
@@ -236,11 +239,21 @@ def outcome(copy: Path, mutation: Mutation, rows: list[Any], function: str, limi
         compiled.unlink(missing_ok=True)
 
 
+def link_cache(cache: Path) -> None:
+    """Make ``cache`` a folder with the user's built tools, but with kernels of its own: those of mutants are wrong."""
+    cache.mkdir()
+    (cache / "kernels").mkdir()
+    for entry in cache_dir().iterdir():
+        if entry.name != "kernels":
+            (cache / entry.name).symlink_to(entry.resolve())
+
+
 def run(tree: Path, chosen: Path, rows: list[Any], out: Path, limit_s: float) -> None:
     """Try each chosen mutation that ``tree`` has; goes on where it was stopped."""
     mutations, done = mutations_in(tree), {Key(*row["key"]) for row in read(out)}
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "tree")
+        link_cache(copy.parent / "cache")
         subprocess.run(["git", "clone", "-q", "--shared", tree, copy], check=True)
         for row in read(chosen):
             key, start = Key(*row["key"]), time.monotonic()
