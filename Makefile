@@ -43,7 +43,7 @@ test: setup-test lint ## every behaviour once, on a virtual board and in one ima
 	@$(BIN)/pytest -n $(JOBS) --no-loadscope-reorder -m "not extended"
 test-rest: setup-test ## what `make test` leaves out: more nets, seeds, floods and soaks, bare machines, images from nothing
 	@$(BIN)/pytest -n $(JOBS) --no-loadscope-reorder -m extended
-test-all: test test-rest ## everything: an hour on two cores
+test-all: test test-rest ## everything: under an hour on two cores
 fuzz: setup-test ## fuzz everything that reads foreign bytes for 12 minutes; FUZZ="--seconds 600 --keep" for longer
 	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
 test-container: setup-test ## images and bare clones in real containers; as root it brings an engine of its own
