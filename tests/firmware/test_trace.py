@@ -83,7 +83,12 @@ def agrees(device: Device, events: Events) -> None:
         (None, twice(3), {NOT_ASKED_FOR: 1}, 0),
         (None, add_before(3, b"ab\0"), {DropReason.BAD_FRAMING: 1}, 0),
         (None, add_before(3, OVERLONG), {DropReason.TOO_LONG: 1}, 0),
-        (None, add_before(2, encode_frame(Frame(MessageType.IDENTIFY | REPLY, 1, 99))), {OTHER_SESSION: 1}, 0),
+        (
+            None,
+            add_before(2, encode_frame(Frame(MessageType.IDENTIFY | REPLY, 1, 99))),
+            {OTHER_SESSION: 1},
+            0,
+        ),
     ],
 )
 def test_it_says_what_was_dropped_and_sent_again(
