@@ -33,10 +33,10 @@ def uno(
 
     console = Console(as_json)
     with VirtualUno.start(link=link, flash_image=flash) as board:
-        console.say(f"virtual Uno on {board.port} (Ctrl-C ends it)")
-        console.say(f"  next: sinehil flash --port {board.port}")
-        console.result({"port": board.port, "control": str(board.control.path)})
-        try:
+        try:  # from the first word on: whoever reads it may end the board at once
+            console.say(f"virtual Uno on {board.port} (Ctrl-C ends it)")
+            console.say(f"  next: sinehil flash --port {board.port}")
+            console.result({"port": board.port, "control": str(board.control.path)})
             board.wait()
         except KeyboardInterrupt:  # Ctrl-C or SIGTERM is how this command ends
             console.say("virtual Uno ended")
